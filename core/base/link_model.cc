@@ -1,0 +1,106 @@
+#include "core/base/link_model.h"
+
+#include <algorithm>
+
+namespace tacoma {
+
+LinkModel::LinkModel(const LinkConfig& initial, Rng rng) : rng_(rng) { phases_.push_back({Instant(), initial}); }
+
+void LinkModel::change_at(Instant at, const LinkConfig& config) {
+  TACOMA_ASSERT(at >= phases_.back().from);
+  phases_.push_back({at, config});
+}
+
+const LinkConfig& LinkModel::config_at(Instant at) const {
+  while (phase_ > 0 && phases_[phase_].from > at) --phase_;
+  while (phase_ + 1 < phases_.size() && phases_[phase_ + 1].from <= at) ++phase_;
+  return phases_[phase_].config;
+}
+
+// When a packet that begins at `start` is on the wire as a whole, following every change of rate in between.
+Instant LinkModel::serialise(Instant start, int64_t bytes) const {
+  config_at(start);
+  double bits = static_cast<double>(bytes) * 8.0;
+  for (size_t i = phase_;; ++i) {
+    const DataRate rate = phases_[i].config.rate;
+    const Instant end = i + 1 < phases_.size() ? phases_[i + 1].from : Instant::never();
+    if (rate.is_infinite()) return start;
+    if (rate.bps() > 0) {
+      const double ns = bits * 1e9 / static_cast<double>(rate.bps());
+      if (end.is_never() || ns <= static_cast<double>((end - start).ns())) return start + Duration::nanoseconds(static_cast<int64_t>(ns + 0.999999));
+      bits -= static_cast<double>(rate.bps()) * static_cast<double>((end - start).ns()) * 1e-9;
+    }
+    if (end.is_never()) return Instant::never();
+    start = end;
+  }
+}
+
+void LinkModel::settle(Instant now) {
+  while (held_ > 0 && waiting_[head_].departure <= now) {
+    backlog_ -= waiting_[head_].bytes;
+    ++counts_.packets;
+    counts_.bytes += static_cast<uint64_t>(waiting_[head_].bytes);
+    head_ = (head_ + 1) & (waiting_.size() - 1);
+    --held_;
+  }
+}
+
+bool LinkModel::lost(const LinkConfig& config) {
+  // Draw only where the link has loss, so that switching it on elsewhere leaves this link's draws alone.
+  bool lost = config.loss > 0 && rng_.chance(config.loss);
+  if (config.bursts) {
+    const GilbertElliott& ge = *config.bursts;
+    if (rng_.chance(in_bad_state_ ? ge.bad_to_good : ge.good_to_bad)) in_bad_state_ = !in_bad_state_;
+    lost |= rng_.chance(in_bad_state_ ? ge.loss_bad : ge.loss_good);
+  }
+  return lost;
+}
+
+LinkVerdict LinkModel::offer(Instant now, int64_t ip_bytes) {
+  settle(now);
+  const LinkConfig& config = config_at(now);
+  if (!config.rate.is_infinite()) {
+    const int64_t limit = (config.rate * config.queue).bytes();
+    // The packet being serialised is not queued: an empty link takes a packet of any size.
+    if (held_ > 0 && backlog_ + ip_bytes > std::max(limit, ip_bytes)) {
+      ++counts_.queue_drops;
+      return {false, {}, Drop::queue_full};
+    }
+  }
+  const Instant start = std::max(now, busy_until_);
+  const Instant departure = serialise(start, ip_bytes);
+  if (departure.is_never()) {  // a link that is cut for good
+    ++counts_.queue_drops;
+    return {false, {}, Drop::queue_full};
+  }
+  busy_until_ = departure;
+  counts_.queue_max = std::max(counts_.queue_max, start - now);
+  if (held_ == waiting_.size()) {
+    std::vector<Waiting> larger(std::max<size_t>(8, waiting_.size() * 2));
+    for (size_t i = 0; i < held_; ++i) larger[i] = waiting_[(head_ + i) & (waiting_.size() - 1)];
+    waiting_ = std::move(larger);
+    head_ = 0;
+  }
+  waiting_[(head_ + held_) & (waiting_.size() - 1)] = {departure, ip_bytes};
+  ++held_;
+  backlog_ += ip_bytes;
+
+  const LinkConfig& wire = config_at(departure);
+  if (lost(wire)) {
+    ++counts_.loss_drops;
+    return {false, {}, Drop::link_loss};
+  }
+  Instant arrival = departure + wire.delay;
+  if (wire.jitter > Duration::zero()) arrival = arrival + rng_.uniform(Duration::zero(), wire.jitter);
+  last_arrival_ = std::max(last_arrival_, arrival);
+  return {true, last_arrival_, Drop::queue_full};
+}
+
+LinkModel::Counts LinkModel::take_counts(Instant now) {
+  settle(now);
+  const Counts counts = counts_;
+  counts_ = Counts();
+  return counts;
+}
+
+}  // namespace tacoma

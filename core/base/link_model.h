@@ -1,0 +1,73 @@
+// One direction of one link: serialisation at a rate, a drop-tail queue limited in time, propagation delay, jitter without
+// reordering, independent and bursty loss. The light world runs on it and the sockets world shapes with it, so that both
+// meet the conditions that ns-3 simulates.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "core/base/drop.h"
+#include "core/base/network.h"
+#include "core/base/rng.h"
+
+namespace tacoma {
+
+/// Where a packet offered to a link ends: it arrives at a time, or it is dropped for a reason.
+struct LinkVerdict {
+  bool delivered = false;
+  Instant arrival;              // if delivered; never before an earlier packet's
+  Drop reason = Drop::queue_full;
+};
+
+/// The model knows all changes of its link beforehand (they stand in the plan), so it can say at once when a packet will
+/// arrive, exactly, even where the rate changes while the packet waits. Only QueueDisc::drop_tail is modelled; callers
+/// refuse plans that ask for another.
+class LinkModel {
+ public:
+  LinkModel(const LinkConfig& initial, Rng rng);
+  /// Adds a later state of the link. Must be called in order of time, before the first offer().
+  void change_at(Instant at, const LinkConfig& config);
+
+  /// Offers a packet of `ip_bytes` (payload and UDP/IP headers) at `now`, which never goes back. Loss is drawn when the
+  /// packet leaves the queue: lost packets have used the wire.
+  LinkVerdict offer(Instant now, int64_t ip_bytes);
+
+  struct Counts {
+    uint64_t packets = 0;  // left the queue for the wire
+    uint64_t bytes = 0;
+    uint64_t queue_drops = 0;
+    uint64_t loss_drops = 0;
+    Duration queue_max;
+  };
+  /// What happened since the last call.
+  Counts take_counts(Instant now);
+  DataRate rate_at(Instant now) const { return config_at(now).rate; }
+
+ private:
+  struct Phase {
+    Instant from;
+    LinkConfig config;
+  };
+  struct Waiting {
+    Instant departure;
+    int64_t bytes;
+  };
+  const LinkConfig& config_at(Instant at) const;
+  Instant serialise(Instant start, int64_t bytes) const;
+  void settle(Instant now);
+  bool lost(const LinkConfig& config);
+
+  std::vector<Phase> phases_;
+  mutable size_t phase_ = 0;  // of the last look-up; time mostly goes forward
+  Rng rng_;
+  bool in_bad_state_ = false;
+  Instant busy_until_;
+  Instant last_arrival_;
+  std::vector<Waiting> waiting_;  // ring: those that have not left yet
+  size_t head_ = 0, held_ = 0;
+  int64_t backlog_ = 0;
+  Counts counts_;
+};
+
+}  // namespace tacoma

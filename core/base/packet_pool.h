@@ -1,0 +1,125 @@
+// Packet memory without an allocation per packet: two sizes of slot, free lists, counted references.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "core/base/bytes.h"
+
+namespace tacoma {
+
+class PacketPool;
+
+/// The largest datagram that a slot holds; larger ones are dropped by the world (nothing in WebRTC sends them).
+inline constexpr size_t kMaxPacket = 1504;
+
+namespace detail {
+struct Slot {
+  PacketPool* pool;
+  Slot* next_free;
+  uint32_t references;
+  uint16_t size;
+  uint16_t capacity;
+  uint8_t* data() { return reinterpret_cast<uint8_t*>(this + 1); }
+};
+}  // namespace detail
+
+/// A counted reference to one packet of a pool. Not atomic: a packet never leaves its shard. The bytes may be changed
+/// only while unique(); what is shared is read-only by contract (the retransmission cache relies on it).
+class PacketRef {
+ public:
+  PacketRef() = default;
+  PacketRef(const PacketRef& other) : slot_(other.slot_) { if (slot_) ++slot_->references; }
+  PacketRef(PacketRef&& other) noexcept : slot_(std::exchange(other.slot_, nullptr)) {}
+  PacketRef& operator=(PacketRef other) noexcept { std::swap(slot_, other.slot_); return *this; }
+  ~PacketRef() { release(); }
+
+  explicit operator bool() const { return slot_ != nullptr; }
+  size_t size() const { return slot_->size; }
+  size_t capacity() const { return slot_->capacity; }
+  /// Sets the used length; at most capacity().
+  void resize(size_t size) { TACOMA_ASSERT(size <= slot_->capacity); slot_->size = static_cast<uint16_t>(size); }
+  BytesView bytes() const { return BytesView(slot_->data(), slot_->size); }
+  MutableBytes mutable_bytes() { TACOMA_ASSERT(unique()); return MutableBytes(slot_->data(), slot_->size); }
+  /// The whole slot, to write into before resize().
+  MutableBytes storage() { TACOMA_ASSERT(unique()); return MutableBytes(slot_->data(), slot_->capacity); }
+  bool unique() const { return slot_->references == 1; }
+  void reset() { release(); slot_ = nullptr; }
+
+ private:
+  friend class PacketPool;
+  explicit PacketRef(detail::Slot* slot) : slot_(slot) {}
+  void release();
+  detail::Slot* slot_ = nullptr;
+};
+
+/// Owns the slots. Grows in chunks up to a limit, then refuses; never shrinks. One a shard; it must outlive its packets.
+class PacketPool {
+ public:
+  static constexpr size_t kSmall = 320;  // Opus, RTCP, STUN
+  /// `limit` bounds the memory of all slots together.
+  explicit PacketPool(size_t limit_bytes = size_t{1} << 30) : limit_(limit_bytes) {}
+  ~PacketPool();
+  PacketPool(const PacketPool&) = delete;
+  PacketPool& operator=(const PacketPool&) = delete;
+
+  /// A packet of `size` bytes (contents unspecified), or an empty reference when the limit is reached or
+  /// size > kMaxPacket. Capacity is at least size; ask for the most you may need, then resize().
+  PacketRef make(size_t size);
+  PacketRef copy(BytesView bytes);
+
+  size_t in_use() const { return in_use_; }
+  size_t reserved_bytes() const { return reserved_; }
+  /// How often memory was taken from the system: constant after warm-up (a test and a benchmark hold it to that).
+  uint64_t growths() const { return growths_; }
+
+ private:
+  friend class PacketRef;
+  struct Class {
+    detail::Slot* free = nullptr;
+  };
+  void give_back(detail::Slot* slot);
+  bool grow(Class& size_class, size_t capacity);
+
+  size_t limit_;
+  size_t reserved_ = 0;
+  size_t in_use_ = 0;
+  uint64_t growths_ = 0;
+  Class small_, large_;
+  std::vector<std::unique_ptr<uint8_t[]>> chunks_;
+};
+
+inline void PacketPool::give_back(detail::Slot* slot) {
+  Class& size_class = slot->capacity == kSmall ? small_ : large_;
+  slot->next_free = size_class.free;
+  size_class.free = slot;
+  --in_use_;
+}
+
+inline void PacketRef::release() {
+  if (slot_ && --slot_->references == 0) slot_->pool->give_back(slot_);
+}
+
+inline PacketRef PacketPool::make(size_t size) {
+  if (size > kMaxPacket) return PacketRef();
+  const bool is_small = size <= kSmall;
+  Class& size_class = is_small ? small_ : large_;
+  if (!size_class.free && !grow(size_class, is_small ? kSmall : kMaxPacket)) return PacketRef();
+  detail::Slot* slot = size_class.free;
+  size_class.free = slot->next_free;
+  slot->references = 1;
+  slot->size = static_cast<uint16_t>(size);
+  ++in_use_;
+  return PacketRef(slot);
+}
+
+inline PacketRef PacketPool::copy(BytesView bytes) {
+  PacketRef packet = make(bytes.size());
+  if (packet && !bytes.empty()) std::memcpy(packet.mutable_bytes().data(), bytes.data(), bytes.size());
+  return packet;
+}
+
+}  // namespace tacoma

@@ -1,0 +1,71 @@
+// What hosts processes. Three implementations: host/linux (real sockets), sim/light and sim/ns3.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/base/address.h"
+#include "core/base/drop.h"
+#include "core/base/network.h"
+#include "core/base/process.h"
+
+namespace tacoma {
+
+/// Sees every datagram and stream byte of a run: the digest and packet captures are taps. Called on the thread of the
+/// host concerned (the sockets world has several).
+class Tap {
+ public:
+  virtual ~Tap() = default;
+  virtual void sent(Instant now, HostId host, const SocketAddress& from, const SocketAddress& to, BytesView payload) = 0;
+  virtual void delivered(Instant now, HostId host, const SocketAddress& from, const SocketAddress& to, BytesView payload) = 0;
+  virtual void stream_written(Instant now, HostId host, StreamId id, BytesView bytes) = 0;
+};
+
+/// One direction of one host's access link over the time since the last sample.
+struct LinkSample {
+  HostId host;
+  bool is_up = false;
+  DataRate rate;              // capacity now
+  uint64_t packets = 0;       // put on the wire
+  uint64_t bytes = 0;         // IP bytes of those
+  uint64_t queue_drops = 0;
+  uint64_t loss_drops = 0;
+  Duration queue_max;         // longest wait of a packet in the queue
+};
+
+struct WorldStats {
+  uint64_t datagrams_sent = 0;       // by processes
+  uint64_t datagrams_delivered = 0;  // to processes
+  uint64_t late = 0;                 // sockets: deadlines served or packets released over 5 ms after their time
+  uint64_t timed = 0;                // how many there were in all
+  Duration late_max;
+  DropCounts drops;                  // by links and hosts
+};
+
+/// Hosts the processes of one run on the hosts of one NetworkPlan. Order of use: attach and listen, then run_until
+/// again and again. All calls come from one thread.
+class World {
+ public:
+  virtual ~World() = default;
+  /// The host's UDP address; each host has one port a family.
+  virtual SocketAddress address(HostId host, IpFamily family) const = 0;
+  /// Puts a process on a host (start() is called at the world's current time, or at the first run_until). A process that is
+  /// there already is torn down first: its streams close at the other end, packets to it are lost. nullptr: the host is down.
+  /// The process must outlive the world or the next attach to its host.
+  virtual void attach(HostId host, Process* process) = 0;
+  /// Streams opened to `service` go to this host from now on; its process gets `accepted` events.
+  virtual void listen(HostId host, std::string service) = 0;
+  /// Runs until the given time. The sockets world takes that long; the others take what they need.
+  virtual void run_until(Instant end) = 0;
+  virtual Instant now() const = 0;
+  /// Calls `look` with the host's process on the thread that runs it, between two of its calls; returns after. The process's
+  /// deadline is read again afterwards, and what `look` appends to the outbox is carried out.
+  virtual void inspect(HostId host, const std::function<void(Process&, Instant now, Outbox&)>& look) = 0;
+  /// Appends a sample of each link, up then down, in order of host.
+  virtual void sample_links(std::vector<LinkSample>& out) = 0;
+  virtual WorldStats stats() = 0;
+};
+
+}  // namespace tacoma

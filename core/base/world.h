@@ -44,6 +44,10 @@ struct WorldStats {
   DropCounts drops;                  // by links and hosts
 };
 
+struct WorldOptions {
+  Tap* tap = nullptr;  // may be null; must outlive the world
+};
+
 /// Hosts the processes of one run on the hosts of one NetworkPlan. Order of use: attach and listen, then run_until
 /// again and again. All calls come from one thread.
 class World {

@@ -7,12 +7,10 @@
 #include <string>
 #include <vector>
 
+#include "core/base/crypto_mode.h"
 #include "core/base/network.h"
 
 namespace tacoma {
-
-/// `null` keeps every size and every step of DTLS and SRTP but encrypts nothing, for scale.
-enum class Crypto : uint8_t { real, null };
 
 /// Somebody talks from `from` until `to`; outside of these a person is silent (DTX).
 struct Utterance {

@@ -1,8 +1,27 @@
-# A thin face on CMake: the commands that a person types.
+# A thin face on CMake, ninja and ctest: the commands that a person types. `make help` lists them.
 BUILD ?= build
-.PHONY: build deps clean
-build:
-	cmake -S . -B $(BUILD) -G Ninja
-	ninja -C $(BUILD)
+JOBS ?= $(shell nproc)
+CMAKE_FLAGS ?=
+
+.PHONY: help deps build test demo bench fuzz sanitize clean
+help:
+	@echo "make demo      build, run scenarios/quickstart.yaml on sockets and in ns-3, write out/quickstart/report.html"
+	@echo "make build     install what is missing and build everything into build/"
+	@echo "make test      build, then run every test"
+	@echo "make bench     build optimised, run the benchmarks, write bench.json"
+	@echo "make fuzz      20 seconds of libFuzzer for each parser"
+	@echo "make sanitize  the tests under ASan and UBSan, the sockets world under TSan"
+	@echo "make clean     remove what these made"
+
+deps:
+	@tools/deps
+
+build: deps
+	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_FLAGS)
+	@ninja -C $(BUILD) -j $(JOBS)
+
+test: build
+	@ctest --test-dir $(BUILD) --output-on-failure --no-tests=error -j $(JOBS)
+
 clean:
-	rm -rf $(BUILD) build-* out
+	rm -rf build build-* out bench.json

@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Keeps the map true: which room may include which, and which words the engines may not say."""
+import pathlib
+import re
+import sys
+
+# Room (longest prefix wins) -> the rooms it may include besides itself.
+MAY_INCLUDE = {
+    "core/base": [],
+    "core/rtp": ["core/base"],
+    "core/secure": ["core/base", "core/rtp"],
+    "core/cc": ["core/base", "core/rtp"],
+    "core/signal": ["core/base"],
+    "bridge/engine": ["core"],
+    "bridge/app": ["core", "bridge", "host"],
+    "focus/engine": ["core"],
+    "focus/app": ["core", "focus", "host"],
+    "loadgen/media": ["core/base", "loadgen/plan"],
+    "loadgen/plan": ["core/base"],
+    "loadgen/people": ["core", "loadgen/media", "loadgen/plan"],
+    "loadgen/app": ["core", "loadgen", "bridge/engine", "focus/engine", "sim/router", "sim/light", "host", "analysis"],
+    "host": ["core/base"],
+    "sim/light": ["core/base"],
+    "sim/ns3": ["core/base"],
+    "sim/router": ["core/base", "core/signal"],
+    "sim/app": ["core", "loadgen/app", "sim"],
+    "analysis": ["core/base"],
+}
+# Time, randomness and I/O arrive as arguments in these rooms.
+PURE = ["core", "bridge/engine", "focus/engine", "loadgen/people", "sim/router"]
+BANNED = re.compile(
+    r"\b(system_clock|steady_clock|high_resolution_clock|clock_gettime|gettimeofday|time\(nullptr\)|time\(NULL\)|std::thread|std::jthread|pthread_\w+"
+    r"|std::async|std::mutex|sleep_for|usleep|rand\(\)|srand|random_device|mt19937|std::uniform_\w+|getenv|fopen|std::[io]?fstream|socket\(|std::cout|std::cerr)")
+# File -> why it may say a banned word. No entry without a why.
+EXCEPTIONS = {
+    "core/secure/virtual_clock.cc": "OpenSSL's DTLS timer reads gettimeofday: this file puts the process's time in its place",
+}
+INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
+COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
+
+
+def room_of(path):
+    best = ""
+    for room in MAY_INCLUDE:
+        if path.startswith(room + "/") and len(room) > len(best):
+            best = room
+    return best
+
+
+def problems_of(path, text):
+    room = room_of(path)
+    if not room:
+        return
+    for included in INCLUDE.findall(text):
+        target = room_of(included)
+        if not target or target == room or included.startswith(room + "/"):
+            continue
+        allowed = MAY_INCLUDE[room]
+        if not any(target == a or target.startswith(a + "/") for a in allowed):
+            yield f"{path}: {room} may not include {included} (allowed: {', '.join(allowed) or 'only itself'})"
+    if any(path.startswith(p + "/") for p in PURE) and path not in EXCEPTIONS:
+        code = COMMENT.sub("", text)
+        for word in sorted({m.group(0) for m in BANNED.finditer(code)}):
+            yield f"{path}: '{word}' in a pure room: time, randomness and I/O arrive as arguments"
+
+
+def self_test():
+    bad = [
+        ("core/base/a.h", '#include "core/rtp/x.h"\n'),
+        ("bridge/engine/a.cc", '#include "focus/engine/focus.h"\n'),
+        ("loadgen/people/a.cc", "auto t = std::chrono::steady_clock::now();\n"),
+        ("host/linux/a.cc", '#include "bridge/engine/bridge.h"\n'),
+    ]
+    good = [
+        ("bridge/engine/a.cc", '#include "core/rtp/x.h"\n// steady_clock is not for us\n'),
+        ("host/linux/a.cc", "auto t = std::chrono::steady_clock::now();\n"),
+    ]
+    for path, text in bad:
+        assert list(problems_of(path, text)), path
+    for path, text in good:
+        assert not list(problems_of(path, text)), path
+    print("arch: the check itself works")
+
+
+def main():
+    if sys.argv[1:] == ["--self-test"]:
+        return self_test()
+    top = pathlib.Path(sys.argv[1])
+    found, files, seen = [], 0, set()
+    for room in sorted({r.split("/")[0] for r in MAY_INCLUDE}):
+        for path in sorted((top / room).rglob("*")):
+            if path.suffix in (".h", ".cc") and "node_modules" not in path.parts:
+                files += 1
+                name = path.relative_to(top).as_posix()
+                seen.add(name)
+                found += problems_of(name, path.read_text())
+    found += [f"{name}: an exception for a file that is not there" for name in EXCEPTIONS if name not in seen and (top / "core/secure").exists()]
+    for line in found:
+        print(line)
+    print(f"arch: {files} files, {len(found)} problems")
+    return 1 if found or not files else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,127 @@
+// A Scenario is the text of scenarios/*.yaml, validated and with its defaults filled in; docs/scenario.md is the language.
+// draw_plan() turns it into a Plan. Nothing here throws out of the room: a wrong text is a list of sentences.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/base/crypto_mode.h"
+#include "core/base/network.h"
+#include "core/base/result.h"
+#include "loadgen/plan/plan.h"
+
+namespace tacoma {
+
+// Limits on what one text may ask for.
+inline constexpr size_t kMaxScenarioBytes = 1 << 20;
+inline constexpr size_t kMaxScenarioNodes = 100'000;  // scalars, lists and maps together
+inline constexpr int kMaxScenarioNesting = 16;
+inline constexpr size_t kMaxScenarioErrors = 20;      // reported at once
+inline constexpr uint32_t kMaxPeople = 100'000;
+inline constexpr uint32_t kMaxBridges = 1'000;
+inline constexpr uint32_t kMaxRegions = 100;
+inline constexpr uint32_t kMaxConferences = 50'000;
+inline constexpr uint32_t kMaxEvents = 10'000;
+inline constexpr uint32_t kMaxExpectations = 200;
+inline constexpr Duration kMaxLength = Duration::seconds(24 * 3600);
+
+/// Both directions of a host's link into its region.
+struct AccessProfile {
+  std::string name;
+  LinkConfig up, down;
+};
+
+/// The built-in last-mile profiles: fibre, cable, dsl, lte, wifi, bad-wifi, office, perfect.
+const std::vector<AccessProfile>& built_in_access();
+
+struct BridgeSpec {
+  std::string name;
+  uint32_t region = 0;
+  LinkConfig up, down;
+};
+
+struct JoinsSpec {
+  Instant at;                    // the first one not before this
+  Duration over;                 // spread over this long, evenly unless `poisson`
+  bool poisson = false;          // at random moments instead of even steps
+};
+
+struct GroupSpec {
+  std::string name;              // "far"; events and expectations say "standup/far"
+  uint32_t count = 1;
+  bool numbered = true;          // names "far-1", "far-2" ...; false: the one person is called as its group
+  std::optional<uint32_t> region;  // nullopt: spread over all regions in turn
+  uint32_t access = 0;           // index into Scenario::access
+  bool sends_audio = true, sends_video = true;
+  VideoFormat video;
+  JoinsSpec joins;
+  std::optional<Instant> leaves;
+  uint32_t decodes = 0;          // how many of each room's group decode for real
+};
+
+struct TalkSpec {
+  enum class Model : uint8_t { turns, nobody, everyone, speaker } model = Model::turns;
+  Duration mean = Duration::seconds(6);
+  Duration pause = Duration::milliseconds(500);
+  double overlap = 0.1;          // chance that somebody else talks into a turn
+  std::string speaker;           // of Model::speaker: the group whose first person talks; empty: the first group
+};
+
+struct ConferenceSpec {
+  std::string name;
+  uint32_t count = 1;            // equal rooms: "standup-1", "standup-2" ...
+  bool numbered = false;         // true as soon as `count` is given
+  std::vector<GroupSpec> people;
+  TalkSpec talk;
+};
+
+/// What an event changes of one direction of a link; what is not set stays.
+struct LinkPatch {
+  std::optional<DataRate> rate;
+  std::optional<Duration> delay, jitter, queue;
+  std::optional<double> loss;
+  std::optional<std::optional<GilbertElliott>> bursts;  // an inner nullopt switches bursts off
+};
+
+struct EventSpec {
+  enum class Kind : uint8_t { link, bridge_down, bridge_up } kind = Kind::link;
+  Instant at;
+  std::optional<Duration> lasts;  // then it is undone; nullopt: stays
+  std::string subject;            // "standup", "standup/far", "standup/far-2" or a bridge's name
+  LinkPatch up, down;
+  std::string text;               // for the report: "down 400 kbps for 10 s"
+};
+
+struct Scenario {
+  std::string text;               // as it was read
+  std::string name, about;
+  Duration duration;
+  uint64_t seed = 1;
+  Crypto crypto = Crypto::real;
+  Duration sample_every = Duration::seconds(1);
+  IpFamily ip = IpFamily::v4;
+  std::vector<std::string> regions;
+  std::vector<std::vector<Duration>> one_way;  // [from][to]
+  std::vector<BridgeSpec> bridges;
+  BridgeSpec signalling;                       // where focus and stanza router stand; its name is unused
+  std::vector<AccessProfile> access;           // the built-in ones and the scenario's own
+  std::vector<ConferenceSpec> conferences;
+  std::vector<EventSpec> events;               // in order of time
+  std::vector<Expectation> expectations;
+};
+
+/// Up to kMaxScenarioErrors sentences such as
+/// "quickstart.yaml:3:1: unknown key 'durations' (did you mean 'duration'?)".
+using ScenarioErrors = std::vector<std::string>;
+
+/// Reads a scenario. `file` is what errors call it. Each of `sets` is "dotted.path=value" and replaces or adds that value
+/// before anything is validated; list items go by number from 0 or by their name ("conferences.standup.people.far.count=3").
+Result<Scenario, ScenarioErrors> read_scenario(std::string_view text, std::string_view file,
+                                               const std::vector<std::string>& sets = {});
+/// The same from a file, which must be a readable, regular file of at most kMaxScenarioBytes.
+Result<Scenario, ScenarioErrors> read_scenario_file(const std::string& path, const std::vector<std::string>& sets = {});
+
+}  // namespace tacoma

@@ -13,6 +13,12 @@
 
 namespace tacoma {
 
+/// Bytes written to one stream and not yet delivered. A process that writes on beyond it has a peer that does not keep up: the
+/// world closes the stream at both ends and counts Drop::stream_limit.
+inline constexpr size_t kMaxStreamBacklog = size_t{8} << 20;
+/// Streams that one host has open or has accepted; more are refused and counted as Drop::stream_limit.
+inline constexpr size_t kMaxStreamsPerHost = 50'000;
+
 /// Sees every datagram and stream byte of a run: the digest and packet captures are taps. Called on the thread of the
 /// host concerned (the sockets world has several).
 class Tap {

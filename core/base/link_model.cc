@@ -4,7 +4,7 @@
 
 namespace tacoma {
 
-LinkModel::LinkModel(const LinkConfig& initial, Rng rng) : rng_(rng) { phases_.push_back({Instant(), initial}); }
+LinkModel::LinkModel(const LinkConfig& initial, Rng rng) : chance_(rng) { phases_.push_back({Instant(), initial}); }
 
 void LinkModel::change_at(Instant at, const LinkConfig& config) {
   TACOMA_ASSERT(at >= phases_.back().from);
@@ -45,17 +45,6 @@ void LinkModel::settle(Instant now) {
   }
 }
 
-bool LinkModel::lost(const LinkConfig& config) {
-  // Draw only where the link has loss, so that switching it on elsewhere leaves this link's draws alone.
-  bool lost = config.loss > 0 && rng_.chance(config.loss);
-  if (config.bursts) {
-    const GilbertElliott& ge = *config.bursts;
-    if (rng_.chance(in_bad_state_ ? ge.bad_to_good : ge.good_to_bad)) in_bad_state_ = !in_bad_state_;
-    lost |= rng_.chance(in_bad_state_ ? ge.loss_bad : ge.loss_good);
-  }
-  return lost;
-}
-
 LinkVerdict LinkModel::offer(Instant now, int64_t ip_bytes) {
   settle(now);
   const LinkConfig& config = config_at(now);
@@ -86,12 +75,11 @@ LinkVerdict LinkModel::offer(Instant now, int64_t ip_bytes) {
   backlog_ += ip_bytes;
 
   const LinkConfig& wire = config_at(departure);
-  if (lost(wire)) {
+  if (chance_.lost(wire)) {
     ++counts_.loss_drops;
     return {false, {}, Drop::link_loss};
   }
-  Instant arrival = departure + wire.delay;
-  if (wire.jitter > Duration::zero()) arrival = arrival + rng_.uniform(Duration::zero(), wire.jitter);
+  const Instant arrival = departure + wire.delay + chance_.jitter(wire);
   last_arrival_ = std::max(last_arrival_, arrival);
   return {true, last_arrival_, Drop::queue_full};
 }

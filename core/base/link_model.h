@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "core/base/drop.h"
+#include "core/base/loss_process.h"
 #include "core/base/network.h"
-#include "core/base/rng.h"
 
 namespace tacoma {
 
@@ -56,12 +56,10 @@ class LinkModel {
   const LinkConfig& config_at(Instant at) const;
   Instant serialise(Instant start, int64_t bytes) const;
   void settle(Instant now);
-  bool lost(const LinkConfig& config);
 
   std::vector<Phase> phases_;
   mutable size_t phase_ = 0;  // of the last look-up; time mostly goes forward
-  Rng rng_;
-  bool in_bad_state_ = false;
+  LossProcess chance_;
   Instant busy_until_;
   Instant last_arrival_;
   std::vector<Waiting> waiting_;  // ring: those that have not left yet

@@ -1,0 +1,89 @@
+// DTLS 1.2 with mutual certificates and use_srtp (RFC 6347, RFC 5764, RFC 8827 section 6.5), over OpenSSL, which is hidden here:
+// datagrams and time in, datagrams out, keys at the end.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/base/crypto_mode.h"
+#include "core/base/process.h"
+#include "core/base/rng.h"
+#include "core/secure/credentials.h"
+#include "core/secure/srtp.h"
+
+namespace tacoma {
+
+/// A self-signed ECDSA P-256 certificate with its key. Make one a process and share it; immutable, so any thread may use it.
+/// Seeded: equal seeds give equal keys and certificates (validity dates are fixed: nobody checks them, RFC 8827 section 6.5).
+class DtlsIdentity {
+ public:
+  /// Crypto::null: only a fingerprint, no key.
+  static std::shared_ptr<const DtlsIdentity> make(Rng rng, SecureRandomness randomness, Crypto crypto = Crypto::real);
+  ~DtlsIdentity();
+  DtlsIdentity(const DtlsIdentity&) = delete;
+  DtlsIdentity& operator=(const DtlsIdentity&) = delete;
+  const Fingerprint& fingerprint() const { return fingerprint_; }
+  Crypto crypto() const { return crypto_; }
+
+ private:
+  friend class DtlsSession;
+  struct Parts;
+  DtlsIdentity();
+  std::unique_ptr<Parts> parts_;
+  Fingerprint fingerprint_;
+  Crypto crypto_ = Crypto::real;
+};
+
+/// What both kinds of handshake end with.
+struct SrtpKeys {
+  SrtpProfile profile = SrtpProfile::null;
+  SrtpKey outbound, inbound;
+};
+
+/// One DTLS association. Datagrams of at most kMtu bytes are sent; lost flights are sent again by the `now` that is passed
+/// in: kInitialTimeout, doubled up to kMaxTimeout.
+class DtlsSession {
+ public:
+  static constexpr size_t kMtu = 1200;
+  static constexpr Duration kInitialTimeout = Duration::milliseconds(400);
+  static constexpr Duration kMaxTimeout = Duration::seconds(6);
+  static constexpr Duration kGiveUp = Duration::seconds(30);  // after the first datagram of the handshake
+  /// The OpenSSL state is kept so long after the handshake for late retransmissions and alerts, then it is freed to save memory
+  /// (later a retransmitted last flight is answered from the kept bytes; alerts are no longer read: consent tells of the end).
+  static constexpr Duration kLinger = Duration::seconds(20);
+
+  enum class State : uint8_t { idle, handshaking, connected, wrong_fingerprint, failed, closed };
+
+  struct Config {
+    DtlsRole role = DtlsRole::client;
+    std::shared_ptr<const DtlsIdentity> identity;
+    SecureRandomness randomness = SecureRandomness::seeded;
+    Rng rng{0};
+  };
+  explicit DtlsSession(Config config);
+  ~DtlsSession();
+  DtlsSession(const DtlsSession&) = delete;
+  DtlsSession& operator=(const DtlsSession&) = delete;
+
+  /// May come late, but the state becomes `connected` only after the peer's certificate was found to have it.
+  void set_remote_fingerprint(Instant now, const Fingerprint& fingerprint, const SocketAddress& to, Outbox& out);
+  /// The client sends its ClientHello, the server waits.
+  void start(Instant now, const SocketAddress& to, Outbox& out);
+  std::optional<Drop> on_datagram(Instant now, BytesView datagram, const SocketAddress& to, Outbox& out);
+  void on_deadline(Instant now, const SocketAddress& to, Outbox& out);
+  Deadline deadline() const;
+  /// Sends close_notify where there is still somebody to hear it.
+  void close(Instant now, const SocketAddress& to, Outbox& out);
+
+  State state() const;
+  /// Of a connected session.
+  const SrtpKeys& keys() const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace tacoma

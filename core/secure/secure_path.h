@@ -1,0 +1,159 @@
+// A 5-tuple becomes a keyed path: ICE finds and proves the way, DTLS agrees on keys, SRTP protects what goes over it. Bridge and
+// participant hold one SecurePath for each peer and see nothing below it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "core/base/crypto_mode.h"
+#include "core/base/process.h"
+#include "core/base/result.h"
+#include "core/base/rng.h"
+#include "core/secure/credentials.h"
+#include "core/secure/dtls.h"
+#include "core/secure/ice.h"
+#include "core/secure/null_handshake.h"
+#include "core/secure/srtp.h"
+
+namespace tacoma {
+
+/// What a datagram turned out to be.
+enum class ArrivalKind : uint8_t {
+  stun,     // authenticated and consumed: `from` is an address of this path's peer, so later datagrams from there may be routed here
+  dtls,     // consumed
+  rtp,      // opened: datagram.packet now holds the plain RTP packet
+  rtcp,     // opened: datagram.packet now holds the plain RTCP compound packet
+  dropped,  // to be counted under `drop`
+};
+struct Arrival {
+  ArrivalKind kind = ArrivalKind::dropped;
+  Drop drop = Drop::unknown_first_byte;  // of dropped
+};
+
+struct PathEvent {
+  enum class Kind : uint8_t {
+    ice_connected,  // a pair is selected; DTLS starts. Again after an ICE restart
+    keyed,          // media may flow both ways
+    failed,         // never became, or never again will be, usable: `reason`. The last event
+    consent_lost,   // the peer has answered no check for 30 s: nothing is sent any more until an ICE restart succeeds
+    closed,         // the peer said goodbye (DTLS close_notify). The last event
+  };
+  enum class Reason : uint8_t { none, ice_timeout, dtls_timeout, dtls_fingerprint, dtls_error, srtp_error };
+  Kind kind = Kind::keyed;
+  Reason reason = Reason::none;
+};
+const char* name_of(PathEvent::Kind kind);
+const char* name_of(PathEvent::Reason reason);
+
+/// The peer's setup attribute (RFC 4145 as used by RFC 5763): active: it is the client. actpass: Config::dtls_role stands.
+enum class DtlsSetup : uint8_t { active, passive, actpass };
+
+/// States, and what happens in each:
+/// | state            | entered by                    | in                                               | out                   |
+/// |------------------|-------------------------------|--------------------------------------------------|-----------------------|
+/// | waiting          | construction                  | checks are answered, their sources remembered; up to kMaxEarlyDtls DTLS datagrams kept | answers to checks |
+/// | connecting       | set_remote                    | checks and their answers; DTLS kept as above     | checks every 20 ms    |
+/// | securing         | a pair is selected            | DTLS from proven addresses                       | DTLS flights          |
+/// | keyed            | DTLS done, fingerprint right  | RTP and RTCP from any address that holds the keys | RTP, RTCP, consent checks every 4 to 6 s |
+/// | ended            | failed or closed              | everything is dropped                            | nothing               |
+/// SRTP before `keyed` is Drop::srtp_not_ready. After consent_lost the keys stay, remote() is empty until ICE connects again.
+/// With Crypto::null ICE is the same; DTLS is a stand-in with the datagrams of a real handshake (count, order, sizes,
+/// timers, fingerprint check), and SRTP adds the same sizes without encrypting.
+class SecurePath {
+ public:
+  static constexpr size_t kMaxEarlyDtls = 4;  // a ClientHello of up to four datagrams
+
+  struct Config {
+    IceRole ice_role = IceRole::controlled;
+    DtlsRole dtls_role = DtlsRole::client;
+    IceCredentials credentials;                  // made from rng when empty; the owner keeps ufrags unique where it demultiplexes by them
+    std::vector<SocketAddress> local_addresses;  // the process's own, one or more of each family it has; advertised as candidates
+    std::shared_ptr<const DtlsIdentity> identity;  // of the same crypto mode
+    Crypto crypto = Crypto::real;
+    SecureRandomness randomness = SecureRandomness::seeded;
+    Rng rng{0};
+  };
+  explicit SecurePath(Config config);
+  ~SecurePath();
+  SecurePath(const SecurePath&) = delete;
+  SecurePath& operator=(const SecurePath&) = delete;
+
+  const IceCredentials& credentials() const { return ice_.local(); }
+  const Fingerprint& fingerprint() const { return identity_->fingerprint(); }
+  /// Host candidates for signalling, the first address preferred.
+  std::vector<IceCandidate> candidates() const;
+
+  /// What signalling said of the peer. May come after its first checks. Candidates may be empty. Calling it again adds candidates;
+  /// with other credentials it is the second half of an ICE restart. A changed fingerprint or setup is ignored once DTLS runs.
+  void set_remote(Instant now, const IceCredentials& remote, Span<const IceCandidate> candidates, const Fingerprint& fingerprint,
+                  DtlsSetup setup, Outbox& out);
+  /// ICE restart with new local credentials (made from rng when empty); keys and replay state stay.
+  void restart_ice(Instant now, IceCredentials local = {});
+
+  /// Takes a datagram of this path. For rtp and rtcp the plain packet is left in datagram.packet, in place.
+  Arrival on_datagram(Instant now, Datagram& datagram, Outbox& out);
+  void on_deadline(Instant now, Outbox& out);
+  Deadline deadline() const;
+  /// Events in order, each once.
+  bool poll_event(PathEvent& event);
+  /// Says goodbye where it can (close_notify) and ends.
+  void close(Instant now, Outbox& out);
+
+  /// Keys are there and a pair is selected.
+  bool ready() const { return srtp_.has_value() && ice_.selected().has_value() && !ended_; }
+  /// Where to send; call only while ready().
+  const SocketAddress& remote() const { return *ice_.selected(); }
+  /// What protect_rtp adds; known (and final) when keyed.
+  size_t rtp_overhead() const { return srtp_ ? srtp_overhead(srtp_->profile()) : kMaxSrtpOverhead; }
+  std::optional<SrtpProfile> profile() const { return srtp_ ? std::optional(srtp_->profile()) : std::nullopt; }
+
+  /// As SrtpSession; receiver_not_ready while not ready().
+  Result<size_t, Drop> protect_rtp(BytesView header, BytesView payload, MutableBytes out) {
+    if (!ready()) return fail(Drop::receiver_not_ready);
+    return srtp_->protect_rtp(header, payload, out);
+  }
+  Result<size_t, Drop> protect_rtp(MutableBytes buffer, size_t size) {
+    if (!ready()) return fail(Drop::receiver_not_ready);
+    return srtp_->protect_rtp(buffer, size);
+  }
+  Result<size_t, Drop> protect_rtcp(MutableBytes buffer, size_t size) {
+    if (!ready()) return fail(Drop::receiver_not_ready);
+    return srtp_->protect_rtcp(buffer, size);
+  }
+
+  const IceAgent& ice() const { return ice_; }
+
+ private:
+  struct EarlyDtls {
+    SocketAddress from;
+    std::vector<uint8_t> bytes;
+  };
+  Arrival on_media(MutableBytes packet, Datagram& datagram);
+  Arrival on_dtls(Instant now, BytesView bytes, const SocketAddress& from, Outbox& out);
+  std::optional<Drop> feed_dtls(Instant now, BytesView bytes, const SocketAddress& from, Outbox& out);
+  void take_ice_events(Instant now, Outbox& out);
+  void start_dtls(Instant now, Outbox& out);
+  void check_dtls(Instant now);
+  void end(PathEvent::Kind kind, PathEvent::Reason reason);
+  void raise(PathEvent::Kind kind, PathEvent::Reason reason = PathEvent::Reason::none);
+
+  IceAgent ice_;
+  std::shared_ptr<const DtlsIdentity> identity_;
+  std::unique_ptr<DtlsSession> dtls_;          // Crypto::real, once connected
+  std::unique_ptr<NullHandshake> null_dtls_;   // Crypto::null, once connected
+  std::optional<SrtpSession> srtp_;
+  std::optional<Fingerprint> remote_fingerprint_;
+  std::vector<EarlyDtls> early_;
+  std::vector<SocketAddress> local_addresses_;
+  std::vector<PathEvent> events_;              // not yet polled; at most one of each kind waits
+  Rng rng_;
+  DtlsRole dtls_role_;
+  Crypto crypto_;
+  SecureRandomness randomness_;
+  bool ended_ = false;
+};
+
+}  // namespace tacoma

@@ -23,5 +23,11 @@ build: deps
 test: build
 	@ctest --test-dir $(BUILD) --output-on-failure --no-tests=error -j $(JOBS)
 
+fuzz: deps
+	@tools/fuzz $(SECONDS)
+
+sanitize: deps
+	@tools/sanitize
+
 clean:
 	rm -rf build build-* out bench.json

@@ -48,6 +48,11 @@ class XmppStream {
   std::optional<XmppEvent> poll();
   /// Queues a stanza. Dropped when the stream is not ready or over.
   void send(const Element& stanza);
+  /// Queues a part of a stanza that is XML already, its children written for jabber:client: a room serialises once what
+  /// goes to many. Dropped when the stream is not ready or over.
+  void send_text(std::string_view xml) {
+    if (phase_ == Phase::ready) output_ += xml;
+  }
   /// Ends our side in order. The peer's end comes as `closed`.
   void close();
   bool has_output() const { return !output_.empty(); }

@@ -51,7 +51,6 @@ class ClipLibrary {
 
  private:
   using VideoKey = std::tuple<uint32_t, uint32_t, uint32_t, uint32_t, int64_t>;  // picture, width, height, fps, rate
-  void note(const std::string& sentence) const { if (options_.note) options_.note(sentence); }
   ClipLibraryOptions options_;
   std::map<VideoKey, std::shared_ptr<const VideoClip>> video_;
   std::map<uint32_t, std::shared_ptr<const SpeechClip>> speech_;

@@ -1,0 +1,106 @@
+#include <vpx/vp8cx.h>
+#include <vpx/vpx_encoder.h>
+
+#include <algorithm>
+
+#include "loadgen/media/encode.h"
+#include "loadgen/media/test_picture.h"
+
+namespace tacoma {
+namespace {
+
+constexpr uint32_t kMaxSide = 4096;
+
+Result<void> check(const VideoFormat& f) {
+  const std::string size = std::to_string(f.width) + "x" + std::to_string(f.height);
+  if (f.width < kMinPictureWidth || f.height < kMinPictureHeight || f.width > kMaxSide || f.height > kMaxSide)
+    return fail("video of " + size + " cannot be encoded: sizes go from 96x64 to 4096x4096");
+  if (f.width % 2 != 0 || f.height % 2 != 0) return fail("video of " + size + " cannot be encoded: width and height must be even");
+  if (f.fps < 1 || f.fps > 60) return fail("video of " + std::to_string(f.fps) + " frames a second cannot be encoded: 1 to 60 can");
+  if (f.rate < DataRate::kbps(10) || f.rate > DataRate::mbps(100))
+    return fail("video of " + std::to_string(f.rate.bps()) + " bit/s cannot be encoded: 10 kbit/s to 100 Mbit/s can");
+  return {};
+}
+
+vpx_codec_enc_cfg_t configure(const VideoFormat& f) {
+  vpx_codec_enc_cfg_t c{};
+  vpx_codec_enc_config_default(vpx_codec_vp8_cx(), &c, 0);
+  c.g_w = f.width;
+  c.g_h = f.height;
+  c.g_timebase = {1, static_cast<int>(f.fps)};
+  c.g_threads = 1;
+  c.g_lag_in_frames = 0;
+  c.g_error_resilient = 0;
+  c.kf_mode = VPX_KF_DISABLED;  // only the first frame
+  c.rc_end_usage = VPX_CBR;
+  c.rc_target_bitrate = static_cast<unsigned>(f.rate.bps() / 1000);
+  c.rc_dropframe_thresh = 0;
+  c.rc_resize_allowed = 0;
+  c.rc_min_quantizer = 2;
+  c.rc_max_quantizer = 56;
+  c.rc_undershoot_pct = 100;
+  c.rc_overshoot_pct = 15;
+  c.rc_buf_initial_sz = 500;
+  c.rc_buf_optimal_sz = 600;
+  c.rc_buf_sz = 1000;
+  return c;
+}
+
+/// libvpx's encoder and the image that it reads, freed at the end.
+class Encoder {
+ public:
+  explicit Encoder(const VideoFormat& f) {
+    const vpx_codec_enc_cfg_t config = configure(f);
+    open_ = vpx_codec_enc_init(&codec_, vpx_codec_vp8_cx(), &config, 0) == VPX_CODEC_OK;
+    if (!open_) return;
+    // A negative speed is fixed; a positive one would follow the wall clock, and the bytes with it.
+    vpx_codec_control(&codec_, VP8E_SET_CPUUSED, -8);
+    vpx_codec_control(&codec_, VP8E_SET_STATIC_THRESHOLD, 1u);
+    vpx_codec_control(&codec_, VP8E_SET_NOISE_SENSITIVITY, 0u);
+    // A key frame may take what the buffer can give back in reasonable time, as WebRTC's senders set it.
+    vpx_codec_control(&codec_, VP8E_SET_MAX_INTRA_BITRATE_PCT, std::max(300u, 600u * f.fps / 20));
+  }
+  ~Encoder() { if (open_) vpx_codec_destroy(&codec_); }
+  Encoder(const Encoder&) = delete;
+  Encoder& operator=(const Encoder&) = delete;
+
+  bool encode(Picture& p, uint32_t number, VideoClip& clip) {
+    if (!open_) return false;
+    vpx_image_t image{};
+    if (vpx_img_wrap(&image, VPX_IMG_FMT_I420, p.width, p.height, 1, p.luma.data()) == nullptr) return false;
+    image.planes[VPX_PLANE_U] = p.cb.data();
+    image.planes[VPX_PLANE_V] = p.cr.data();
+    image.stride[VPX_PLANE_U] = image.stride[VPX_PLANE_V] = static_cast<int>(p.chroma_width());
+    const vpx_enc_frame_flags_t flags = number == 0 ? VPX_EFLAG_FORCE_KF : 0;
+    if (vpx_codec_encode(&codec_, &image, number, 1, flags, VPX_DL_REALTIME) != VPX_CODEC_OK) return false;
+    vpx_codec_iter_t at = nullptr;
+    const vpx_codec_cx_pkt_t* packet = vpx_codec_get_cx_data(&codec_, &at);
+    if (packet == nullptr || packet->kind != VPX_CODEC_CX_FRAME_PKT) return false;
+    const auto& frame = packet->data.frame;
+    clip.append(BytesView(static_cast<const uint8_t*>(frame.buf), frame.sz), (frame.flags & VPX_FRAME_IS_KEY) != 0);
+    return true;
+  }
+  std::string error() { return open_ ? vpx_codec_error(&codec_) : "the encoder could not be opened"; }
+
+ private:
+  vpx_codec_ctx_t codec_{};
+  bool open_ = false;
+};
+
+}  // namespace
+
+Result<VideoClip> encode_video(const VideoFormat& format, uint32_t picture, const EncodeProgress& progress) {
+  if (auto ok = check(format); !ok) return fail(ok.error());
+  const uint32_t frames = format.fps * 10 + format.fps * 2 * (picture % 8) / 5;
+  VideoClip clip(format, picture);
+  Encoder encoder(format);
+  Picture drawn;
+  for (uint32_t number = 0; number < frames; ++number) {
+    draw_test_picture(picture, number, format.width, format.height, drawn);
+    if (!encoder.encode(drawn, number, clip)) return fail("libvpx: " + encoder.error());
+    if (progress && number % std::max(1u, frames / 20) == 0) progress(static_cast<double>(number) / frames);
+  }
+  return clip;
+}
+
+}  // namespace tacoma

@@ -1,0 +1,126 @@
+#include <catch2/catch.hpp>
+
+#include <numeric>
+
+#include "core/base/rng.h"
+#include "loadgen/media/clip_file.h"
+#include "loadgen/media/decoders.h"
+#include "loadgen/media/encode.h"
+
+using namespace tacoma;
+
+namespace {
+
+VideoFormat format(uint32_t width, uint32_t height, uint32_t fps, int64_t kbps) {
+  VideoFormat f;
+  f.width = width;
+  f.height = height;
+  f.fps = fps;
+  f.rate = DataRate::kbps(kbps);
+  return f;
+}
+
+/// Decodes one frame and returns how well it shows what was drawn; fails the test when its number is not read back.
+double shown(VideoDecoder& decoder, const VideoClip& clip, const VideoFrame& frame) {
+  const Picture* decoded = decoder.decode(frame.data);
+  REQUIRE(decoded != nullptr);
+  REQUIRE(read_frame_number(*decoded) == frame.number);
+  Picture drawn;
+  draw_test_picture(clip.picture(), frame.number, clip.format().width, clip.format().height, drawn);
+  return luma_psnr(*decoded, drawn);
+}
+
+}  // namespace
+
+TEST_CASE("two encodings of one clip are equal, byte for byte; other pictures are others") {
+  const VideoFormat f = format(160, 90, 15, 80);
+  const auto a = encode_video(f, 0, {}), b = encode_video(f, 0, {}), other = encode_video(f, 1, {});
+  REQUIRE((a && b && other));
+  CHECK(write_clip(*a, "") == write_clip(*b, ""));
+  CHECK(write_clip(*a, "") != write_clip(*other, ""));
+  CHECK(a->size() != other->size());  // so that their ends drift apart
+}
+
+TEST_CASE("every frame of a clip decodes, carries its number and looks like what was drawn") {
+  struct { VideoFormat format; double mean, least; } cases[] = {
+      {format(640, 360, 25, 600), 34, 30}, {format(320, 180, 15, 150), 33, 29}, {format(320, 180, 25, 80), 27, 24}};
+  for (const auto& c : cases) {
+    std::vector<double> steps;
+    const auto clip = encode_video(c.format, 2, [&](double done) { steps.push_back(done); });
+    REQUIRE(clip);
+    CHECK(std::is_sorted(steps.begin(), steps.end()));
+    CHECK(steps.size() >= 15);
+    VideoDecoder decoder;
+    double sum = 0, least = 99;
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < clip->size(); ++i) {
+      const VideoFrame frame = clip->frame(i);
+      CHECK(frame.key == (i == 0));
+      CHECK((frame.data[0] & 1) == (frame.key ? 0 : 1));  // RFC 6386 section 9.1: P bit, 0 for a key frame
+      const double psnr = shown(decoder, *clip, frame);
+      sum += psnr;
+      least = std::min(least, psnr);
+      bytes += frame.data.size();
+    }
+    CAPTURE(c.format.width, c.format.rate.bps());
+    CHECK(sum / clip->size() > c.mean);
+    CHECK(least > c.least);
+    const double seconds = static_cast<double>(clip->size()) / c.format.fps;
+    CHECK(static_cast<double>(bytes) * 8 / seconds == Approx(static_cast<double>(c.format.rate.bps())).epsilon(0.05));
+    CHECK(clip->frame(0).data.size() > bytes / clip->size() * 3 / 2);  // a key frame is larger than the others
+  }
+}
+
+TEST_CASE("a key frame asked for anywhere comes next and everything after it decodes without what was before") {
+  const auto clip = encode_video(format(320, 180, 15, 150), 0, {});
+  REQUIRE(clip);
+  Rng rng(11);
+  VideoPlayer player(*clip);
+  VideoDecoder old_viewer;
+  for (int round = 0; round < 12; ++round) {
+    const uint32_t frames = 1 + rng.below(2 * clip->size());  // often past the end of the clip
+    for (uint32_t i = 0; i < frames; ++i) CHECK(shown(old_viewer, *clip, player.next()) > 29);
+    player.request_key_frame();
+    const VideoFrame key = player.next();
+    CHECK(key.key);
+    VideoDecoder new_viewer;
+    CHECK(shown(new_viewer, *clip, key) > 29);
+    CHECK(shown(old_viewer, *clip, key) > 29);
+    for (uint32_t i = 0; i < 20; ++i) {
+      const VideoFrame frame = player.next();
+      CHECK_FALSE(frame.key);
+      CHECK(shown(new_viewer, *clip, frame) > 29);
+      CHECK(shown(old_viewer, *clip, frame) > 29);
+    }
+  }
+}
+
+TEST_CASE("a decoder without a key frame shows nothing and survives damaged frames") {
+  const auto clip = encode_video(format(160, 90, 15, 80), 3, {});
+  REQUIRE(clip);
+  VideoDecoder late;
+  CHECK(late.decode(clip->frame(5).data) == nullptr);
+  CHECK(late.decode({}) == nullptr);
+  VideoDecoder decoder;
+  REQUIRE(decoder.decode(clip->frame(0).data) != nullptr);
+  Rng rng(3);
+  for (uint32_t i = 1; i < 60; ++i) {
+    const BytesView good = clip->frame(i).data;
+    std::vector<uint8_t> bad(good.begin(), good.end());
+    bad.resize(1 + rng.below(static_cast<uint32_t>(bad.size())));
+    bad[rng.below(static_cast<uint32_t>(bad.size()))] ^= 0x55;
+    decoder.decode(bad);
+  }
+  CHECK(shown(decoder, *clip, clip->frame(0)) > 28);  // and a key frame mends everything
+}
+
+TEST_CASE("formats that cannot be encoded are refused with a sentence") {
+  struct { VideoFormat format; const char* says; } cases[] = {
+      {format(64, 64, 25, 600), "64x64"},    {format(641, 360, 25, 600), "even"},      {format(640, 360, 0, 600), "0 frames"},
+      {format(640, 360, 90, 600), "90 frames"}, {format(640, 360, 25, 0), "0 bit/s"}, {format(8192, 360, 25, 600), "8192x360"}};
+  for (const auto& c : cases) {
+    const auto clip = encode_video(c.format, 0, {});
+    REQUIRE_FALSE(clip);
+    CHECK_THAT(clip.error(), Catch::Contains(c.says));
+  }
+}

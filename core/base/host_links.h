@@ -24,6 +24,10 @@ Result<void> check_network(const NetworkPlan& plan, bool drop_tail_only);
 /// so one more host shifts nobody else's draws. The plan has passed check_network.
 std::vector<HostLinks> make_links(const NetworkPlan& plan);
 
+/// What an empty path takes at the start of the run: up link, between the regions, down link. The hosts exist.
+Duration one_way_delay(const NetworkPlan& plan, HostId from, HostId to);
+inline Duration round_trip(const NetworkPlan& plan, HostId a, HostId b) { return one_way_delay(plan, a, b) + one_way_delay(plan, b, a); }
+
 /// IP and transport header bytes of one packet: UDP (RFC 768) or TCP without options (RFC 9293) over IPv4 or IPv6.
 constexpr int64_t udp_overhead(IpFamily family) { return family == IpFamily::v4 ? 28 : 48; }
 constexpr int64_t tcp_overhead(IpFamily family) { return family == IpFamily::v4 ? 40 : 60; }

@@ -66,6 +66,12 @@ class PacketPool {
   PacketPool(const PacketPool&) = delete;
   PacketPool& operator=(const PacketPool&) = delete;
 
+  /// Ends a pool whose packets may live on (in a retransmission cache of a process that outlives its world): it is deleted now,
+  /// or with the last of them. Nothing may be made from it any more.
+  static void retire(std::unique_ptr<PacketPool> pool) {
+    if (pool->in_use_ > 0) pool.release()->retired_ = true;
+  }
+
   /// A packet of `size` bytes (contents unspecified), or an empty reference when the limit is reached or
   /// size > kMaxPacket. Capacity is at least size; ask for the most you may need, then resize().
   PacketRef make(size_t size);
@@ -88,6 +94,7 @@ class PacketPool {
   size_t reserved_ = 0;
   size_t in_use_ = 0;
   uint64_t growths_ = 0;
+  bool retired_ = false;
   Class small_, large_;
   std::vector<std::unique_ptr<uint8_t[]>> chunks_;
 };
@@ -96,7 +103,7 @@ inline void PacketPool::give_back(detail::Slot* slot) {
   Class& size_class = slot->capacity == kSmall ? small_ : large_;
   slot->next_free = size_class.free;
   size_class.free = slot;
-  --in_use_;
+  if (--in_use_ == 0 && retired_) delete this;
 }
 
 inline void PacketRef::release() {

@@ -15,7 +15,7 @@ namespace tacoma {
 /// which they were caused, so the same plan and processes give the same run to the bit.
 ///
 /// Every host has an address of both families (10.0.0.0/8 and fd00::/8, port 10000). Datagrams that reach a process at one
-/// instant come in one call; at that instant streams come next, a due deadline last.
+/// instant come in one call, after what streams bring at that instant and before a due deadline.
 ///
 /// Streams are the model of core/base/segment_hop.h over the same links: they share rate and queue with the datagrams, a lost
 /// segment holds up what follows until it is sent again. WorldStats::drops counts datagrams, and Drop::stream_limit streams that

@@ -72,6 +72,7 @@ struct PlannedEvent {
 struct Expectation {
   std::string text;
   std::string metric;
+  std::string group;  // "standup" or "standup/far": only people of it count; empty: everybody
   enum class Compare : uint8_t { less, less_equal, greater, greater_equal } compare = Compare::less;
   double bound = 0;  // in the metric's own unit: seconds, ratio (2 % is 0.02), bits per second, MOS
 };

@@ -16,7 +16,7 @@
 namespace tacoma {
 
 // Limits on what one text may ask for.
-inline constexpr size_t kMaxScenarioBytes = 1 << 20;
+inline constexpr size_t kMaxScenarioBytes = 256 * 1024;
 inline constexpr size_t kMaxScenarioNodes = 100'000;  // scalars, lists and maps together
 inline constexpr int kMaxScenarioNesting = 16;
 inline constexpr size_t kMaxScenarioErrors = 20;      // reported at once
@@ -43,10 +43,12 @@ struct BridgeSpec {
   LinkConfig up, down;
 };
 
+/// When the people of a group join, counted through all rooms of the conference: `at` + k * `gap`, or by a Poisson process.
 struct JoinsSpec {
-  Instant at;                    // the first one not before this
-  Duration over;                 // spread over this long, evenly unless `poisson`
-  bool poisson = false;          // at random moments instead of even steps
+  Instant at = Instant::at(Duration::seconds(1));  // by then the servers know each other
+  Duration gap;                  // mean time between two joins
+  Duration over;                 // joins by `over`: all within this long (Poisson: at uniform moments)
+  bool poisson = false;
 };
 
 struct GroupSpec {
@@ -58,16 +60,17 @@ struct GroupSpec {
   bool sends_audio = true, sends_video = true;
   VideoFormat video;
   JoinsSpec joins;
-  std::optional<Instant> leaves;
-  uint32_t decodes = 0;          // how many of each room's group decode for real
+  std::optional<Instant> leaves; // at this time,
+  std::optional<Duration> stays; // or this long after joining; neither: to the end
+  uint32_t decodes = 0;          // how many decode for real, counted through all rooms of the conference
 };
 
 struct TalkSpec {
   enum class Model : uint8_t { turns, nobody, everyone, speaker } model = Model::turns;
   Duration mean = Duration::seconds(6);
   Duration pause = Duration::milliseconds(500);
-  double overlap = 0.1;          // chance that somebody else talks into a turn
-  std::string speaker;           // of Model::speaker: the group whose first person talks; empty: the first group
+  double overlap = 0.1;          // `turns`: chance that somebody else talks into a turn
+  std::string speaker;           // of Model::speaker: the group whose first person talks
 };
 
 struct ConferenceSpec {
@@ -84,7 +87,11 @@ struct LinkPatch {
   std::optional<Duration> delay, jitter, queue;
   std::optional<double> loss;
   std::optional<std::optional<GilbertElliott>> bursts;  // an inner nullopt switches bursts off
+  std::optional<QueueDisc> disc;                        // of profiles only: an event cannot change it
 };
+
+/// `base` with what the patch sets.
+LinkConfig apply(const LinkPatch& patch, LinkConfig base);
 
 struct EventSpec {
   enum class Kind : uint8_t { link, bridge_down, bridge_up } kind = Kind::link;

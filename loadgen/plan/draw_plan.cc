@@ -1,0 +1,357 @@
+#include "loadgen/plan/draw_plan.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <set>
+
+#include "core/base/rng.h"
+#include "loadgen/plan/text_values.h"
+
+namespace tacoma {
+namespace {
+
+/// Whom an event means, of one person: its room, its conference, its group and its own name in the room.
+struct Address {
+  std::string conference, room, group, person;
+  bool matches(const std::string& subject) const {
+    const size_t slash = subject.find('/');
+    const std::string first = subject.substr(0, slash);
+    if (first != conference && first != room) return false;
+    if (slash == std::string::npos) return true;
+    const std::string second = subject.substr(slash + 1);
+    return second == group || second == person;
+  }
+};
+
+class Drawing {
+ public:
+  explicit Drawing(const Scenario& scenario) : scenario_(scenario), rng_(scenario.seed) {}
+
+  Plan draw() {
+    plan_.scenario = scenario_.name;
+    plan_.about = scenario_.about;
+    plan_.seed = scenario_.seed;
+    plan_.length = scenario_.duration;
+    plan_.sample_every = scenario_.sample_every;
+    plan_.crypto = scenario_.crypto;
+    plan_.expectations = scenario_.expectations;
+    plan_.network.regions = scenario_.regions;
+    plan_.network.one_way = scenario_.one_way;
+    plan_.network.seed = rng_.split("network").u64();
+    const BridgeSpec& signalling = scenario_.signalling;
+    plan_.router_host = add_host("router", signalling.region, signalling.up, signalling.down);
+    plan_.focus_host = add_host("focus", signalling.region, signalling.up, signalling.down);
+    for (const BridgeSpec& bridge : scenario_.bridges)
+      plan_.bridges.push_back({bridge.name, scenario_.regions[bridge.region], add_host(bridge.name, bridge.region, bridge.up, bridge.down)});
+    for (const ConferenceSpec& conference : scenario_.conferences) draw_conference(conference);
+    draw_link_changes();
+    draw_bridge_changes();
+    mark_events();
+    return std::move(plan_);
+  }
+
+ private:
+  HostId add_host(const std::string& name, uint32_t region, const LinkConfig& up, const LinkConfig& down) {
+    plan_.network.hosts.push_back({name, region, up, down, scenario_.ip});
+    return HostId(static_cast<uint32_t>(plan_.network.hosts.size() - 1));
+  }
+
+  void draw_conference(const ConferenceSpec& spec) {
+    for (uint32_t r = 0; r < spec.count; ++r) {
+      ConferencePlan room;
+      room.name = spec.numbered ? spec.name + "-" + std::to_string(r + 1) : spec.name;
+      room.room = room.name + "@conference.tacoma.test";
+      for (size_t g = 0; g < spec.people.size(); ++g)
+        for (uint32_t k = 0; k < spec.people[g].count; ++k) {
+          room.people.push_back(static_cast<uint32_t>(plan_.people.size()));
+          draw_person(spec, room.name, g, r, k);
+        }
+      std::stable_sort(room.people.begin(), room.people.end(),
+                       [this](uint32_t a, uint32_t b) { return plan_.people[a].joins < plan_.people[b].joins; });
+      draw_talk(spec, room);
+      plan_.conferences.push_back(std::move(room));
+    }
+  }
+
+  void draw_person(const ConferenceSpec& conference, const std::string& room, size_t g, uint32_t r, uint32_t k) {
+    const GroupSpec& group = conference.people[g];
+    const uint64_t index = uint64_t{r} * group.count + k;  // through all rooms
+    const std::string local = group.numbered ? group.name + "-" + std::to_string(k + 1) : group.name;
+    PersonPlan person;
+    person.name = room + "/" + local;
+    person.group = conference.name + "/" + group.name;
+    const Rng own = rng_.split("person").split(person.name);
+    person.seed = own.split("seed").u64();
+    person.endpoint_id = draw_endpoint(own.split("endpoint"));
+    const uint32_t region = group.region ? *group.region : static_cast<uint32_t>(index % scenario_.regions.size());
+    const AccessProfile& access = scenario_.access[group.access];
+    person.region = scenario_.regions[region];
+    person.access = access.name;
+    person.host = add_host(person.name, region, access.up, access.down);
+    person.conference = static_cast<uint32_t>(plan_.conferences.size());
+    person.joins = draw_join(group.joins, person.group, index, own);
+    if (group.leaves) person.leaves = group.leaves;
+    if (group.stays) person.leaves = person.joins + *group.stays;
+    const Instant end = Instant::at(scenario_.duration);
+    if (person.leaves && *person.leaves >= end) person.leaves = std::nullopt;
+    // A late one of a Poisson process may come after its group has left: that person never comes.
+    if (person.leaves && *person.leaves <= person.joins) { person.joins = end; person.leaves = std::nullopt; }
+    person.joins = std::min(person.joins, end);
+    person.sends_audio = group.sends_audio;
+    person.sends_video = group.sends_video;
+    person.video = group.video;
+    person.clip = static_cast<uint32_t>(g * 7 + k);
+    person.decodes = index < group.decodes;
+    addresses_.push_back({conference.name, room, group.name, local});
+    plan_.people.push_back(std::move(person));
+  }
+
+  /// Eight hex digits; a taken number moves on to the next free one.
+  std::string draw_endpoint(Rng rng) {
+    uint32_t id = rng.u32();
+    while (!endpoints_.insert(id).second) ++id;
+    char text[9];
+    std::snprintf(text, sizeof text, "%08x", id);
+    return text;
+  }
+
+  Instant draw_join(const JoinsSpec& joins, const std::string& group, uint64_t index, const Rng& own) {
+    if (!joins.poisson) return joins.at + joins.gap * static_cast<int64_t>(index);
+    // Given their number, the moments of a Poisson process within a span are uniform in it.
+    if (joins.over > Duration::zero()) return joins.at + own.split("join").uniform(Duration::zero(), joins.over);
+    // A group's people are drawn in order of index. Each gap has its own generator, so one more person moves nobody before.
+    Duration& arrived = poisson_arrivals_[group];
+    arrived += Duration::from_seconds(rng_.split("joins").split(group).split("gap", index).exponential(joins.gap.to_seconds()));
+    return joins.at + arrived;
+  }
+
+  // --- Talk ---
+
+  void draw_talk(const ConferenceSpec& spec, const ConferencePlan& room) {
+    switch (spec.talk.model) {
+      case TalkSpec::Model::nobody: return;
+      case TalkSpec::Model::everyone:
+        for (uint32_t i : room.people) talk(i, plan_.people[i].joins, Instant::at(plan_.length));
+        return;
+      case TalkSpec::Model::speaker: return draw_speaker(spec, room);
+      case TalkSpec::Model::turns: return draw_turns(spec, room);
+    }
+  }
+
+  /// Adds an utterance as far as the person is there; one that touches the last prolongs it.
+  void talk(uint32_t index, Instant from, Instant to) {
+    PersonPlan& person = plan_.people[index];
+    const Instant end = person.leaves ? *person.leaves : Instant::at(plan_.length);
+    from = std::max(from, person.joins);
+    to = std::min(to, end);
+    if (!person.sends_audio || from >= to) return;
+    if (!person.talks.empty() && person.talks.back().to >= from) person.talks.back().to = std::max(person.talks.back().to, to);
+    else person.talks.push_back({from, to});
+  }
+
+  /// Lengths of turns are exponential, cut at a sixth and at four times the mean: nobody says a syllable only or talks for ever.
+  static Duration turn_length(Rng rng, Duration mean) {
+    const Duration drawn = Duration::from_seconds(rng.exponential(mean.to_seconds()));
+    return std::clamp(drawn, mean / 6, mean * 4);
+  }
+
+  void draw_speaker(const ConferenceSpec& spec, const ConferencePlan& room) {
+    const std::string group = spec.name + "/" + spec.talk.speaker;
+    uint32_t speaker = UINT32_MAX;  // the first of the group by number
+    for (uint32_t i : room.people)
+      if (plan_.people[i].group == group) speaker = std::min(speaker, i);
+    const Rng rng = rng_.split("talk").split(room.name);
+    Instant at = plan_.people[speaker].joins;
+    for (uint64_t n = 0; at < Instant::at(plan_.length); ++n) {
+      const Duration length = turn_length(rng.split("turn", n), spec.talk.mean);
+      talk(speaker, at, at + length);
+      at = at + length + spec.talk.pause;
+    }
+  }
+
+  void draw_turns(const ConferenceSpec& spec, const ConferencePlan& room) {
+    const Rng rng = rng_.split("talk").split(room.name);
+    std::vector<uint64_t> lots;  // of each person of the room; turn n goes to the greatest mix(lot, n)
+    for (uint32_t i : room.people) lots.push_back(rng.split(plan_.people[i].name).u64());
+    Instant at;
+    size_t last = room.people.size();
+    for (uint64_t n = 0; at < Instant::at(plan_.length); ++n) {
+      const Duration length = turn_length(rng.split("turn", n), spec.talk.mean);
+      const auto [first, second] = draw_talkers(room, lots, n, at, last);
+      if (first == room.people.size()) {  // nobody is there yet
+        at = at + spec.talk.mean / 6;
+        continue;
+      }
+      talk(room.people[first], at, at + length);
+      Rng overlap = rng.split("overlap", n);
+      if (second != room.people.size() && overlap.chance(spec.talk.overlap)) {
+        const Instant from = at + overlap.uniform(length / 5, length / 2);
+        talk(room.people[second], from, from + length / 3);
+      }
+      last = first;
+      at = at + length + spec.talk.pause;
+    }
+  }
+
+  /// The two with the greatest lots among those who are there, send audio and did not talk last. Drawing by lots keeps the
+  /// others' turns when somebody is added (rendezvous hashing).
+  std::pair<size_t, size_t> draw_talkers(const ConferencePlan& room, const std::vector<uint64_t>& lots, uint64_t turn, Instant at, size_t last) const {
+    const size_t none = room.people.size();
+    size_t first = none, second = none, candidates = 0;
+    uint64_t best = 0, next = 0;
+    for (const bool may_repeat : {false, true}) {
+      if (candidates > 0) break;
+      for (size_t k = 0; k < room.people.size(); ++k) {
+        const PersonPlan& person = plan_.people[room.people[k]];
+        if (!person.sends_audio || person.joins > at || (person.leaves && *person.leaves <= at) || (k == last && !may_repeat)) continue;
+        ++candidates;
+        const uint64_t lot = Rng(lots[k] + turn * 0x9e3779b97f4a7c15ull).u64();
+        if (first == none || lot > best) { second = first; next = best; first = k; best = lot; }
+        else if (second == none || lot > next) { second = k; next = lot; }
+      }
+    }
+    return {first, second};
+  }
+
+  // --- Events ---
+
+  void draw_link_changes() {
+    for (size_t i = 0; i < plan_.people.size(); ++i)
+      change_links(plan_.people[i].host, [&](const EventSpec& e) { return !is_bridge(e.subject) && addresses_[i].matches(e.subject); });
+    for (const BridgePlan& bridge : plan_.bridges)
+      change_links(bridge.host, [&](const EventSpec& e) { return e.subject == bridge.name; });
+    std::stable_sort(plan_.network.changes.begin(), plan_.network.changes.end(),
+                     [](const LinkChange& a, const LinkChange& b) { return a.at < b.at; });
+  }
+  bool is_bridge(const std::string& subject) const {
+    return std::any_of(scenario_.bridges.begin(), scenario_.bridges.end(), [&](const BridgeSpec& b) { return b.name == subject; });
+  }
+
+  /// At each start and end of an event, a link is its profile with all that hold at that time applied in order: events may
+  /// overlap, and the end of one does not undo another.
+  template <typename Matches>
+  void change_links(HostId host, Matches matches) {
+    std::vector<const EventSpec*> mine;
+    std::set<int64_t> moments;
+    for (const EventSpec& event : scenario_.events) {
+      if (event.kind != EventSpec::Kind::link || !matches(event)) continue;
+      mine.push_back(&event);
+      moments.insert(event.at.ns());
+      if (event.lasts && event.at + *event.lasts < Instant::at(plan_.length)) moments.insert((event.at + *event.lasts).ns());
+    }
+    const HostPlan plan = plan_.network.hosts[host.value()];
+    LinkConfig last_up = plan.up, last_down = plan.down;
+    for (const int64_t ns : moments) {
+      const Instant at = Instant::at(Duration::nanoseconds(ns));
+      LinkConfig up = plan.up, down = plan.down;
+      for (const EventSpec* event : mine) {
+        if (at < event->at || (event->lasts && at >= event->at + *event->lasts)) continue;
+        up = apply(event->up, up);
+        down = apply(event->down, down);
+      }
+      if (!(up == last_up)) plan_.network.changes.push_back({at, host, true, up});
+      if (!(down == last_down)) plan_.network.changes.push_back({at, host, false, down});
+      last_up = up;
+      last_down = down;
+    }
+  }
+
+  void draw_bridge_changes() {
+    for (const BridgePlan& bridge : plan_.bridges) {
+      Instant up_again;
+      for (const EventSpec& event : scenario_.events) {  // ascending
+        if (event.kind != EventSpec::Kind::bridge_down || event.subject != bridge.name) continue;
+        if (event.at < up_again) {  // still down: perhaps for longer
+          up_again = std::max(up_again, event.lasts ? event.at + *event.lasts : Instant::never());
+          while (!plan_.process_changes.empty() && plan_.process_changes.back().host == bridge.host && plan_.process_changes.back().up)
+            plan_.process_changes.pop_back();
+        } else {
+          plan_.process_changes.push_back({event.at, bridge.host, false});
+          up_again = event.lasts ? event.at + *event.lasts : Instant::never();
+        }
+        if (up_again < Instant::at(plan_.length)) plan_.process_changes.push_back({up_again, bridge.host, true});
+      }
+    }
+    std::stable_sort(plan_.process_changes.begin(), plan_.process_changes.end(),
+                     [](const ProcessChange& a, const ProcessChange& b) { return a.at < b.at; });
+  }
+
+  void mark_events() {
+    for (const EventSpec& event : scenario_.events) {
+      const char* kind = event.kind == EventSpec::Kind::link ? "link" : "bridge";
+      plan_.events.push_back({event.at, kind, event.subject, event.text});
+      if (event.lasts && event.at + *event.lasts < Instant::at(plan_.length))
+        plan_.events.push_back({event.at + *event.lasts, kind, event.subject, event.kind == EventSpec::Kind::link ? "as before" : "up again"});
+    }
+    for (const ConferenceSpec& conference : scenario_.conferences)
+      for (const GroupSpec& group : conference.people) mark_group(conference, group);
+    std::stable_sort(plan_.events.begin(), plan_.events.end(), [](const PlannedEvent& a, const PlannedEvent& b) { return a.at < b.at; });
+  }
+  void mark_group(const ConferenceSpec& conference, const GroupSpec& group) {
+    const std::string subject = conference.name + "/" + group.name;
+    const uint64_t people = uint64_t{conference.count} * group.count;
+    const std::string who = people == 1 ? "joins" : std::to_string(people) + " join";
+    const Duration over = group.joins.over > Duration::zero() ? group.joins.over : group.joins.gap * static_cast<int64_t>(people - 1);
+    plan_.events.push_back({group.joins.at, "join", subject, who + (over > Duration::zero() ? " over " + to_text(over) : "")});
+    if (group.leaves) plan_.events.push_back({*group.leaves, "leave", subject, people == 1 ? "leaves" : "leave"});
+  }
+
+  const Scenario& scenario_;
+  const Rng rng_;
+  Plan plan_;
+  std::vector<Address> addresses_;  // of people, by index
+  std::set<uint32_t> endpoints_;
+  std::map<std::string, Duration> poisson_arrivals_;  // of groups, so far
+};
+
+std::string at_text(Instant at) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.6f", at.since_start().to_seconds());
+  return text;
+}
+
+std::string link_text(const LinkConfig& link) {
+  char text[200];
+  std::snprintf(text, sizeof text, "%s %s jitter %s loss %.6g queue %s", link.rate.is_infinite() ? "unlimited" : std::to_string(link.rate.bps()).c_str(),
+                to_text(link.delay).c_str(), to_text(link.jitter).c_str(), link.loss, to_text(link.queue).c_str());
+  std::string out = text;
+  if (link.bursts) {
+    std::snprintf(text, sizeof text, " bursts %.6g %.6g %.6g %.6g", link.bursts->good_to_bad, link.bursts->bad_to_good, link.bursts->loss_good, link.bursts->loss_bad);
+    out += text;
+  }
+  constexpr const char* kDiscs[] = {"", " fq-codel", " codel", " pie"};
+  return out + kDiscs[static_cast<size_t>(link.disc)];
+}
+
+}  // namespace
+
+Plan draw_plan(const Scenario& scenario) { return Drawing(scenario).draw(); }
+
+std::string describe(const Plan& plan) {
+  std::string out = "plan " + plan.scenario + " seed " + std::to_string(plan.seed) + " length " + to_text(plan.length) + " sample " +
+                    to_text(plan.sample_every) + (plan.crypto == Crypto::real ? " crypto real" : " crypto null") + " network seed " +
+                    std::to_string(plan.network.seed) + "\n";
+  for (size_t i = 0; i < plan.network.regions.size(); ++i)
+    for (size_t j = 0; j < i; ++j)
+      out += "region " + plan.network.regions[j] + " " + plan.network.regions[i] + " one way " + to_text(plan.network.one_way[j][i]) + "\n";
+  for (const HostPlan& host : plan.network.hosts)
+    out += "host " + host.name + " in " + plan.network.regions[host.region] + (host.family == IpFamily::v6 ? " v6" : "") + " up " + link_text(host.up) +
+           " down " + link_text(host.down) + "\n";
+  for (const ConferencePlan& conference : plan.conferences) out += "conference " + conference.name + " " + conference.room + "\n";
+  for (const PersonPlan& p : plan.people) {
+    out += "person " + p.name + " group " + p.group + " endpoint " + p.endpoint_id + " seed " + std::to_string(p.seed) + " clip " + std::to_string(p.clip) +
+           " joins " + at_text(p.joins) + (p.leaves ? " leaves " + at_text(*p.leaves) : "") + (p.sends_audio ? " audio" : "");
+    if (p.sends_video) out += " video " + std::to_string(p.video.width) + "x" + std::to_string(p.video.height) + "@" + std::to_string(p.video.fps) + " " + to_text(p.video.rate);
+    out += p.decodes ? " decodes\n" : "\n";
+    for (const Utterance& talk : p.talks) out += "  talks " + at_text(talk.from) + " " + at_text(talk.to) + "\n";
+  }
+  for (const LinkChange& change : plan.network.changes)
+    out += "change " + at_text(change.at) + " " + plan.network.hosts[change.host.value()].name + (change.is_up ? " up " : " down ") + link_text(change.link) + "\n";
+  for (const ProcessChange& change : plan.process_changes)
+    out += "process " + at_text(change.at) + " " + plan.network.hosts[change.host.value()].name + (change.up ? " up" : " down") + "\n";
+  for (const PlannedEvent& event : plan.events) out += "event " + at_text(event.at) + " " + event.kind + " " + event.subject + ": " + event.text + "\n";
+  return out;
+}
+
+}  // namespace tacoma

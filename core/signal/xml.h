@@ -33,32 +33,32 @@ struct Element {
   bool is(std::string_view name_, std::string_view ns_) const { return name == name_ && ns == ns_; }
 
   /// The attribute's value, or nullptr.
-  const std::string* find_attr(std::string_view name) const;
+  const std::string* find_attr(std::string_view wanted) const;
   /// The attribute's value, or `absent`.
-  std::string_view attr(std::string_view name, std::string_view absent = {}) const;
+  std::string_view attr(std::string_view wanted, std::string_view absent = {}) const;
   /// True for "true" and "1" (XML Schema boolean); everything else, and absence, is `absent` or false.
-  bool attr_bool(std::string_view name, bool absent = false) const;
+  bool attr_bool(std::string_view wanted, bool absent = false) const;
   /// Sets or replaces; returns the element for chains.
-  Element& set(std::string_view name, std::string_view value);
-  Element& set(std::string_view name, uint64_t value);
-  Element& set_bool(std::string_view name, bool value) { return set(name, value ? std::string_view("true") : "false"); }
-  void remove_attr(std::string_view name);
+  Element& set(std::string_view wanted, std::string_view value);
+  Element& set(std::string_view wanted, uint64_t value);
+  Element& set_bool(std::string_view wanted, bool value) { return set(wanted, value ? std::string_view("true") : "false"); }
+  void remove_attr(std::string_view wanted);
 
   /// The first child of this name in this element's own namespace, or nullptr.
-  const Element* child(std::string_view name) const { return child(name, ns); }
-  const Element* child(std::string_view name, std::string_view ns) const;
-  Element* child(std::string_view name, std::string_view ns);
+  const Element* child(std::string_view wanted) const { return child(wanted, ns); }
+  const Element* child(std::string_view wanted, std::string_view wanted_ns) const;
+  Element* child(std::string_view wanted, std::string_view wanted_ns);
   /// The first child of a namespace, whatever its name; nullptr when there is none.
-  const Element* child_of(std::string_view ns) const;
+  const Element* child_of(std::string_view wanted_ns) const;
   /// Text of that child, empty when there is none.
-  std::string_view child_text(std::string_view name, std::string_view ns) const;
+  std::string_view child_text(std::string_view wanted, std::string_view wanted_ns) const;
 
   /// Appends a child in this element's own namespace and returns it. The reference lives until the next add.
-  Element& add(std::string_view name) { return add(name, std::string_view(ns)); }
-  Element& add(std::string_view name, std::string_view ns);
+  Element& add(std::string_view child_name) { return add(child_name, std::string_view(ns)); }
+  Element& add(std::string_view child_name, std::string_view child_ns);
   Element& add(Element child);
   /// Appends a child with text.
-  Element& add_text(std::string_view name, std::string_view ns, std::string_view text);
+  Element& add_text(std::string_view child_name, std::string_view child_ns, std::string_view value);
 
   bool operator==(const Element&) const = default;
 };

@@ -146,6 +146,7 @@ class XmppHosts {
 
   bool has_domain(std::string_view domain) const;
   bool allows_anonymous(std::string_view domain) const;
+  bool has_accounts(std::string_view domain) const;
   /// nullptr when there is no such account.
   const ScramKeys* find_keys(std::string_view domain, std::string_view user, ScramHash hash) const;
   const std::string* find_component_secret(std::string_view domain) const;

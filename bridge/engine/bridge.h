@@ -1,0 +1,128 @@
+// The bridge: a forwarding unit for conferences. It waits in its brewery room for a focus, takes endpoints by colibri2, makes each
+// a secure path, and forwards every source to every other endpoint of its conference. docs/life-of-a-packet.md follows the code.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bridge/engine/stats.h"
+#include "core/base/crypto_mode.h"
+#include "core/base/deadlines.h"
+#include "core/base/flat_map.h"
+#include "core/base/process.h"
+#include "core/base/rng.h"
+#include "core/secure/credentials.h"
+#include "core/signal/deployment.h"
+
+namespace tacoma {
+
+struct BridgeLimits {
+  size_t conferences = 4096;
+  size_t endpoints = 16384;             // of the whole bridge
+  size_t addresses_per_endpoint = 16;   // that may send for it; the oldest is forgotten
+  Duration endpoint_idle = Duration::seconds(60);    // without a datagram, once its path was up
+  Duration endpoint_connect = Duration::seconds(120);  // until its path is up
+  Duration conference_empty = Duration::seconds(60);   // created and nobody came
+};
+
+struct BridgeLogin {
+  std::string domain = std::string(deployment::kAuthDomain);
+  std::string user = std::string(deployment::kBridgeUser);
+  std::string password = std::string(deployment::kBridgePassword);
+  std::string brewery = std::string(deployment::kBreweryRoom);
+  std::string nick;                     // empty: the bridge's name
+  std::string service = std::string(deployment::kClientService);
+};
+
+struct BridgeConfig {
+  std::string name;                     // "eu-1"
+  std::string region;
+  std::string version = "0.1.0";        // bridges of one conference must have one version
+  std::vector<SocketAddress> candidates;  // own addresses to advertise, the preferred one first
+  BridgeLogin xmpp;
+  Crypto crypto = Crypto::real;
+  SecureRandomness randomness = SecureRandomness::seeded;
+  Rng rng{1};
+  BridgeLimits limits;
+};
+
+class BridgeEndpoint;
+class BridgeConference;
+class Brewery;
+class DtlsIdentity;
+struct Element;
+namespace colibri2 {
+struct ConferenceModify;
+struct ConferenceModified;
+struct Endpoint;
+struct Error;
+}  // namespace colibri2
+
+/// One shard: single-threaded, any number of conferences.
+class Bridge final : public Process {
+ public:
+  explicit Bridge(BridgeConfig config);
+  ~Bridge() override;
+
+  void start(Instant now, Outbox& out) override;
+  void on_datagrams(Instant now, Span<Datagram> in, Outbox& out) override;
+  void on_stream(Instant now, const StreamEvent& event, Outbox& out) override;
+  void on_deadline(Instant now, Outbox& out) override;
+  Deadline deadline() const override;
+
+  /// Takes no new conferences from now on and says so in the brewery.
+  void shut_down_gracefully() { shutting_down_ = true; }
+
+  BridgeStatsNow stats() const;
+  std::vector<ConferenceStats> conferences() const;  // in order of creation
+  /// The laws: every packet in times its fan-out is a send or a counted drop; per receiver and source the sequence numbers sent and
+  /// those that upstream still misses form one range without holes. Covers what has ended, too.
+  BridgeAudit audit() const;
+
+ private:
+  friend class ColibriRequest;
+  using EndpointIndex = uint32_t;
+
+  void deliver(Instant now, Datagram& datagram, Outbox& out);
+  BridgeEndpoint* endpoint_of(const Datagram& datagram);
+  void bind(const SocketAddress& address, BridgeEndpoint& endpoint);
+  void on_path_events(Instant now, BridgeEndpoint& endpoint);
+  void after_batch(Instant now, Outbox& out);
+  void on_endpoint_deadline(Instant now, BridgeEndpoint& endpoint, Outbox& out);
+  void on_empty_conferences(Instant now);
+  void touch(BridgeEndpoint& endpoint);
+  void rearm(Instant now, BridgeEndpoint& endpoint);
+
+  void on_brewery(Instant now, Outbox& out);
+  void rearm_brewery();
+
+  BridgeConference* find_conference(std::string_view meeting_id);
+  BridgeConference& add_conference(Instant now, std::string meeting_id, std::string name);
+  BridgeEndpoint& add_endpoint(Instant now, BridgeConference& conference, const colibri2::Endpoint& description);
+  /// Ends an endpoint; its conference too when it was the last.
+  void remove_endpoint(Instant now, BridgeEndpoint& endpoint, Outbox& out);
+  void remove_conference(Instant now, BridgeConference& conference, Outbox& out);
+
+  BridgeConfig config_;
+  Rng rng_;
+  std::shared_ptr<const DtlsIdentity> identity_;
+  std::unique_ptr<Brewery> brewery_;
+  Ssrc feedback_audio_, feedback_video_;
+
+  std::vector<std::unique_ptr<BridgeConference>> conferences_;  // in order of creation
+  std::vector<std::unique_ptr<BridgeEndpoint>> endpoints_;      // by index; holes are reused
+  std::vector<EndpointIndex> free_;
+  FlatMap<SocketAddress, BridgeEndpoint*> by_address_;
+  FlatMap<std::string, BridgeEndpoint*> by_ufrag_;
+  std::vector<BridgeEndpoint*> touched_;  // in this batch
+  Deadlines deadlines_;
+  Instant next_deadline_ = Instant::never();
+
+  bool shutting_down_ = false;
+  BridgeStatsNow totals_;                // of what has ended, and of strangers
+  std::vector<std::string> violations_;  // found when something ended
+};
+
+}  // namespace tacoma

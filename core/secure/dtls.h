@@ -13,6 +13,8 @@
 #include "core/secure/credentials.h"
 #include "core/secure/srtp.h"
 
+struct ssl_st;  // OpenSSL's SSL
+
 namespace tacoma {
 
 /// A self-signed ECDSA P-256 certificate with its key. Make one a process and share it; immutable, so any thread may use it.
@@ -48,17 +50,19 @@ class DtlsSession {
  public:
   static constexpr size_t kMtu = 1200;
   static constexpr Duration kInitialTimeout = Duration::milliseconds(400);
-  static constexpr Duration kMaxTimeout = Duration::seconds(6);
+  static constexpr Duration kMaxTimeout = Duration::seconds(3);  // about ten tries before kGiveUp
   static constexpr Duration kGiveUp = Duration::seconds(30);  // after the first datagram of the handshake
   /// The OpenSSL state is kept so long after the handshake for late retransmissions and alerts, then it is freed to save memory
   /// (later a retransmitted last flight is answered from the kept bytes; alerts are no longer read: consent tells of the end).
   static constexpr Duration kLinger = Duration::seconds(20);
 
-  enum class State : uint8_t { idle, handshaking, connected, wrong_fingerprint, failed, closed };
+  /// A peer whose certificate has another fingerprint never gets to `connected`.
+  enum class State : uint8_t { idle, handshaking, connected, closed, wrong_fingerprint, timed_out, failed };
 
   struct Config {
     DtlsRole role = DtlsRole::client;
-    std::shared_ptr<const DtlsIdentity> identity;
+    std::shared_ptr<const DtlsIdentity> identity;  // with a key
+    Fingerprint remote_fingerprint;                // as signalled
     SecureRandomness randomness = SecureRandomness::seeded;
     Rng rng{0};
   };
@@ -67,23 +71,40 @@ class DtlsSession {
   DtlsSession(const DtlsSession&) = delete;
   DtlsSession& operator=(const DtlsSession&) = delete;
 
-  /// May come late, but the state becomes `connected` only after the peer's certificate was found to have it.
-  void set_remote_fingerprint(Instant now, const Fingerprint& fingerprint, const SocketAddress& to, Outbox& out);
   /// The client sends its ClientHello, the server waits.
   void start(Instant now, const SocketAddress& to, Outbox& out);
   std::optional<Drop> on_datagram(Instant now, BytesView datagram, const SocketAddress& to, Outbox& out);
   void on_deadline(Instant now, const SocketAddress& to, Outbox& out);
-  Deadline deadline() const;
+  Deadline deadline() const { return deadline_; }
   /// Sends close_notify where there is still somebody to hear it.
   void close(Instant now, const SocketAddress& to, Outbox& out);
 
-  State state() const;
+  State state() const { return state_; }
   /// Of a connected session.
-  const SrtpKeys& keys() const;
+  const SrtpKeys& keys() const { return keys_; }
 
  private:
-  struct Parts;
-  std::unique_ptr<Parts> parts_;
+  struct Wire;
+  struct FreeSsl {
+    void operator()(ssl_st* ssl) const;
+  };
+  void advance(Instant now, BytesView datagram, const SocketAddress& to, Outbox& out);
+  bool create();
+  void handshake();
+  void finish(Instant now);
+  void read_records();
+  void fail_with(State state);
+  void schedule(Instant now);
+
+  Config config_;
+  std::unique_ptr<Wire> wire_;  // at a fixed address: OpenSSL's callbacks hold it
+  std::unique_ptr<ssl_st, FreeSsl> ssl_;
+  std::vector<uint8_t> last_flight_;  // of the server, for retransmission when ssl_ is gone
+  SrtpKeys keys_;
+  Instant give_up_ = Instant::never();
+  Instant linger_until_ = Instant::never();
+  Deadline deadline_;
+  State state_ = State::idle;
 };
 
 }  // namespace tacoma

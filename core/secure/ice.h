@@ -23,8 +23,10 @@ class IceAgent {
  public:
   static constexpr Duration kPacing = Duration::milliseconds(20);           // Ta; RFC 8445 section 14.2 asks for 5 ms or more
   static constexpr Duration kInitialRto = Duration::milliseconds(500);      // RFC 8445 section 14.3
-  static constexpr int kMaxTransmissions = 7;                               // Rc, RFC 8489 section 6.2.1
-  static constexpr int kLastRtoFactor = 16;                                 // Rm
+  // RFC 8489 section 6.2.1 doubles the wait without bound and gives up after 7; on a link that loses 30 % each way one check
+  // in fifty would fail so. Waits stay below kMaxRto here and a check is sent more often, over no longer a time.
+  static constexpr Duration kMaxRto = Duration::seconds(2);
+  static constexpr int kMaxTransmissions = 14;
   static constexpr Duration kConnectTimeout = Duration::seconds(30);        // from set_remote to a selected pair
   static constexpr Duration kConsentInterval = Duration::seconds(5);        // times 0.8 to 1.2, RFC 7675 section 5.1
   static constexpr Duration kConsentExpiry = Duration::seconds(30);
@@ -47,15 +49,16 @@ class IceAgent {
   bool has_remote() const { return !remote_.pwd.empty(); }
   /// Credentials and candidates of the peer (candidates may be none: they are learnt from its checks). Calling it again with
   /// the same credentials adds candidates (trickle); other credentials start a new generation like restart().
-  void set_remote(Instant now, IceCredentials remote, Span<const IceCandidate> candidates);
-  /// ICE restart (RFC 8445 section 9): new local credentials, all pairs forgotten. Until set_remote the peer's checks with the
+  /// False, and nothing changes, when the credentials are not valid().
+  bool set_remote(Instant now, IceCredentials remote, Span<const IceCandidate> candidates);
+  /// ICE restart (RFC 8445 section 9): new local credentials, all pairs forgotten. Comes before set_remote with the peer's new ones. Until set_remote the peer's checks with the
   /// new credentials are answered; the selected pair of before stays usable for data until a new one is selected.
   void restart(Instant now, IceCredentials local);
 
   /// Takes a STUN datagram. nullopt: authenticated and used. Before set_remote, checks are answered and remembered.
   std::optional<Drop> on_stun(Instant now, BytesView datagram, const SocketAddress& from, Outbox& out);
   void on_deadline(Instant now, Outbox& out);
-  Deadline deadline() const;
+  Deadline deadline() const { return deadline_; }
 
   /// Where data goes: set once a pair is nominated, cleared when consent is lost.
   const std::optional<SocketAddress>& selected() const { return selected_; }
@@ -78,27 +81,30 @@ class IceAgent {
     State state = State::waiting;
     bool heard = false;                    // an authenticated message came from there
     bool nominate = false;                 // controlling: the check carries USE-CANDIDATE
+    IceRole asked_as = IceRole::controlled;  // our role in the check under way
     bool nominated_by_peer = false;        // controlled: USE-CANDIDATE was received
   };
 
   std::optional<Drop> on_request(Instant now, BytesView datagram, const stun::Message& m, const SocketAddress& from, Outbox& out);
   std::optional<Drop> on_answer(Instant now, BytesView datagram, const stun::Message& m, const SocketAddress& from, Outbox& out);
-  bool resolve_role_conflict(Instant now, const stun::Message& m, const SocketAddress& from, Outbox& out);
-  void answer_error(const stun::Message& m, const SocketAddress& to, uint16_t code, std::string_view reason, Outbox& out);
+  std::optional<Drop> on_consent_answer(Instant now, BytesView datagram, const stun::Message& m, const SocketAddress& from);
+  bool keeps_role(Instant now, const stun::Message& m);
+  void answer(const stun::Message& m, const SocketAddress& to, uint16_t error, std::string_view reason, Outbox& out);
   Pair* find(const SocketAddress& remote);
   Pair* add_pair(const SocketAddress& remote, uint32_t priority);
   void trigger(Instant now, Pair& pair);
   void switch_role();
-  void compute_priority(Pair& pair) const;
+  uint64_t pair_priority(uint32_t remote_priority) const;
   Pair* next_to_check();
   void start_check(Instant now, Pair& pair, Outbox& out);
-  void send_check(const Pair& pair, Outbox& out);
+  void retransmit(Instant now, Pair& pair, Outbox& out);
   void send_request(const SocketAddress& to, const stun::TransactionId& id, bool use_candidate, Outbox& out);
-  void succeeded(Instant now, Pair& pair);
-  void nominate_best(Instant now);
+  void check_succeeded(Instant now, Pair& pair);
+  void check_failed(Pair& pair);
+  void nominate_best();
   void select(Instant now, Pair& pair);
   void send_consent(Instant now, Outbox& out);
-  void forget_pairs(Instant now);
+  void give_up();
   void raise(Event event);
   void schedule(Instant now);
 
@@ -107,11 +113,11 @@ class IceAgent {
   std::optional<SocketAddress> selected_;
   Rng rng_;
   uint64_t tie_breaker_ = 0;
-  Instant next_check_ = Instant::never();
+  Deadline deadline_;
   Instant give_up_ = Instant::never();
   Instant next_consent_ = Instant::never();
   Instant consent_until_ = Instant::never();
-  Instant last_check_ = Instant::at(Duration::seconds(-1));
+  Instant last_check_ = Instant::at(Duration::seconds(-1));  // when the pacer let the last one go
   std::array<stun::TransactionId, kMaxConsentChecks> consent_ids_{};
   uint32_t consent_sent_ = 0;
   uint32_t trigger_count_ = 0;
@@ -120,7 +126,8 @@ class IceAgent {
   IceRole role_;
   SecureRandomness randomness_;
   bool has_v4_ = false, has_v6_ = false;
-  bool restarting_ = false;
+  bool restarting_ = false;      // from restart to the next selected pair
+  bool awaiting_remote_ = true;  // the peer's credentials of this generation are not known yet
 };
 
 }  // namespace tacoma

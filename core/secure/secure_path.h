@@ -65,6 +65,7 @@ enum class DtlsSetup : uint8_t { active, passive, actpass };
 class SecurePath {
  public:
   static constexpr size_t kMaxEarlyDtls = 4;  // a ClientHello of up to four datagrams
+  static constexpr size_t kMaxEvents = 16;    // an owner that restarts ICE but never polls loses what comes beyond
 
   struct Config {
     IceRole ice_role = IceRole::controlled;
@@ -87,8 +88,9 @@ class SecurePath {
   std::vector<IceCandidate> candidates() const;
 
   /// What signalling said of the peer. May come after its first checks. Candidates may be empty. Calling it again adds candidates;
-  /// with other credentials it is the second half of an ICE restart. A changed fingerprint or setup is ignored once DTLS runs.
-  void set_remote(Instant now, const IceCredentials& remote, Span<const IceCandidate> candidates, const Fingerprint& fingerprint,
+  /// with other credentials it is the second half of an ICE restart (restart_ice() comes first). A changed fingerprint or setup is ignored once DTLS runs.
+  /// False, and nothing changes, when the credentials break RFC 8839 section 5.4.
+  bool set_remote(Instant now, const IceCredentials& remote, Span<const IceCandidate> candidates, const Fingerprint& fingerprint,
                   DtlsSetup setup, Outbox& out);
   /// ICE restart with new local credentials (made from rng when empty); keys and replay state stay.
   void restart_ice(Instant now, IceCredentials local = {});
@@ -127,16 +129,11 @@ class SecurePath {
   const IceAgent& ice() const { return ice_; }
 
  private:
-  struct EarlyDtls {
-    SocketAddress from;
-    std::vector<uint8_t> bytes;
-  };
-  Arrival on_media(MutableBytes packet, Datagram& datagram);
-  Arrival on_dtls(Instant now, BytesView bytes, const SocketAddress& from, Outbox& out);
-  std::optional<Drop> feed_dtls(Instant now, BytesView bytes, const SocketAddress& from, Outbox& out);
+  Arrival on_media(PacketRef& packet);
+  std::optional<Drop> on_dtls(Instant now, BytesView bytes, const SocketAddress& from, Outbox& out);
   void take_ice_events(Instant now, Outbox& out);
   void start_dtls(Instant now, Outbox& out);
-  void check_dtls(Instant now);
+  void check_dtls();
   void end(PathEvent::Kind kind, PathEvent::Reason reason);
   void raise(PathEvent::Kind kind, PathEvent::Reason reason = PathEvent::Reason::none);
 
@@ -146,9 +143,9 @@ class SecurePath {
   std::unique_ptr<NullHandshake> null_dtls_;   // Crypto::null, once connected
   std::optional<SrtpSession> srtp_;
   std::optional<Fingerprint> remote_fingerprint_;
-  std::vector<EarlyDtls> early_;
+  std::vector<std::vector<uint8_t>> early_;    // DTLS datagrams from before there was somebody to take them
   std::vector<SocketAddress> local_addresses_;
-  std::vector<PathEvent> events_;              // not yet polled; at most one of each kind waits
+  std::vector<PathEvent> events_;              // not yet polled, at most kMaxEvents
   Rng rng_;
   DtlsRole dtls_role_;
   Crypto crypto_;

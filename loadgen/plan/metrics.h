@@ -37,6 +37,14 @@ struct ExpectationResult {
   bool holds = false;
 };
 
+/// Computes the figures of everybody, and of each of `groups` (with " in GROUP" behind their names), from a run's database. Those
+/// without a measurement are left out. `reached` is how long the run lasted.
+Result<std::vector<MetricValue>> compute_metrics(const std::string& sqlite_path, Duration reached, const std::vector<std::string>& groups);
+/// What each expectation's metric came to.
+std::vector<ExpectationResult> evaluate(const std::vector<Expectation>& expectations, const std::vector<MetricValue>& metrics);
+/// "join_time.p95", or "join_time.p95 in standup/far".
+std::string metric_name(const Expectation& expectation);
+
 /// "1.25 s", "23.4 %", "1.20 Mbit/s", "4.21": a value as people read it.
 std::string format_value(double value, std::string_view unit);
 

@@ -50,8 +50,13 @@ struct ParticipantStats {
   uint32_t remote_sources = 0;        // that it knows of now
   uint64_t packets_sent = 0, packets_received = 0;  // RTP, first transmissions
   uint64_t retransmitted = 0, repaired = 0;         // sent as RTX, received as RTX and used
-  uint64_t frames_rendered = 0, frames_decoded = 0;
+  uint64_t reported_lost = 0;         // of its packets, as the bridge's transport-wide feedback says
+  uint64_t frames_rendered = 0;
   uint64_t nacks_sent = 0, plis_sent = 0, plis_received = 0;
+  // Of those who decode for real.
+  uint64_t frames_decoded = 0, frames_damaged = 0;
+  uint64_t audio_decoded = 0, audio_damaged = 0, audio_concealed = 0;
+  uint64_t voice_heard = 0;           // audio packets marked as voice that were loud
   DropCounts drops;
 };
 

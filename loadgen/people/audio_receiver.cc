@@ -1,0 +1,93 @@
+#include "loadgen/people/audio_receiver.h"
+
+#include <algorithm>
+
+#include "loadgen/media/clip.h"
+#include "loadgen/media/decoders.h"
+#include "loadgen/people/quality.h"
+
+namespace tacoma {
+namespace {
+constexpr MissingPackets::Policy kPolicy = {false, Duration::milliseconds(100), Duration::seconds(1), 0};
+// Chromium's NetEq starts at 80 ms and does not go below about 20 ms.
+constexpr PlayoutDelay::Limits kWait = {Duration::milliseconds(20), Duration::milliseconds(400)};
+constexpr int64_t kMostConcealed = 5;      // packets in a row; beyond that a decoder fades to silence
+constexpr int64_t kLoudSquare = 10'737;    // -50 dBov: (32768 x 10^(-50/20))^2
+}  // namespace
+
+AudioReceiver::AudioReceiver(bool decodes) : meter_(Media::audio, kAudioClock), missing_(kPolicy), playout_(kWait) {
+  if (decodes) decoder_ = std::make_unique<AudioDecoder>();
+}
+AudioReceiver::~AudioReceiver() = default;
+AudioReceiver::AudioReceiver(AudioReceiver&&) noexcept = default;
+AudioReceiver& AudioReceiver::operator=(AudioReceiver&&) noexcept = default;
+
+bool AudioReceiver::packet(Instant arrived, const RtpView& packet, bool voice, Histogram& delays) {
+  const int64_t seq = sequences_.unwrap(packet.sequence());
+  const MissingPackets::Arrival arrival = missing_.arrived(arrived, seq);
+  if (arrival == MissingPackets::Arrival::known) return false;
+  if (const auto delay = meter_.packet(packet, arrived)) {
+    delays.add(*delay);
+    delay_least_ = std::min(delay_least_, *delay);
+  }
+  const int64_t ticks = timestamps_.unwrap(packet.timestamp());
+  const Duration transit = arrived.since_start() - Duration::nanoseconds(ticks * 1'000'000 / (kAudioClock / 1'000));
+  // A packet that had counted as lost is concealed already; it is not counted again as late.
+  if (arrival != MissingPackets::Arrival::repaired && playout_.known() && transit > playout_.transit()) ++late_;
+  playout_.add(arrived, transit);
+  if (decoder_) decode(seq, packet.payload(), voice);
+  return true;
+}
+
+void AudioReceiver::decode(int64_t seq, BytesView payload, bool voice) {
+  if (next_decoded_ >= 0 && seq < next_decoded_) return;
+  if (next_decoded_ >= 0) {
+    const int64_t gap = std::min(seq - next_decoded_, kMostConcealed);
+    for (int64_t i = 0; i < gap; ++i) {
+      decoder_->conceal(i + 1 == gap ? payload : BytesView());
+      ++decoded_.concealed;
+    }
+  }
+  next_decoded_ = seq + 1;
+  const Span<const int16_t> samples = decoder_->decode(payload);
+  if (samples.empty()) {
+    ++decoded_.damaged;
+    return;
+  }
+  ++decoded_.packets;
+  int64_t square = 0;
+  for (int16_t s : samples) square += int64_t{s} * s;
+  if (voice && square / static_cast<int64_t>(samples.size()) > kLoudSquare) ++decoded_.voiced;
+}
+
+void AudioReceiver::due(Instant now) {
+  std::vector<uint16_t> nothing;
+  missing_.due(now, Duration::zero(), 0, nothing);
+}
+
+void AudioReceiver::restart() {
+  meter_.restart();
+  missing_.restart();
+  sequences_ = SequenceUnwrapper();
+  timestamps_ = TimestampUnwrapper();
+  playout_ = PlayoutDelay(kWait);
+  next_decoded_ = -1;
+}
+
+void AudioReceiver::take(ReceiveSample& sample) {
+  meter_.take(sample);
+  sample.lost = missing_.take_lost();
+  if (sample.expected >= kEnoughToJudge) {
+    CallConditions conditions;
+    conditions.loss = std::min(1.0, static_cast<double>(sample.lost + late_) / static_cast<double>(sample.expected));
+    conditions.equipment_impairment = kOpusImpairment;
+    conditions.loss_robustness = kOpusLossRobustness;
+    const Duration quickest = delay_least_.is_infinite() ? Duration::zero() : delay_least_;
+    conditions.mouth_to_ear = quickest + playout_.wait() + kCodecDelay;
+    sample.mos = mos_of_rating(transmission_rating(conditions));
+  }
+  late_ = 0;
+  delay_least_ = Duration::infinite();
+}
+
+}  // namespace tacoma

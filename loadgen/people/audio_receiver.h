@@ -1,0 +1,62 @@
+// One received Opus stream: loss, lateness and what they would do to the sound.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "core/rtp/sequence.h"
+#include "loadgen/people/missing_packets.h"
+#include "loadgen/people/playout.h"
+#include "loadgen/people/receive_meter.h"
+
+namespace tacoma {
+
+class AudioDecoder;
+
+/// What a real decoder made of a stream, summed over the run.
+struct AudioDecoded {
+  uint64_t packets = 0;    // decoded
+  uint64_t damaged = 0;    // refused by the decoder
+  uint64_t concealed = 0;  // 20 ms made up for a missing packet
+  uint64_t voiced = 0;     // packets marked as voice that were louder than -50 dBov
+};
+
+class AudioReceiver {
+ public:
+  /// An interval with fewer packets than this (0.2 s of talk) says nothing about sound.
+  static constexpr uint32_t kEnoughToJudge = 10;
+  /// From the first sample of a packet at the microphone to its sending, and in the decoder: 20 ms of speech, 6.5 ms of
+  /// look-ahead (RFC 6716 section 2.1.7).
+  static constexpr Duration kCodecDelay = Duration::microseconds(26'500);
+
+  explicit AudioReceiver(bool decodes);
+  ~AudioReceiver();
+  AudioReceiver(AudioReceiver&&) noexcept;
+  AudioReceiver& operator=(AudioReceiver&&) noexcept;
+
+  /// False for a duplicate. `voice`: the voice activity bit of RFC 6464. Its delay, where known, is added to `delays`.
+  bool packet(Instant arrived, const RtpView& packet, bool voice, Histogram& delays);
+  void sender_report(const SenderInfo& info, Instant arrived) { meter_.sender_report(info, arrived); }
+  Instant next_due() const { return missing_.next_due(); }
+  void due(Instant now);
+  void restart();
+  void take(ReceiveSample& sample);
+  Reception& reception() { return meter_.reception(); }
+  const AudioDecoded& decoded() const { return decoded_; }
+
+ private:
+  void decode(int64_t seq, BytesView payload, bool voice);
+
+  ReceiveMeter meter_;
+  MissingPackets missing_;
+  SequenceUnwrapper sequences_;
+  TimestampUnwrapper timestamps_;
+  PlayoutDelay playout_;
+  uint32_t late_ = 0;               // in this interval: came after their time
+  Duration delay_least_ = Duration::infinite();  // of packets of this interval whose delay is known
+  std::unique_ptr<AudioDecoder> decoder_;
+  int64_t next_decoded_ = -1;
+  AudioDecoded decoded_;
+};
+
+}  // namespace tacoma

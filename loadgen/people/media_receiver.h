@@ -1,0 +1,107 @@
+// What a person receives: every source of the room, measured, repaired and reported on.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "core/base/drop.h"
+#include "core/base/flat_map.h"
+#include "core/base/process.h"
+#include "core/rtp/extensions.h"
+#include "core/rtp/twcc_recorder.h"
+#include "loadgen/people/audio_receiver.h"
+#include "loadgen/people/rtcp_batch.h"
+#include "loadgen/people/video_receiver.h"
+#include "loadgen/plan/plan.h"
+
+namespace tacoma {
+
+struct ReceiveFormats {
+  uint8_t opus = 111, vp8 = 100, rtx = 96;
+  uint8_t audio_level = 1, transport_cc = 5;  // header extension ids
+};
+
+/// Lives as long as its participant: measurements go on when the bridge changes.
+class MediaReceiver {
+ public:
+  static constexpr size_t kMostSources = 4096;                      // others' audio and video
+  static constexpr Duration kReportInterval = Duration::seconds(1); // RR for every source
+
+  /// The plan and the sink must outlive it.
+  MediaReceiver(uint32_t person, const Plan& plan, ResultSink& results);
+  ~MediaReceiver();
+
+  /// Signalling told of a source. `owner` is its endpoint id; one that the plan does not know is received but not written to
+  /// the results. `rtx`: zero without. A source that is known already stays as it is.
+  void add_source(std::string_view owner, Media media, Ssrc ssrc, Ssrc rtx);
+  /// It ended: its last interval is written.
+  void remove_source(Instant now, Ssrc ssrc);
+  size_t sources() const { return remotes_.size(); }
+  std::vector<Ssrc> ssrcs() const;  // in order of appearance
+
+  /// A path is up: all numbering begins anew.
+  void start(Instant now, const ReceiveFormats& formats);
+  void stop() { running_ = false; }
+
+  /// An opened RTP packet.
+  void rtp(Instant now, Datagram& datagram);
+  void sender_report(Ssrc ssrc, const SenderInfo& info, Instant arrived);
+
+  Instant next_due() const;
+  /// Appends all RTCP that is due. `source`: our own SSRC.
+  void write_due(Instant now, Duration round_trip, Ssrc source, RtcpBatch& rtcp);
+
+  /// One row a source.
+  void sample(Instant at);
+  /// Whole-run distributions.
+  void write_delays();
+
+  struct Totals {
+    uint64_t packets = 0, repaired = 0, frames_rendered = 0, nacks = 0, plis = 0;
+    uint64_t frames_decoded = 0, frames_damaged = 0;
+    AudioDecoded audio;
+  };
+  Totals totals() const;
+  const DropCounts& drops() const { return drops_; }
+
+ private:
+  struct Remote {
+    Ssrc ssrc, rtx;
+    uint32_t person = 0;    // kUnknown: not of the plan
+    std::unique_ptr<AudioReceiver> audio;  // one of the two
+    std::unique_ptr<VideoReceiver> video;
+  };
+  struct Route {
+    uint32_t remote = 0;
+    bool is_rtx = false;
+  };
+  static constexpr uint32_t kUnknown = 0xffffffff;
+  void index();
+  void on_audio(const Datagram& datagram, const RtpView& view, Remote& remote);
+  void on_video(Instant now, Datagram& datagram, const RtpView& view, Remote& remote, bool is_rtx);
+  void write_repairs(Instant now, Duration round_trip, Ssrc source, RtcpBatch& rtcp);
+  void write_reports(Instant now, Ssrc source, RtcpBatch& rtcp);
+  void sample(Instant at, Remote& remote);
+  void count(Totals& totals, const Remote& remote) const;
+
+  uint32_t person_;
+  const Plan* plan_;
+  ResultSink* results_;
+  ReceiveFormats formats_;
+  std::vector<Remote> remotes_;  // in order of appearance
+  FlatMap<Ssrc, Route> routes_;
+  TwccRecorder transport_;
+  std::vector<uint16_t> ask_;    // scratch
+  std::vector<ReportBlock> blocks_;
+  Instant repair_due_ = Instant::never(), report_due_ = Instant::never();
+  Ssrc any_source_;              // of the newest packet: named as media source of transport feedback
+  Histogram audio_delays_;
+  VideoReceiver::Delays video_delays_;
+  Totals gone_;                  // of sources that ended; and packets, nacks and plis of all
+  bool running_ = false, has_run_ = false, heard_ = false, seen_ = false;
+  DropCounts drops_;
+};
+
+}  // namespace tacoma

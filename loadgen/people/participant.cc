@@ -1,0 +1,434 @@
+#include "loadgen/people/participant.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "core/rtp/rtcp.h"
+#include "core/secure/secure_path.h"
+#include "loadgen/media/clip.h"
+#include "loadgen/people/media_receiver.h"
+#include "loadgen/people/media_sender.h"
+#include "loadgen/people/rtcp_batch.h"
+#include "loadgen/people/signalling.h"
+
+namespace tacoma {
+namespace {
+
+const PersonPlan& person_of(const ParticipantConfig& config) { return config.plan->people[config.index]; }
+
+// The transport that answers an offer. Candidates are not signalled: the bridge learns them from our checks.
+jingle::IceTransport answer_transport(const SecurePath& path) {
+  jingle::IceTransport transport;
+  transport.ufrag = path.credentials().ufrag;
+  transport.pwd = path.credentials().pwd;
+  transport.rtcp_mux = true;
+  transport.fingerprints.push_back({"sha-256", path.fingerprint().to_string(), jingle::Setup::active});
+  return transport;
+}
+
+uint8_t extension_of(const jingle::Content& content, std::string_view uri) { return content.formats.extension(uri).value_or(0); }
+
+struct Formats {
+  SendFormats send;
+  ReceiveFormats receive;
+};
+
+Formats formats_of(const jingle::Jingle& offer) {
+  Formats f;
+  f.send.audio_extensions = f.send.video_extensions = ExtensionIds::none();
+  f.receive.audio_level = f.receive.transport_cc = 0;
+  for (const jingle::Content& content : offer.contents) {
+    const bool is_audio = content.media == jingle::Media::audio;
+    if (!is_audio && content.media != jingle::Media::video) continue;
+    ExtensionIds& ids = is_audio ? f.send.audio_extensions : f.send.video_extensions;
+    ids.transport_cc = f.receive.transport_cc = extension_of(content, jingle::kExtTransportCc);
+    if (is_audio) {
+      ids.audio_level = f.receive.audio_level = extension_of(content, jingle::kExtAudioLevel);
+      if (const auto* opus = content.formats.find("opus")) f.send.opus = f.receive.opus = opus->id;
+    } else {
+      ids.abs_send_time = extension_of(content, jingle::kExtAbsSendTime);
+      if (const auto* vp8 = content.formats.find("VP8")) {
+        f.send.vp8 = f.receive.vp8 = vp8->id;
+        if (const auto* rtx = content.formats.find_rtx(vp8->id)) f.send.rtx = f.receive.rtx = rtx->id;
+      }
+    }
+  }
+  return f;
+}
+
+}  // namespace
+
+class Participant::Core {
+ public:
+  explicit Core(ParticipantConfig config);
+
+  void start(Instant now, Outbox& out);
+  void on_datagrams(Instant now, Span<Datagram> in, Outbox& out);
+  void on_stream(Instant now, const StreamEvent& event, Outbox& out);
+  void on_deadline(Instant now, Outbox& out);
+  Deadline deadline() const;
+  void finish(Instant now);
+  ParticipantStats stats() const;
+
+ private:
+  void step(JoinStep step, Instant at);
+  void leave(Instant now, Outbox& out);
+  void take_signalling(Instant now, Outbox& out);
+  void on_offer(Instant now, const SignallingEvent& event, Outbox& out);
+  void add_sources(const jingle::ConferenceSources& sources);
+  void drop_path(Instant now, Outbox& out);
+  void stop_media();
+  void take_path(Instant now, Outbox& out);
+  void on_rtcp(Instant now, const Datagram& datagram, Outbox& out);
+  void on_feedback(Instant now, const RtcpPacket& packet, Outbox& out);
+  void send_media(Instant now, Outbox& out);
+  void sample(Instant at);
+  Instant media_due() const;
+
+  ParticipantConfig config_;
+  const PersonPlan& person_;
+  Signalling signalling_;
+  MediaSender sender_;
+  MediaReceiver receiver_;
+  std::shared_ptr<const DtlsIdentity> identity_;  // made with the first offer
+  std::unique_ptr<SecurePath> path_;
+  Formats formats_;
+  Ssrc source_;                       // ours in RTCP
+  Instant join_at_, leave_at_ = Instant::never(), sample_at_ = Instant::never(), sampled_;
+  uint32_t steps_ = 0;                // join steps that were reported, by bit
+  uint32_t sessions_ = 0;
+  bool media_on_ = false, finished_ = false;
+  std::vector<TransportStatus> statuses_;  // scratch
+  DropCounts drops_;
+};
+
+Participant::Core::Core(ParticipantConfig config)
+    : config_(std::move(config)), person_(person_of(config_)),
+      signalling_({*Jid::parse(config_.plan->conferences[person_.conference].room), person_.endpoint_id, person_.region, config_.times},
+                  config_.rng.split("signalling")),
+      sender_(person_, person_.sends_audio ? config_.speech.get() : nullptr, person_.sends_video ? config_.video.get() : nullptr,
+              config_.rng.split("media")),
+      receiver_(config_.index, *config_.plan, *config_.results), join_at_(person_.joins), leave_at_(person_.leaves.value_or(Instant::never())) {
+  source_ = sender_.video_ssrc() != Ssrc(0) ? sender_.video_ssrc() : sender_.audio_ssrc();
+  if (source_ == Ssrc(0)) source_ = Ssrc(config_.rng.split("reporter").u32() | 1);
+}
+
+void Participant::Core::start(Instant now, Outbox& out) {
+  if (now >= join_at_) on_deadline(now, out);
+}
+
+void Participant::Core::step(JoinStep step, Instant at) {
+  const uint32_t bit = 1u << static_cast<uint32_t>(step);
+  if (steps_ & bit) return;
+  steps_ |= bit;
+  config_.results->join_step(config_.index, step, at);
+}
+
+void Participant::Core::on_stream(Instant now, const StreamEvent& event, Outbox& out) {
+  signalling_.on_stream(now, event, out);
+  take_signalling(now, out);
+}
+
+void Participant::Core::take_signalling(Instant now, Outbox& out) {
+  while (const std::optional<SignallingEvent> event = signalling_.poll()) {
+    switch (event->kind) {
+      case SignallingEvent::Kind::requested: step(JoinStep::conference_request, now); break;
+      case SignallingEvent::Kind::joined: step(JoinStep::muc, now); break;
+      case SignallingEvent::Kind::offer: on_offer(now, *event, out); break;
+      case SignallingEvent::Kind::sources_added: add_sources(event->sources); break;
+      case SignallingEvent::Kind::sources_removed:
+        for (const auto& [owner, set] : event->sources) {
+          for (const jingle::MediaSources* of : {&set.audio, &set.video})
+            for (const jingle::Source& source : of->sources) receiver_.remove_source(now, source.ssrc);
+        }
+        break;
+      case SignallingEvent::Kind::session_ended:
+        drop_path(now, out);
+        // Alone, or left: there is nobody to see. A move keeps them, because their pictures freeze until the new session has them.
+        if (event->text == "expired" || event->text == "gone") {
+          for (Ssrc ssrc : receiver_.ssrcs()) receiver_.remove_source(now, ssrc);
+        }
+        break;
+      case SignallingEvent::Kind::trouble: config_.results->event(now, "signalling", person_.name, event->text); break;
+    }
+  }
+}
+
+void Participant::Core::on_offer(Instant now, const SignallingEvent& event, Outbox& out) {
+  step(JoinStep::jingle, now);
+  drop_path(now, out);
+  const jingle::IceTransport* remote = event.offer.transport();
+  const std::optional<Fingerprint> fingerprint =
+      remote && !remote->fingerprints.empty() ? Fingerprint::parse(remote->fingerprints[0].value) : std::nullopt;
+  if (!fingerprint) {
+    config_.results->event(now, "signalling", person_.name, "the offer holds no transport or no fingerprint");
+    return;
+  }
+  if (!identity_) identity_ = DtlsIdentity::make(config_.rng.split("identity"), SecureRandomness::seeded, config_.plan->crypto);
+  SecurePath::Config config;
+  config.local_addresses = {config_.address};
+  config.identity = identity_;
+  config.crypto = config_.plan->crypto;
+  config.rng = config_.rng.split("path", ++sessions_);
+  path_ = std::make_unique<SecurePath>(std::move(config));
+  formats_ = formats_of(event.offer);
+
+  // What is not in the offer has gone in the meantime.
+  std::vector<Ssrc> offered;
+  for (const auto& [owner, set] : event.sources) {
+    for (const jingle::MediaSources* of : {&set.audio, &set.video})
+      for (const jingle::Source& source : of->sources) offered.push_back(source.ssrc);
+  }
+  std::sort(offered.begin(), offered.end());
+  for (Ssrc ssrc : receiver_.ssrcs()) {
+    if (!std::binary_search(offered.begin(), offered.end(), ssrc)) receiver_.remove_source(now, ssrc);
+  }
+  add_sources(event.sources);
+
+  signalling_.accept(now, event.offer, answer_transport(*path_),
+                     jingle::make_sources(person_.endpoint_id, sender_.audio_ssrc(), sender_.video_ssrc(), sender_.rtx_ssrc()), out);
+  std::vector<IceCandidate> candidates;
+  for (const jingle::Candidate& candidate : remote->candidates) candidates.push_back({candidate.address, candidate.priority});
+  path_->set_remote(now, {remote->ufrag, remote->pwd}, candidates, *fingerprint, DtlsSetup::actpass, out);
+}
+
+void Participant::Core::add_sources(const jingle::ConferenceSources& sources) {
+  for (const auto& [owner, set] : sources) {
+    if (owner == jingle::kBridgeOwner || owner == person_.endpoint_id) continue;
+    for (const jingle::Source& source : set.audio.sources) receiver_.add_source(owner, Media::audio, source.ssrc, Ssrc(0));
+    for (const jingle::Source& source : set.video.sources) {
+      Ssrc rtx(0);
+      bool is_rtx = false;
+      for (const jingle::SourceGroup& group : set.video.groups) {
+        if (group.semantics != jingle::GroupSemantics::fid || group.ssrcs.size() != 2) continue;
+        if (group.ssrcs[0] == source.ssrc) rtx = group.ssrcs[1];
+        if (group.ssrcs[1] == source.ssrc) is_rtx = true;
+      }
+      if (!is_rtx) receiver_.add_source(owner, Media::video, source.ssrc, rtx);
+    }
+  }
+}
+
+void Participant::Core::stop_media() {
+  media_on_ = false;
+  sender_.stop();
+  receiver_.stop();
+}
+
+void Participant::Core::drop_path(Instant now, Outbox& out) {
+  stop_media();
+  if (!path_) return;
+  path_->close(now, out);
+  path_.reset();
+}
+
+void Participant::Core::take_path(Instant now, Outbox& out) {
+  PathEvent event;
+  while (path_ && path_->poll_event(event)) {
+    switch (event.kind) {
+      case PathEvent::Kind::ice_connected: step(JoinStep::ice, now); break;
+      case PathEvent::Kind::keyed:
+        step(JoinStep::dtls, now);
+        media_on_ = true;
+        sender_.start(now, formats_.send);
+        receiver_.start(now, formats_.receive);
+        if (sample_at_.is_never()) {
+          const Duration every = config_.plan->sample_every;
+          sample_at_ = Instant::at(every * (now.since_start() / every + 1));
+          sampled_ = now;
+        }
+        break;
+      case PathEvent::Kind::failed:
+      case PathEvent::Kind::consent_lost:
+      case PathEvent::Kind::closed:
+        stop_media();
+        config_.results->event(now, "media", person_.name,
+                               std::string(name_of(event.kind)) + (event.reason == PathEvent::Reason::none ? "" : ": ") +
+                                   (event.reason == PathEvent::Reason::none ? "" : name_of(event.reason)));
+        signalling_.path_failed(now, out);
+        break;
+    }
+  }
+}
+
+void Participant::Core::on_datagrams(Instant now, Span<Datagram> in, Outbox& out) {
+  for (Datagram& datagram : in) {
+    if (!path_) {
+      drops_.count(Drop::unknown_peer);
+      continue;
+    }
+    const Arrival arrival = path_->on_datagram(now, datagram, out);
+    switch (arrival.kind) {
+      case ArrivalKind::stun:
+      case ArrivalKind::dtls: take_path(now, out); break;
+      case ArrivalKind::rtp: receiver_.rtp(now, datagram); break;
+      case ArrivalKind::rtcp: on_rtcp(now, datagram, out); break;
+      case ArrivalKind::dropped: drops_.count(arrival.drop); break;
+    }
+  }
+  take_path(now, out);
+  if (media_on_ && media_due() <= now) send_media(now, out);
+}
+
+void Participant::Core::on_rtcp(Instant now, const Datagram& datagram, Outbox& out) {
+  RtcpReader reader(datagram.packet.bytes());
+  if (!reader.ok()) return drops_.count(Drop::rtcp_malformed);
+  RtcpPacket packet;
+  while (reader.next(packet)) {
+    if (packet.type == RtcpType::sender_report) {
+      const auto report = parse_sender_report(packet);
+      if (!report) return drops_.count(Drop::rtcp_malformed);
+      receiver_.sender_report(report->sender, report->info, datagram.arrived);
+      for (size_t i = 0; i < report->blocks.size(); ++i) sender_.report(now, report->blocks[i]);
+    } else if (packet.type == RtcpType::receiver_report) {
+      const auto report = parse_receiver_report(packet);
+      if (!report) return drops_.count(Drop::rtcp_malformed);
+      for (size_t i = 0; i < report->blocks.size(); ++i) sender_.report(now, report->blocks[i]);
+    } else {
+      on_feedback(now, packet, out);
+    }
+  }
+}
+
+void Participant::Core::on_feedback(Instant now, const RtcpPacket& packet, Outbox& out) {
+  if (packet.type == RtcpType::transport_feedback && packet.count == kFormatNack) {
+    const auto nack = parse_nack(packet);
+    if (!nack) return drops_.count(Drop::rtcp_malformed);
+    if (media_on_) sender_.nack(now, *nack, *path_, out);
+  } else if (packet.type == RtcpType::transport_feedback && packet.count == kFormatTransportCc) {
+    if (!parse_transport_feedback(packet, statuses_)) return drops_.count(Drop::rtcp_malformed);
+    sender_.transport_feedback(Span<const TransportStatus>(statuses_));
+  } else if (packet.type == RtcpType::payload_feedback && packet.count == kFormatPli) {
+    const auto pli = parse_pli(packet);
+    if (!pli) return drops_.count(Drop::rtcp_malformed);
+    sender_.key_frame_request(now, pli->media);
+  } else if (packet.type == RtcpType::payload_feedback && packet.count == kFormatFir) {
+    const auto fir = parse_fir(packet);
+    if (!fir) return drops_.count(Drop::rtcp_malformed);
+    for (size_t i = 0; i < fir->size(); ++i) sender_.key_frame_request(now, (*fir)[i].media);
+  }
+}
+
+Instant Participant::Core::media_due() const { return std::min(sender_.next_due(), receiver_.next_due()); }
+
+void Participant::Core::send_media(Instant now, Outbox& out) {
+  if (!path_->ready()) return stop_media();
+  RtcpBatch rtcp(*path_, out, source_, person_.endpoint_id, drops_);
+  if (sender_.reports_due(now)) {
+    rtcp.report([&](RtcpWriter& writer) {
+      sender_.write_reports(now, writer);
+      return true;
+    });
+  }
+  if (receiver_.next_due() <= now) receiver_.write_due(now, sender_.round_trip(), source_, rtcp);
+  rtcp.flush();
+  sender_.send_due(now, *path_, out);
+}
+
+void Participant::Core::sample(Instant at) {
+  sender_.sample(at, config_.index, *config_.results);
+  receiver_.sample(at);
+  sampled_ = at;
+}
+
+void Participant::Core::on_deadline(Instant now, Outbox& out) {
+  if (now >= join_at_) {
+    join_at_ = Instant::never();
+    step(JoinStep::started, now);
+    signalling_.begin(now, out);
+  }
+  if (now >= signalling_.deadline()) {
+    signalling_.on_deadline(now, out);
+    take_signalling(now, out);
+  }
+  if (path_ && now >= path_->deadline().at) {
+    path_->on_deadline(now, out);
+    take_path(now, out);
+  }
+  if (media_on_ && now >= media_due()) send_media(now, out);
+  if (now >= sample_at_) {
+    sample(sample_at_);
+    const Duration every = config_.plan->sample_every;
+    sample_at_ = Instant::at(every * (now.since_start() / every + 1));
+  }
+  if (now >= leave_at_) leave(now, out);
+}
+
+void Participant::Core::leave(Instant now, Outbox& out) {
+  leave_at_ = join_at_ = Instant::never();
+  if (!sample_at_.is_never()) sender_.sample(now, config_.index, *config_.results);
+  sample_at_ = Instant::never();
+  for (Ssrc ssrc : receiver_.ssrcs()) receiver_.remove_source(now, ssrc);
+  signalling_.leave(now, out);
+  drop_path(now, out);
+}
+
+Deadline Participant::Core::deadline() const {
+  Deadline next{join_at_, "join"};
+  const auto consider = [&next](Instant at, const char* reason) {
+    if (at < next.at) next = {at, reason};
+  };
+  consider(leave_at_, "leave");
+  consider(sample_at_, "sample");
+  consider(signalling_.deadline(), "signalling");
+  if (path_) {
+    const Deadline path = path_->deadline();
+    consider(path.at, path.reason);
+  }
+  if (media_on_) {
+    consider(sender_.next_due(), "media");
+    consider(receiver_.next_due(), "feedback");
+  }
+  return next;
+}
+
+void Participant::Core::finish(Instant now) {
+  if (finished_) return;
+  finished_ = true;
+  if (!sample_at_.is_never() && now > sampled_) sample(now);
+  receiver_.write_delays();
+  const DropCounts all = stats().drops;
+  if (all.total() > 0) config_.results->drops(person_.name, all);
+}
+
+ParticipantStats Participant::Core::stats() const {
+  ParticipantStats stats;
+  stats.stage = signalling_.stage();
+  if (media_on_) stats.stage = ParticipantStats::Stage::connected;
+  stats.sessions = sessions_;
+  stats.remote_sources = static_cast<uint32_t>(receiver_.sources());
+  stats.packets_sent = sender_.packets();
+  stats.retransmitted = sender_.retransmitted();
+  stats.plis_received = sender_.key_frame_requests();
+  stats.reported_lost = sender_.reported_lost();
+  const MediaReceiver::Totals totals = receiver_.totals();
+  stats.packets_received = totals.packets;
+  stats.repaired = totals.repaired;
+  stats.frames_rendered = totals.frames_rendered;
+  stats.frames_decoded = totals.frames_decoded;
+  stats.frames_damaged = totals.frames_damaged;
+  stats.audio_decoded = totals.audio.packets;
+  stats.audio_damaged = totals.audio.damaged;
+  stats.audio_concealed = totals.audio.concealed;
+  stats.voice_heard = totals.audio.voiced;
+  stats.nacks_sent = totals.nacks;
+  stats.plis_sent = totals.plis;
+  stats.drops = drops_;
+  stats.drops += signalling_.drops();
+  stats.drops += sender_.drops();
+  stats.drops += receiver_.drops();
+  return stats;
+}
+
+Participant::Participant(ParticipantConfig config) : core_(std::make_unique<Core>(std::move(config))) {}
+Participant::~Participant() = default;
+void Participant::start(Instant now, Outbox& out) { core_->start(now, out); }
+void Participant::on_datagrams(Instant now, Span<Datagram> in, Outbox& out) { core_->on_datagrams(now, in, out); }
+void Participant::on_stream(Instant now, const StreamEvent& event, Outbox& out) { core_->on_stream(now, event, out); }
+void Participant::on_deadline(Instant now, Outbox& out) { core_->on_deadline(now, out); }
+Deadline Participant::deadline() const { return core_->deadline(); }
+void Participant::finish(Instant now) { core_->finish(now); }
+ParticipantStats Participant::stats() const { return core_->stats(); }
+
+}  // namespace tacoma

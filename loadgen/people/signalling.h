@@ -1,0 +1,105 @@
+// A person's side of XMPP and Jingle: log in, ask for the conference, join the room, be invited, and stay so through the loss of
+// stream, focus or bridge.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/drop.h"
+#include "core/base/process.h"
+#include "core/base/rng.h"
+#include "core/signal/iq_tracker.h"
+#include "core/signal/jingle.h"
+#include "core/signal/xmpp_stream.h"
+#include "loadgen/people/participant.h"
+
+namespace tacoma {
+
+struct SignallingEvent {
+  enum class Kind : uint8_t {
+    requested,        // the focus is ready for us
+    joined,           // we are in the room
+    offer,            // a session begins: answer it with accept(); any session before is over
+    sources_added,    // `sources`
+    sources_removed,
+    session_ended,    // by the focus, or by the loss of the stream: `text` is the reason
+    trouble,          // `text`: something for the run's log
+  };
+  Kind kind = Kind::trouble;
+  jingle::Jingle offer;
+  jingle::ConferenceSources sources;
+  std::string text;
+};
+
+class Signalling {
+ public:
+  struct Config {
+    Jid room;
+    std::string nick;      // also the endpoint id
+    std::string region;
+    ParticipantTimes times;
+  };
+  Signalling(Config config, Rng rng);
+
+  void begin(Instant now, Outbox& out);
+  /// Ends the session, leaves the room, closes the stream. Nothing happens afterwards.
+  void leave(Instant now, Outbox& out);
+
+  void on_stream(Instant now, const StreamEvent& event, Outbox& out);
+  void on_deadline(Instant now, Outbox& out);
+  Instant deadline() const;
+  /// Poll until nullopt after each of the calls above.
+  std::optional<SignallingEvent> poll();
+
+  /// Answers the offer of the current session.
+  void accept(Instant now, const jingle::Jingle& offer, const jingle::IceTransport& transport, const jingle::SourceSet& sources, Outbox& out);
+  /// The media path of the session failed: tells the focus, and asks for a new session if none is offered soon.
+  void path_failed(Instant now, Outbox& out);
+
+  ParticipantStats::Stage stage() const { return stage_; }
+  const DropCounts& drops() const { return drops_; }
+
+ private:
+  enum class Asked : uint8_t { conference, accept, terminate_restart, other };
+  void open(Instant now, Outbox& out);
+  void flush(Outbox& out);
+  void on_event(Instant now, const XmppEvent& event, Outbox& out);
+  void on_stanza(Instant now, const Element& stanza, Outbox& out);
+  void on_presence(Instant now, const Element& presence);
+  void on_answer(Instant now, const Element& answer);
+  void on_request(const Element& request);
+  void on_jingle(const Element& request);
+  void request_conference(Instant now);
+  void retry_request(Instant now);
+  void join(Instant now);
+  void send_presence(bool is_join);
+  void stream_lost(Instant now, std::string why, Outbox& out);
+  void end_session(std::string why);
+  void ask_restart(Instant now);
+  void ask(Instant now, Element iq, const Jid& to, Asked what);
+  void raise(SignallingEvent::Kind kind, std::string text = {});
+  Jid focus_occupant() const;
+
+  Config config_;
+  Rng rng_;
+  std::unique_ptr<XmppClient> client_;
+  IqTracker<Asked> asked_{"p"};
+  StreamId stream_{0};
+  ParticipantStats::Stage stage_ = ParticipantStats::Stage::waiting;
+  Duration request_wait_, reconnect_wait_;
+  Instant retry_at_ = Instant::never();     // conference request, or reconnection
+  Instant give_up_at_ = Instant::never();   // of login and room join
+  Instant restart_at_ = Instant::never();   // session-terminate with restart
+  std::vector<Instant> restarts_;           // that were asked for within the window
+  std::string sid_, bridge_session_;
+  std::vector<std::string> own_sources_;    // names, once they are announced
+  bool can_restart_ = false;                // the focus says that it knows terminate with restart
+  std::vector<SignallingEvent> events_;
+  size_t next_event_ = 0;
+  DropCounts drops_;
+};
+
+}  // namespace tacoma

@@ -1,0 +1,138 @@
+#include "loadgen/people/video_receiver.h"
+
+#include <algorithm>
+
+#include "core/rtp/vp8.h"
+#include "loadgen/media/clip.h"
+
+namespace tacoma {
+namespace {
+constexpr MissingPackets::Policy kPolicy = {true, Duration::milliseconds(5), Duration::seconds(1), 10};
+constexpr size_t kMostAsked = 128;  // sequence numbers in one NACK
+constexpr Duration kShortestRetry = Duration::milliseconds(30);
+constexpr PlayoutDelay::Limits kWait = {Duration::zero(), Duration::milliseconds(400)};
+}  // namespace
+
+VideoReceiver::VideoReceiver() : meter_(Media::video, kVideoClock), missing_(kPolicy), playout_(kWait) {}
+
+VideoReceiver::Outcome VideoReceiver::packet(Instant now, Instant arrived, const RtpView& view, const PacketRef& packet,
+                                             bool retransmitted, Delays& delays) {
+  FramePart part;
+  size_t descriptor_size = 0;
+  part.padding = view.payload().empty();
+  if (!part.padding) {
+    const auto descriptor = parse_vp8(view.payload());
+    if (!descriptor) return Outcome::malformed;
+    descriptor_size = descriptor->size();
+    part.starts = starts_frame(*descriptor);
+    part.key = starts_vp8_key_frame(view.payload(), *descriptor);
+  }
+  part.seq = sequences_.unwrap(view.sequence());
+  part.timestamp = view.timestamp();
+  part.ends = view.marker();
+
+  const MissingPackets::Arrival arrival = missing_.arrived(arrived, part.seq);
+  if (arrival == MissingPackets::Arrival::known) return Outcome::duplicate;
+  if (arrival == MissingPackets::Arrival::repaired) ++repaired_, ++repaired_total_;
+  if (arrival == MissingPackets::Arrival::jump) {
+    assembly_.drop_all();
+    missing_.take_gave_up();  // done: what comes after the jump is wanted
+  }
+  if (!retransmitted) {
+    if (const auto delay = meter_.packet(view, arrived)) delays.packets.add(*delay);
+  }
+  if (check_ && !part.padding) check_->keep(part.seq, packet, view.payload().subspan(descriptor_size));
+  if (const auto frame = assembly_.insert(arrived, part)) {
+    ++complete_;
+    if (const auto captured = meter_.captured(frame->timestamp)) {
+      meter_.frame_delay(arrived - *captured);
+      delays.frames.add(arrived - *captured);
+    }
+  }
+  while (const auto frame = assembly_.next()) {
+    if (frame->key) missing_.forget_before(frame->first);
+    play(now, *frame);
+  }
+  if (!assembly_.needs_key_frame()) {
+    key_wanted_ = Instant::never();
+  } else if (key_wanted_.is_never()) {
+    key_wanted_ = part.starts && part.key ? now + kKeyFrameGrace : now;
+  }
+  return Outcome::used;
+}
+
+// A decoded frame goes on screen at its media time plus what the playout waits, or at once if that has passed. Of frames that
+// become ready together only the last is seen.
+void VideoReceiver::play(Instant now, const AssembledFrame& frame) {
+  has_picture_ = true;
+  if (check_) {
+    if (auto seen = check_->decode(now, frame)) seen_ = seen;
+  }
+  const int64_t ticks = timestamps_.unwrap(frame.timestamp);
+  const Duration media_time = Duration::nanoseconds(ticks * 100'000 / (kVideoClock / 10'000));
+  playout_.add(now, now.since_start() - media_time);
+  Instant at = std::max(now, Instant::at(media_time + playout_.transit()));
+  settle(now);
+  if (!upcoming_.empty()) {
+    at = std::max(at, upcoming_.back());
+    if (at == upcoming_.back()) return;
+    if (upcoming_.size() == kMostUpcoming) {
+      freezes_.rendered(upcoming_.front());
+      ++rendered_, ++rendered_total_;
+      upcoming_.erase(upcoming_.begin());
+    }
+  }
+  upcoming_.push_back(at);
+}
+
+void VideoReceiver::settle(Instant now) {
+  size_t shown = 0;
+  while (shown < upcoming_.size() && upcoming_[shown] < now) freezes_.rendered(upcoming_[shown++]);
+  upcoming_.erase(upcoming_.begin(), upcoming_.begin() + static_cast<std::ptrdiff_t>(shown));
+  rendered_ += static_cast<uint32_t>(shown);
+  rendered_total_ += shown;
+}
+
+Instant VideoReceiver::key_frame_due() const {
+  Instant wanted = key_wanted_;
+  if (!missing_.oldest().is_never()) wanted = std::min(wanted, missing_.oldest() + kRepairWait);
+  return wanted.is_never() ? wanted : std::max(wanted, key_allowed_);
+}
+
+Instant VideoReceiver::next_due() const { return std::min(missing_.next_due(), key_frame_due()); }
+
+bool VideoReceiver::due(Instant now, Duration round_trip, std::vector<uint16_t>& ask) {
+  missing_.due(now, std::max(kShortestRetry, round_trip + round_trip / 4), kMostAsked, ask);
+  if (missing_.take_gave_up()) {
+    assembly_.drop_all();
+    key_wanted_ = std::min(key_wanted_, now);
+  }
+  if (key_frame_due() > now) return false;
+  key_allowed_ = now + kKeyFrameSpacing;
+  return true;
+}
+
+void VideoReceiver::restart() {
+  meter_.restart();
+  missing_.restart();
+  sequences_ = SequenceUnwrapper();
+  timestamps_ = TimestampUnwrapper();
+  assembly_.drop_all();
+  playout_ = PlayoutDelay(kWait);
+  key_wanted_ = Instant::never();
+}
+
+void VideoReceiver::take(Instant now, ReceiveSample& sample) {
+  settle(now);
+  meter_.take(sample);
+  sample.lost = missing_.take_lost();
+  sample.repaired = repaired_;
+  sample.frames_complete = complete_;
+  sample.frames_rendered = rendered_;
+  const FreezeDetector::Interval freezes = freezes_.take(now);
+  sample.freezes = freezes.freezes;
+  sample.frozen = freezes.frozen;
+  complete_ = rendered_ = repaired_ = 0;
+}
+
+}  // namespace tacoma

@@ -1,0 +1,214 @@
+#include <catch2/catch.hpp>
+
+#include "core/rtp/vp8.h"
+#include "loadgen/media/clip.h"
+#include "loadgen/people/audio_receiver.h"
+#include "loadgen/people/video_receiver.h"
+
+namespace tacoma {
+namespace {
+
+Instant ms(int64_t n) { return Instant::at(Duration::milliseconds(n)); }
+const Duration kRoundTrip = Duration::milliseconds(80);
+
+/// A video stream of single-packet frames, 25 a second, that the test delivers as it likes.
+struct VideoStream {
+  PacketPool pool;
+  VideoReceiver receiver;
+  VideoReceiver::Delays delays;
+  static constexpr uint32_t kFirst = 1'000'000;
+
+  VideoStream() { receiver.sender_report({to_ntp(ms(0)), kFirst, 0, 0}, ms(0)); }
+
+  VideoReceiver::Outcome arrive(uint16_t frame, Instant at, bool key = false, bool retransmitted = false) {
+    uint8_t header[12];
+    write_rtp_header(header, {100, true, static_cast<uint16_t>(65'530 + frame), kFirst + frame * 3'600u, Ssrc(5)}, {});
+    PacketRef packet = pool.make(12 + 4 + 500);
+    MutableBytes bytes = packet.mutable_bytes();
+    std::memset(bytes.data(), 0, bytes.size());
+    std::memcpy(bytes.data(), header, 12);
+    Vp8Descriptor descriptor;
+    descriptor.partition_start = true;
+    descriptor.picture_id = frame;
+    write_vp8(bytes.subspan(12), descriptor);
+    bytes[16] = key ? 0 : 1;
+    const auto view = RtpView::parse(packet.bytes());
+    REQUIRE(view);
+    return receiver.packet(at, at, *view, packet, retransmitted, delays);
+  }
+  ReceiveSample take(Instant at) {
+    ReceiveSample sample;
+    receiver.take(at, sample);
+    return sample;
+  }
+};
+
+struct AudioStream {
+  AudioReceiver receiver{false};
+  Histogram delays;
+  bool arrive(uint16_t seq, Instant at) {
+    uint8_t packet[12 + 60] = {};
+    write_rtp_header(packet, {111, false, seq, seq * kAudioPacketSamples, Ssrc(6)}, {});
+    const auto view = RtpView::parse(packet);
+    REQUIRE(view);
+    return receiver.packet(at, *view, true, delays);
+  }
+  ReceiveSample take() {
+    ReceiveSample sample;
+    receiver.take(sample);
+    return sample;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Undisturbed video is complete, rendered and measured") {
+  VideoStream video;
+  for (uint16_t i = 0; i < 50; ++i) CHECK(video.arrive(i, ms(40 * i + 30), i == 0) == VideoReceiver::Outcome::used);
+  CHECK(video.receiver.has_picture());
+  CHECK(video.receiver.next_due().is_never());
+  const ReceiveSample sample = video.take(ms(2'100));
+  CHECK(sample.packets == 50);
+  CHECK(sample.expected == 50);
+  CHECK(sample.bytes == 50 * 516);
+  CHECK(sample.lost == 0);
+  CHECK(sample.frames_complete == 50);
+  CHECK(sample.frames_rendered == 50);
+  CHECK(sample.freezes == 0);
+  CHECK(sample.delay_max == Duration::milliseconds(30));
+  CHECK(sample.frame_delay_max == Duration::milliseconds(30));
+  CHECK(sample.delay_p50.to_ms() == Approx(30).epsilon(0.04));
+  CHECK(video.delays.packets.total() == 50);
+  CHECK(video.delays.frames.total() == 50);
+}
+
+TEST_CASE("A lost packet is asked for, and its repair plays what waited") {
+  VideoStream video;
+  for (uint16_t i = 0; i < 10; ++i) video.arrive(i, ms(40 * i + 30), i == 0);
+  video.arrive(11, ms(40 * 11 + 30));
+  const Instant due = video.receiver.next_due();
+  CHECK(due == ms(40 * 11 + 35));
+  std::vector<uint16_t> ask;
+  CHECK_FALSE(video.receiver.due(due, kRoundTrip, ask));
+  CHECK(ask == std::vector<uint16_t>{static_cast<uint16_t>(65'530 + 10)});
+  CHECK(video.receiver.next_due() == due + Duration::milliseconds(100));
+  CHECK(video.arrive(10, ms(505), false, true) == VideoReceiver::Outcome::used);
+  CHECK(video.arrive(10, ms(506), false, true) == VideoReceiver::Outcome::duplicate);
+  for (uint16_t i = 12; i < 50; ++i) video.arrive(i, ms(40 * i + 30));
+  const ReceiveSample sample = video.take(ms(2'100));
+  CHECK(sample.packets == 49);  // first hand
+  CHECK(sample.expected == 50);
+  CHECK(sample.lost == 1);
+  CHECK(sample.repaired == 1);
+  CHECK(sample.frames_complete == 50);
+  CHECK(sample.frames_rendered == 49);  // 10 and 11 became ready in one moment: the later is seen
+  CHECK(sample.freezes == 0);
+  CHECK(sample.frame_delay_max == Duration::milliseconds(105));
+}
+
+TEST_CASE("Where repair fails a key frame is asked for, and the freeze is measured") {
+  VideoStream video;
+  for (uint16_t i = 0; i < 25; ++i) video.arrive(i, ms(40 * i), i == 0);
+  CHECK(video.take(ms(1'000)).frames_rendered == 25);
+  uint32_t nacks = 0;
+  std::vector<Instant> key_frames_asked;
+  uint16_t next = 26;  // 25 is lost
+  while (next < 75) {
+    const Instant arrival = ms(40 * next);
+    const Instant due = video.receiver.next_due();
+    if (due <= arrival) {
+      std::vector<uint16_t> ask;
+      if (video.receiver.due(due, kRoundTrip, ask)) key_frames_asked.push_back(due);
+      nacks += static_cast<uint32_t>(ask.size());
+      REQUIRE(video.receiver.next_due() > due);
+      continue;
+    }
+    video.arrive(next, arrival, next == 40);  // the answer to the request
+    ++next;
+  }
+  CHECK(nacks >= 3);
+  CHECK(key_frames_asked == std::vector<Instant>{ms(40 * 26) + VideoReceiver::kRepairWait});
+  const ReceiveSample sample = video.take(ms(3'000));
+  CHECK(sample.lost == 1);
+  CHECK(sample.repaired == 0);
+  CHECK(sample.frames_complete == 49);
+  CHECK(sample.frames_rendered == 35);
+  CHECK(sample.freezes == 1);
+  CHECK(sample.frozen.to_ms() == Approx(600).margin(50));  // frame 24 to frame 40, with a little playout delay
+}
+
+TEST_CASE("Before the first key frame one is asked for, once a second") {
+  VideoStream video;
+  std::vector<Instant> asked;
+  for (uint16_t i = 1; i < 60; ++i) {
+    video.arrive(i, ms(40 * i));
+    std::vector<uint16_t> ask;
+    if (video.receiver.next_due() <= ms(40 * i) && video.receiver.due(ms(40 * i), kRoundTrip, ask)) asked.push_back(ms(40 * i));
+  }
+  CHECK(asked == std::vector<Instant>{ms(40), ms(1'040), ms(2'040)});
+  CHECK(video.take(ms(2'400)).frames_rendered == 0);
+}
+
+TEST_CASE("A key frame that is on its way is not asked for") {
+  VideoStream video;
+  uint8_t bytes[12 + 4 + 100] = {};
+  write_rtp_header(bytes, {100, false, 65'530, VideoStream::kFirst, Ssrc(5)}, {});  // no marker: more follows
+  Vp8Descriptor descriptor;
+  descriptor.partition_start = true;
+  descriptor.picture_id = 1;
+  write_vp8(MutableBytes(bytes + 12, 4), descriptor);
+  PacketRef packet = video.pool.copy(bytes);
+  video.receiver.packet(ms(5), ms(5), *RtpView::parse(packet.bytes()), packet, false, video.delays);
+  CHECK(video.receiver.next_due() == ms(5) + VideoReceiver::kKeyFrameGrace);
+}
+
+TEST_CASE("Another bridge numbers anew: nothing is lost, the picture comes back with a key frame") {
+  VideoStream video;
+  for (uint16_t i = 0; i < 25; ++i) video.arrive(i, ms(40 * i), i == 0);
+  video.receiver.restart();
+  for (uint16_t i = 5'000; i < 5'010; ++i) video.arrive(i, ms(40 * (i - 4'950)), i == 5'000);
+  const ReceiveSample sample = video.take(ms(2'400));
+  CHECK(sample.lost == 0);
+  CHECK(sample.expected == 35);
+  CHECK(sample.frames_rendered == 35);
+  CHECK(sample.freezes == 1);
+}
+
+TEST_CASE("Malformed payloads are refused") {
+  VideoStream video;
+  uint8_t bytes[13] = {};
+  write_rtp_header(bytes, {100, true, 1, 1, Ssrc(5)}, {});
+  bytes[12] = 0x80;  // an extended descriptor that is cut off
+  PacketRef packet = video.pool.copy(bytes);
+  CHECK(video.receiver.packet(ms(5), ms(5), *RtpView::parse(packet.bytes()), packet, false, video.delays) ==
+        VideoReceiver::Outcome::malformed);
+}
+
+TEST_CASE("Undisturbed audio sounds as good as the model can say") {
+  AudioStream audio;
+  audio.receiver.sender_report({to_ntp(ms(0)), 0, 0, 0}, ms(0));
+  for (uint16_t i = 0; i < 50; ++i) CHECK(audio.arrive(i, ms(20 * i + 40)));
+  const ReceiveSample sample = audio.take();
+  CHECK(sample.packets == 50);
+  CHECK(sample.lost == 0);
+  CHECK(sample.delay_max == Duration::milliseconds(40));
+  CHECK(sample.mos == Approx(4.41).margin(0.01));
+  CHECK_FALSE(audio.arrive(49, ms(1'100)));
+}
+
+TEST_CASE("Lost and late audio packets cost quality, silence is not judged") {
+  AudioStream audio;
+  for (uint16_t i = 0; i < 100; ++i) {
+    if (i % 20 == 7) continue;                       // 5 % lost
+    audio.arrive(i, ms(20 * i + (i == 90 ? 110 : 40)));  // one comes after its time
+    if (audio.receiver.next_due() <= ms(20 * i + 40)) audio.receiver.due(ms(20 * i + 40));
+  }
+  const ReceiveSample sample = audio.take();
+  CHECK(sample.expected == 100);
+  CHECK(sample.lost == 5);
+  CHECK(sample.mos == Approx(3.5).margin(0.25));  // 6 %: Ie-eff 21.9
+  for (uint16_t i = 100; i < 105; ++i) audio.arrive(i, ms(400 * i));
+  CHECK(audio.take().mos == 0);
+}
+
+}  // namespace tacoma

@@ -1,0 +1,174 @@
+#include <catch2/catch.hpp>
+
+#include "loadgen/people/frame_assembly.h"
+#include "loadgen/people/missing_packets.h"
+
+namespace tacoma {
+namespace {
+using Arrival = MissingPackets::Arrival;
+Instant ms(int64_t n) { return Instant::at(Duration::milliseconds(n)); }
+constexpr MissingPackets::Policy kVideo = {true, Duration::milliseconds(5), Duration::seconds(1), 3};
+const Duration kRetry = Duration::milliseconds(100);
+
+FramePart part(int64_t seq, uint32_t timestamp, bool starts, bool ends, bool key = false) {
+  FramePart p;
+  p.seq = seq;
+  p.timestamp = timestamp;
+  p.starts = starts;
+  p.ends = ends;
+  p.key = key;
+  return p;
+}
+}  // namespace
+
+TEST_CASE("A gap is lost after the tolerance, asked for, and repaired") {
+  MissingPackets missing(kVideo);
+  std::vector<uint16_t> ask;
+  CHECK(missing.arrived(ms(0), 10) == Arrival::next);
+  CHECK(missing.next_due().is_never());
+  CHECK(missing.arrived(ms(20), 13) == Arrival::next);
+  CHECK(missing.next_due() == ms(25));
+  CHECK(missing.arrived(ms(22), 12) == Arrival::early_gap);
+  missing.due(ms(25), kRetry, 100, ask);
+  CHECK(ask == std::vector<uint16_t>{11});
+  CHECK(missing.take_lost() == 1);
+  CHECK(missing.next_due() == ms(125));
+  CHECK(missing.arrived(ms(100), 11) == Arrival::repaired);
+  CHECK(missing.arrived(ms(101), 11) == Arrival::known);
+  CHECK(missing.next_due().is_never());
+  CHECK_FALSE(missing.take_gave_up());
+}
+
+TEST_CASE("A packet is asked for so often, then given up") {
+  MissingPackets missing(kVideo);
+  missing.arrived(ms(0), 1);
+  missing.arrived(ms(0), 3);
+  int asked = 0;
+  while (!missing.next_due().is_never()) {
+    std::vector<uint16_t> ask;
+    const Instant now = missing.next_due();
+    missing.due(now, kRetry, 100, ask);
+    asked += static_cast<int>(ask.size());
+    REQUIRE(missing.next_due() > now);
+  }
+  CHECK(asked == 3);
+  CHECK(missing.take_lost() == 1);
+  CHECK(missing.take_gave_up());
+  CHECK_FALSE(missing.take_gave_up());
+}
+
+TEST_CASE("What does not fit into one request is due again soon") {
+  MissingPackets missing(kVideo);
+  missing.arrived(ms(0), 0);
+  missing.arrived(ms(0), 101);
+  std::vector<uint16_t> ask;
+  missing.due(ms(5), kRetry, 60, ask);
+  CHECK(ask.size() == 60);
+  CHECK(missing.next_due() == ms(6));
+  ask.clear();
+  missing.due(ms(6), kRetry, 60, ask);
+  CHECK(ask.size() == 40);
+  CHECK(missing.take_lost() == 100);
+}
+
+TEST_CASE("A gap beyond the limit is a jump and holds nothing") {
+  MissingPackets missing(kVideo);
+  missing.arrived(ms(0), 0);
+  CHECK(missing.arrived(ms(1), static_cast<int64_t>(MissingPackets::kMost) + 1) == Arrival::next);
+  CHECK(missing.arrived(ms(2), static_cast<int64_t>(MissingPackets::kMost) + 3) == Arrival::jump);
+  CHECK(missing.next_due().is_never());
+  CHECK(missing.take_lost() == MissingPackets::kMost + 1);
+  CHECK(missing.take_gave_up());
+}
+
+TEST_CASE("Packets before a key frame are not waited for") {
+  MissingPackets missing(kVideo);
+  missing.arrived(ms(0), 0);
+  missing.arrived(ms(0), 5);
+  missing.forget_before(4);
+  CHECK_FALSE(missing.missing(3));
+  CHECK(missing.missing(4));
+  CHECK(missing.take_lost() == 3);
+}
+
+TEST_CASE("Frames complete in any order and decode in theirs") {
+  FrameAssembly assembly;
+  CHECK_FALSE(assembly.insert(ms(0), part(10, 900, true, false, true)));
+  CHECK_FALSE(assembly.next());
+  const auto key = assembly.insert(ms(1), part(11, 900, false, true));
+  REQUIRE(key);
+  CHECK(key->key);
+  CHECK(key->first == 10);
+  CHECK(key->last == 11);
+  CHECK(assembly.next());
+  CHECK_FALSE(assembly.needs_key_frame());
+
+  // Frame 12-13 comes after frame 14, and its own packets the wrong way round.
+  CHECK(assembly.insert(ms(5), part(14, 2700, true, true)));
+  CHECK_FALSE(assembly.next());
+  CHECK_FALSE(assembly.insert(ms(6), part(13, 1800, false, true)));
+  const auto late = assembly.insert(ms(7), part(12, 1800, true, false));
+  REQUIRE(late);
+  CHECK(late->completed == ms(7));
+  CHECK(assembly.next()->timestamp == 1800);
+  CHECK(assembly.next()->timestamp == 2700);
+  CHECK_FALSE(assembly.next());
+  CHECK(assembly.held() == 0);
+}
+
+TEST_CASE("A frame after a gap waits for the repair") {
+  FrameAssembly assembly;
+  assembly.insert(ms(0), part(0, 0, true, true, true));
+  CHECK(assembly.next());
+  CHECK(assembly.insert(ms(40), part(2, 7200, true, true)));
+  CHECK_FALSE(assembly.next());
+  CHECK(assembly.insert(ms(100), part(1, 3600, true, true)));
+  CHECK(assembly.next()->timestamp == 3600);
+  CHECK(assembly.next()->timestamp == 7200);
+}
+
+TEST_CASE("A complete key frame ends the wait for what is before it") {
+  FrameAssembly assembly;
+  assembly.insert(ms(0), part(0, 0, true, true, true));
+  CHECK(assembly.next());
+  assembly.insert(ms(40), part(2, 7200, true, true));          // 1 is missing
+  assembly.insert(ms(80), part(4, 10800, false, false));       // the middle of a frame, neither end seen
+  CHECK(assembly.insert(ms(120), part(6, 14400, true, true, true)));
+  const auto frame = assembly.next();
+  REQUIRE(frame);
+  CHECK(frame->first == 6);
+  CHECK(assembly.held() == 0);
+  CHECK_FALSE(assembly.insert(ms(130), part(1, 3600, true, true)));  // too late
+  CHECK(assembly.insert(ms(160), part(7, 18000, true, true)));
+  CHECK(assembly.next()->first == 7);
+}
+
+TEST_CASE("Padding uses a sequence number and nothing else") {
+  FrameAssembly assembly;
+  assembly.insert(ms(0), part(0, 0, true, true, true));
+  CHECK(assembly.next());
+  FramePart pad = part(1, 0, false, false);
+  pad.padding = true;
+  CHECK_FALSE(assembly.insert(ms(1), pad));
+  pad.seq = 3;
+  CHECK_FALSE(assembly.insert(ms(2), pad));
+  assembly.insert(ms(3), part(4, 7200, true, true));
+  CHECK_FALSE(assembly.next());
+  assembly.insert(ms(4), part(2, 3600, true, true));
+  CHECK(assembly.next()->first == 2);
+  CHECK(assembly.next()->first == 4);
+}
+
+TEST_CASE("Frames held are limited; beyond it a key frame is needed") {
+  FrameAssembly assembly;
+  assembly.insert(ms(0), part(0, 0, true, true, true));
+  CHECK(assembly.next());
+  for (size_t i = 0; i < FrameAssembly::kMost; ++i) assembly.insert(ms(40), part(static_cast<int64_t>(2 + i), static_cast<uint32_t>(3600 * i), true, true));
+  CHECK(assembly.held() == FrameAssembly::kMost);
+  CHECK_FALSE(assembly.needs_key_frame());
+  assembly.insert(ms(41), part(1000, 9'999'999, true, true));
+  CHECK(assembly.held() == 1);
+  CHECK(assembly.needs_key_frame());
+}
+
+}  // namespace tacoma

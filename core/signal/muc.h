@@ -49,7 +49,7 @@ struct UserInfo {
 Element make_join(const Jid& occupant, std::string_view password = {});
 /// Presence that leaves.
 Element make_leave(const Jid& occupant);
-/// muc#owner set that submits only whois=anyone, plus the room secret if not empty (fact: focus submits just these).
+/// muc#owner set that submits only whois=anyone, as a focus does, plus the room secret if it is not empty.
 Element make_config(const Jid& room, std::string_view id, std::string_view secret = {});
 /// muc#owner get: asks for the form.
 Element make_config_query(const Jid& room, std::string_view id);

@@ -4,12 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "core/rtp/rtcp.h"
-#include "core/secure/secure_path.h"
 #include "loadgen/media/clip.h"
-#include "loadgen/people/media_receiver.h"
-#include "loadgen/people/media_sender.h"
-#include "loadgen/people/rtcp_batch.h"
+#include "loadgen/people/media_session.h"
 #include "loadgen/people/signalling.h"
 
 namespace tacoma {
@@ -29,13 +25,8 @@ jingle::IceTransport answer_transport(const SecurePath& path) {
 
 uint8_t extension_of(const jingle::Content& content, std::string_view uri) { return content.formats.extension(uri).value_or(0); }
 
-struct Formats {
-  SendFormats send;
-  ReceiveFormats receive;
-};
-
-Formats formats_of(const jingle::Jingle& offer) {
-  Formats f;
+MediaFormats formats_of(const jingle::Jingle& offer) {
+  MediaFormats f;
   f.send.audio_extensions = f.send.video_extensions = ExtensionIds::none();
   f.receive.audio_level = f.receive.transport_cc = 0;
   for (const jingle::Content& content : offer.contents) {
@@ -77,14 +68,10 @@ class Participant::Core {
   void take_signalling(Instant now, Outbox& out);
   void on_offer(Instant now, const SignallingEvent& event, Outbox& out);
   void add_sources(const jingle::ConferenceSources& sources);
-  void drop_path(Instant now, Outbox& out);
-  void stop_media();
-  void take_path(Instant now, Outbox& out);
-  void on_rtcp(Instant now, const Datagram& datagram, Outbox& out);
-  void on_feedback(Instant now, const RtcpPacket& packet, Outbox& out);
-  void send_media(Instant now, Outbox& out);
+  void end_session(Instant now, Outbox& out);
+  void take_session(Instant now, Outbox& out);
   void sample(Instant at);
-  Instant media_due() const;
+  Instant next_sample(Instant now) const;
 
   ParticipantConfig config_;
   const PersonPlan& person_;
@@ -92,14 +79,12 @@ class Participant::Core {
   MediaSender sender_;
   MediaReceiver receiver_;
   std::shared_ptr<const DtlsIdentity> identity_;  // made with the first offer
-  std::unique_ptr<SecurePath> path_;
-  Formats formats_;
+  std::unique_ptr<MediaSession> session_;
   Ssrc source_;                       // ours in RTCP
   Instant join_at_, leave_at_ = Instant::never(), sample_at_ = Instant::never(), sampled_;
   uint32_t steps_ = 0;                // join steps that were reported, by bit
   uint32_t sessions_ = 0;
-  bool media_on_ = false, finished_ = false;
-  std::vector<TransportStatus> statuses_;  // scratch
+  bool finished_ = false;
   DropCounts drops_;
 };
 
@@ -144,7 +129,7 @@ void Participant::Core::take_signalling(Instant now, Outbox& out) {
         }
         break;
       case SignallingEvent::Kind::session_ended:
-        drop_path(now, out);
+        end_session(now, out);
         // Alone, or left: there is nobody to see. A move keeps them, because their pictures freeze until the new session has them.
         if (event->text == "expired" || event->text == "gone") {
           for (Ssrc ssrc : receiver_.ssrcs()) receiver_.remove_source(now, ssrc);
@@ -153,11 +138,12 @@ void Participant::Core::take_signalling(Instant now, Outbox& out) {
       case SignallingEvent::Kind::trouble: config_.results->event(now, "signalling", person_.name, event->text); break;
     }
   }
+  take_session(now, out);
 }
 
 void Participant::Core::on_offer(Instant now, const SignallingEvent& event, Outbox& out) {
   step(JoinStep::jingle, now);
-  drop_path(now, out);
+  end_session(now, out);
   const jingle::IceTransport* remote = event.offer.transport();
   const std::optional<Fingerprint> fingerprint =
       remote && !remote->fingerprints.empty() ? Fingerprint::parse(remote->fingerprints[0].value) : std::nullopt;
@@ -171,8 +157,7 @@ void Participant::Core::on_offer(Instant now, const SignallingEvent& event, Outb
   config.identity = identity_;
   config.crypto = config_.plan->crypto;
   config.rng = config_.rng.split("path", ++sessions_);
-  path_ = std::make_unique<SecurePath>(std::move(config));
-  formats_ = formats_of(event.offer);
+  session_ = std::make_unique<MediaSession>(std::move(config), formats_of(event.offer), sender_, receiver_, source_, person_.endpoint_id);
 
   // What is not in the offer has gone in the meantime.
   std::vector<Ssrc> offered;
@@ -186,11 +171,11 @@ void Participant::Core::on_offer(Instant now, const SignallingEvent& event, Outb
   }
   add_sources(event.sources);
 
-  signalling_.accept(now, event.offer, answer_transport(*path_),
+  signalling_.accept(now, event.offer, answer_transport(session_->path()),
                      jingle::make_sources(person_.endpoint_id, sender_.audio_ssrc(), sender_.video_ssrc(), sender_.rtx_ssrc()), out);
   std::vector<IceCandidate> candidates;
   for (const jingle::Candidate& candidate : remote->candidates) candidates.push_back({candidate.address, candidate.priority});
-  path_->set_remote(now, {remote->ufrag, remote->pwd}, candidates, *fingerprint, DtlsSetup::actpass, out);
+  session_->path().set_remote(now, {remote->ufrag, remote->pwd}, candidates, *fingerprint, DtlsSetup::actpass, out);
 }
 
 void Participant::Core::add_sources(const jingle::ConferenceSources& sources) {
@@ -210,120 +195,54 @@ void Participant::Core::add_sources(const jingle::ConferenceSources& sources) {
   }
 }
 
-void Participant::Core::stop_media() {
-  media_on_ = false;
-  sender_.stop();
-  receiver_.stop();
+void Participant::Core::end_session(Instant now, Outbox& out) {
+  if (!session_) return;
+  session_->close(now, out);
+  drops_ += session_->drops();
+  session_.reset();
 }
 
-void Participant::Core::drop_path(Instant now, Outbox& out) {
-  stop_media();
-  if (!path_) return;
-  path_->close(now, out);
-  path_.reset();
-}
-
-void Participant::Core::take_path(Instant now, Outbox& out) {
+void Participant::Core::take_session(Instant now, Outbox& out) {
   PathEvent event;
-  while (path_ && path_->poll_event(event)) {
+  while (session_ && session_->poll_event(now, event)) {
     switch (event.kind) {
       case PathEvent::Kind::ice_connected: step(JoinStep::ice, now); break;
       case PathEvent::Kind::keyed:
         step(JoinStep::dtls, now);
-        media_on_ = true;
-        sender_.start(now, formats_.send);
-        receiver_.start(now, formats_.receive);
         if (sample_at_.is_never()) {
-          const Duration every = config_.plan->sample_every;
-          sample_at_ = Instant::at(every * (now.since_start() / every + 1));
+          sample_at_ = next_sample(now);
           sampled_ = now;
         }
         break;
       case PathEvent::Kind::failed:
       case PathEvent::Kind::consent_lost:
-      case PathEvent::Kind::closed:
-        stop_media();
-        config_.results->event(now, "media", person_.name,
-                               std::string(name_of(event.kind)) + (event.reason == PathEvent::Reason::none ? "" : ": ") +
-                                   (event.reason == PathEvent::Reason::none ? "" : name_of(event.reason)));
+      case PathEvent::Kind::closed: {
+        std::string text = name_of(event.kind);
+        if (event.reason != PathEvent::Reason::none) text += std::string(": ") + name_of(event.reason);
+        config_.results->event(now, "media", person_.name, text);
         signalling_.path_failed(now, out);
         break;
+      }
     }
   }
 }
 
 void Participant::Core::on_datagrams(Instant now, Span<Datagram> in, Outbox& out) {
   for (Datagram& datagram : in) {
-    if (!path_) {
+    if (!session_) {
       drops_.count(Drop::unknown_peer);
       continue;
     }
-    const Arrival arrival = path_->on_datagram(now, datagram, out);
-    switch (arrival.kind) {
-      case ArrivalKind::stun:
-      case ArrivalKind::dtls: take_path(now, out); break;
-      case ArrivalKind::rtp: receiver_.rtp(now, datagram); break;
-      case ArrivalKind::rtcp: on_rtcp(now, datagram, out); break;
-      case ArrivalKind::dropped: drops_.count(arrival.drop); break;
-    }
+    session_->on_datagram(now, datagram, out);
+    take_session(now, out);
   }
-  take_path(now, out);
-  if (media_on_ && media_due() <= now) send_media(now, out);
+  if (session_) session_->after_batch(now, out);
 }
 
-void Participant::Core::on_rtcp(Instant now, const Datagram& datagram, Outbox& out) {
-  RtcpReader reader(datagram.packet.bytes());
-  if (!reader.ok()) return drops_.count(Drop::rtcp_malformed);
-  RtcpPacket packet;
-  while (reader.next(packet)) {
-    if (packet.type == RtcpType::sender_report) {
-      const auto report = parse_sender_report(packet);
-      if (!report) return drops_.count(Drop::rtcp_malformed);
-      receiver_.sender_report(report->sender, report->info, datagram.arrived);
-      for (size_t i = 0; i < report->blocks.size(); ++i) sender_.report(now, report->blocks[i]);
-    } else if (packet.type == RtcpType::receiver_report) {
-      const auto report = parse_receiver_report(packet);
-      if (!report) return drops_.count(Drop::rtcp_malformed);
-      for (size_t i = 0; i < report->blocks.size(); ++i) sender_.report(now, report->blocks[i]);
-    } else {
-      on_feedback(now, packet, out);
-    }
-  }
-}
-
-void Participant::Core::on_feedback(Instant now, const RtcpPacket& packet, Outbox& out) {
-  if (packet.type == RtcpType::transport_feedback && packet.count == kFormatNack) {
-    const auto nack = parse_nack(packet);
-    if (!nack) return drops_.count(Drop::rtcp_malformed);
-    if (media_on_) sender_.nack(now, *nack, *path_, out);
-  } else if (packet.type == RtcpType::transport_feedback && packet.count == kFormatTransportCc) {
-    if (!parse_transport_feedback(packet, statuses_)) return drops_.count(Drop::rtcp_malformed);
-    sender_.transport_feedback(Span<const TransportStatus>(statuses_));
-  } else if (packet.type == RtcpType::payload_feedback && packet.count == kFormatPli) {
-    const auto pli = parse_pli(packet);
-    if (!pli) return drops_.count(Drop::rtcp_malformed);
-    sender_.key_frame_request(now, pli->media);
-  } else if (packet.type == RtcpType::payload_feedback && packet.count == kFormatFir) {
-    const auto fir = parse_fir(packet);
-    if (!fir) return drops_.count(Drop::rtcp_malformed);
-    for (size_t i = 0; i < fir->size(); ++i) sender_.key_frame_request(now, (*fir)[i].media);
-  }
-}
-
-Instant Participant::Core::media_due() const { return std::min(sender_.next_due(), receiver_.next_due()); }
-
-void Participant::Core::send_media(Instant now, Outbox& out) {
-  if (!path_->ready()) return stop_media();
-  RtcpBatch rtcp(*path_, out, source_, person_.endpoint_id, drops_);
-  if (sender_.reports_due(now)) {
-    rtcp.report([&](RtcpWriter& writer) {
-      sender_.write_reports(now, writer);
-      return true;
-    });
-  }
-  if (receiver_.next_due() <= now) receiver_.write_due(now, sender_.round_trip(), source_, rtcp);
-  rtcp.flush();
-  sender_.send_due(now, *path_, out);
+// On the run's clock, so that the samples of all people can be laid side by side.
+Instant Participant::Core::next_sample(Instant now) const {
+  const Duration every = config_.plan->sample_every;
+  return Instant::at(every * (now.since_start() / every + 1));
 }
 
 void Participant::Core::sample(Instant at) {
@@ -342,15 +261,14 @@ void Participant::Core::on_deadline(Instant now, Outbox& out) {
     signalling_.on_deadline(now, out);
     take_signalling(now, out);
   }
-  if (path_ && now >= path_->deadline().at) {
-    path_->on_deadline(now, out);
-    take_path(now, out);
+  if (session_ && now >= session_->deadline().at) {
+    session_->on_deadline(now, out);
+    take_session(now, out);
+    if (session_) session_->after_batch(now, out);
   }
-  if (media_on_ && now >= media_due()) send_media(now, out);
   if (now >= sample_at_) {
     sample(sample_at_);
-    const Duration every = config_.plan->sample_every;
-    sample_at_ = Instant::at(every * (now.since_start() / every + 1));
+    sample_at_ = next_sample(now);
   }
   if (now >= leave_at_) leave(now, out);
 }
@@ -361,7 +279,7 @@ void Participant::Core::leave(Instant now, Outbox& out) {
   sample_at_ = Instant::never();
   for (Ssrc ssrc : receiver_.ssrcs()) receiver_.remove_source(now, ssrc);
   signalling_.leave(now, out);
-  drop_path(now, out);
+  end_session(now, out);
 }
 
 Deadline Participant::Core::deadline() const {
@@ -372,13 +290,9 @@ Deadline Participant::Core::deadline() const {
   consider(leave_at_, "leave");
   consider(sample_at_, "sample");
   consider(signalling_.deadline(), "signalling");
-  if (path_) {
-    const Deadline path = path_->deadline();
-    consider(path.at, path.reason);
-  }
-  if (media_on_) {
-    consider(sender_.next_due(), "media");
-    consider(receiver_.next_due(), "feedback");
+  if (session_) {
+    const Deadline session = session_->deadline();
+    consider(session.at, session.reason);
   }
   return next;
 }
@@ -395,7 +309,7 @@ void Participant::Core::finish(Instant now) {
 ParticipantStats Participant::Core::stats() const {
   ParticipantStats stats;
   stats.stage = signalling_.stage();
-  if (media_on_) stats.stage = ParticipantStats::Stage::connected;
+  if (session_ && session_->media_flows()) stats.stage = ParticipantStats::Stage::connected;
   stats.sessions = sessions_;
   stats.remote_sources = static_cast<uint32_t>(receiver_.sources());
   stats.packets_sent = sender_.packets();
@@ -415,6 +329,7 @@ ParticipantStats Participant::Core::stats() const {
   stats.nacks_sent = totals.nacks;
   stats.plis_sent = totals.plis;
   stats.drops = drops_;
+  if (session_) stats.drops += session_->drops();
   stats.drops += signalling_.drops();
   stats.drops += sender_.drops();
   stats.drops += receiver_.drops();

@@ -48,6 +48,7 @@ namespace tacoma {
   X(signalling_limit, "signalling beyond a limit")                          \
   X(queue_full, "link queue full")                                          \
   X(link_loss, "lost on the link")                                          \
+  X(socket_overflow, "the kernel's receive buffer was full")                \
   X(host_down, "host is down")                                              \
   X(no_route, "no host has this address")
 

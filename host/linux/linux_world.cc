@@ -1,0 +1,159 @@
+#include "host/linux/linux_world.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "host/linux/shard.h"
+
+namespace tacoma {
+namespace host {
+namespace {
+
+constexpr size_t kSpareFiles = 256;  // besides the sockets of hosts: logs, databases, the loops' own
+
+class LinuxWorld final : public World {
+ public:
+  LinuxWorld(std::unique_ptr<Shared> shared, std::vector<uint32_t> shard_of) : shared_(std::move(shared)), shard_of_(std::move(shard_of)) {
+    uint32_t count = 1;
+    for (uint32_t shard : shard_of_) count = std::max(count, shard + 1);
+    for (uint32_t i = 0; i < count; ++i) shards_.push_back(std::make_unique<Shard>(*shared_));
+    for (uint32_t host = 0; host < shard_of_.size(); ++host) shards_[shard_of_[host]]->adopt(HostId(host));
+  }
+  ~LinuxWorld() override {
+    for (const auto& shard : shards_) shard->stop();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  SocketAddress address(HostId host, IpFamily family) const override {
+    return shared_->udp[host.value()][Directory::index(family)].address;
+  }
+  void attach(HostId host, Process* process) override {
+    on(host, [&](Shard& shard) { shard.attach(host, process); });
+  }
+  void listen(HostId host, std::string service) override {
+    on(host, [&](Shard& shard) { shard.listen(host, service); });
+  }
+  void run_until(Instant end) override {
+    if (threads_.empty()) {
+      shared_->clock.start();
+      for (const auto& shard : shards_) threads_.emplace_back([&shard] { shard->run(); });
+    }
+    std::this_thread::sleep_until(shared_->clock.at(end));
+  }
+  Instant now() const override { return shared_->clock.now(); }
+  void inspect(HostId host, const std::function<void(Process&, Instant, Outbox&)>& look) override {
+    on(host, [&](Shard& shard) { shard.inspect(host, look); });
+  }
+  void sample_links(std::vector<LinkSample>& out) override {
+    const size_t before = out.size();
+    for (const auto& shard : shards_) run_on(*shard, [&](Shard& s) { s.sample_links(out); });
+    std::stable_sort(out.begin() + static_cast<std::ptrdiff_t>(before), out.end(), [](const LinkSample& a, const LinkSample& b) { return a.host < b.host; });
+  }
+  WorldStats stats() override {
+    WorldStats stats;
+    for (const auto& shard : shards_) run_on(*shard, [&](Shard& s) { s.add_stats(stats); });
+    return stats;
+  }
+
+ private:
+  // Does `work` on the thread of the shard, or here while there are no threads.
+  template <typename Work>
+  void run_on(Shard& shard, Work work) {
+    if (threads_.empty()) work(shard);
+    else shard.call([&] { work(shard); });
+  }
+  template <typename Work>
+  void on(HostId host, Work work) {
+    TACOMA_ASSERT(host.value() < shard_of_.size());
+    run_on(*shards_[shard_of_[host.value()]], work);
+  }
+
+  std::unique_ptr<Shared> shared_;
+  std::vector<uint32_t> shard_of_;  // by host
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::vector<std::thread> threads_;
+};
+
+// Each host needs a socket a family and both ends of a stream or two.
+Result<void> allow_files(size_t hosts, size_t families) {
+  const rlim_t needed = hosts * (families + 2) + kSpareFiles;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= needed) return {};
+  const rlim_t allowed = limit.rlim_max;
+  limit.rlim_cur = std::min(needed, allowed);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  if (allowed < needed)
+    return fail("this run needs about " + std::to_string(needed) + " open files, but the system allows " + std::to_string(allowed) + " (ulimit -Hn); raise that limit or run fewer people");
+  return {};
+}
+
+Result<std::vector<uint32_t>> assign_shards(const NetworkPlan& plan, const LinuxOptions& options) {
+  std::vector<uint32_t> shard_of = options.shard_of;
+  if (!shard_of.empty()) {
+    if (shard_of.size() != plan.hosts.size())
+      return fail("shard_of names " + std::to_string(shard_of.size()) + " hosts, the plan has " + std::to_string(plan.hosts.size()));
+    for (uint32_t shard : shard_of)
+      if (shard >= kMaxShards) return fail("a host is to run on shard " + std::to_string(shard) + ", the last one is " + std::to_string(kMaxShards - 1));
+    return shard_of;
+  }
+  for (const HostPlan& host : plan.hosts) {
+    const bool is_bridge = std::find(options.bridges.begin(), options.bridges.end(), host.name) != options.bridges.end();
+    shard_of.push_back(is_bridge ? 0 : 1);
+  }
+  return shard_of;
+}
+
+Result<void> open_sockets(Shared& shared, const LinuxOptions& options) {
+  const NetworkPlan& plan = shared.plan;
+  bool used[2] = {false, false};
+  for (const HostPlan& host : plan.hosts) used[Directory::index(host.family)] = true;
+  if (Result<void> files = allow_files(plan.hosts.size(), size_t{used[0]} + size_t{used[1]}); !files) return fail(files.error());
+  for (const auto& [name, port] : options.fixed_ports) {
+    const std::string& wanted = name;
+    if (std::none_of(plan.hosts.begin(), plan.hosts.end(), [&](const HostPlan& host) { return host.name == wanted; }))
+      return fail("port " + std::to_string(port) + " is given to host " + name + ", which is not in the plan");
+  }
+  bool warned = false;
+  shared.udp.resize(plan.hosts.size());
+  for (uint32_t i = 0; i < plan.hosts.size(); ++i) {
+    const auto fixed = options.fixed_ports.find(plan.hosts[i].name);
+    for (const IpFamily family : {IpFamily::v4, IpFamily::v6}) {
+      shared.udp[i][Directory::index(family)].address.ip.family = family;
+      if (!used[Directory::index(family)]) continue;
+      Result<UdpSocket> made = open_udp(family, fixed == options.fixed_ports.end() ? uint16_t{0} : fixed->second, plan.hosts[i].name);
+      if (!made) return fail(made.error());
+      if (made->small_buffer && !std::exchange(warned, true) && options.warn)
+        options.warn("the kernel grants less than " + std::to_string(kReceiveBuffer >> 20) + " MB of receive buffer (sysctl net.core.rmem_max): bursts may overflow it");
+      shared.directory.add_udp(HostId(i), made->address);
+      shared.udp[i][Directory::index(family)] = std::move(*made);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+}  // namespace host
+
+Result<std::unique_ptr<World>> make_linux_world(const NetworkPlan& plan, const LinuxOptions& options) {
+  if (Result<void> checked = check_network(plan, options.shape); !checked) return fail(checked.error());
+  Result<std::vector<uint32_t>> shard_of = host::assign_shards(plan, options);
+  if (!shard_of) return fail(shard_of.error());
+  auto shared = std::make_unique<host::Shared>();
+  shared->plan = plan;
+  if (!options.shape) {
+    shared->plan.changes.clear();
+    for (HostPlan& host : shared->plan.hosts) host.up = host.down = LinkConfig();
+    for (std::vector<Duration>& row : shared->plan.one_way) std::fill(row.begin(), row.end(), Duration::zero());
+  }
+  shared->links = make_links(shared->plan);
+  shared->down_link_time.resize(plan.hosts.size());
+  shared->tap = options.tap;
+  shared->warn = options.warn;
+  if (Result<void> opened = host::open_sockets(*shared, options); !opened) return fail(opened.error());
+  return std::unique_ptr<World>(std::make_unique<host::LinuxWorld>(std::move(shared), std::move(*shard_of)));
+}
+
+}  // namespace tacoma

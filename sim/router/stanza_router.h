@@ -22,7 +22,7 @@ struct RouterLimits {
   size_t rooms = 10'000;               // the next one is refused: resource-constraint
   size_t occupants_per_room = 2'000;   // the next one is refused: service-unavailable, as XEP-0045 section 7.2.9 says
   size_t rooms_per_stream = 1'000;     // that one session may be in (the focus is in all); resource-constraint
-  size_t presence_bytes = 16 * 1024;   // of one occupant's stored presence; longer ones are refused: policy-violation
+  size_t broadcast_bytes = 16 * 1024;  // of a presence, message or subject that goes to a whole room: policy-violation
   size_t affiliations_per_room = 2'000;  // remembered by an owner's muc#admin; resource-constraint
 };
 

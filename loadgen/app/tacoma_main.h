@@ -9,6 +9,7 @@
 #include "core/base/network.h"
 #include "core/base/result.h"
 #include "core/base/world.h"
+#include "loadgen/plan/plan.h"
 
 namespace tacoma {
 
@@ -17,7 +18,7 @@ struct WorldFactory {
   std::string name;         // as in --world
   bool is_virtual = true;   // virtual time: the run has a digest, and no schedule to keep
   /// Refuses plans that the world cannot carry out, with a sentence.
-  std::function<Result<std::unique_ptr<World>>(const NetworkPlan&, const WorldOptions&)> make;
+  std::function<Result<std::unique_ptr<World>>(const Plan&, const WorldOptions&)> make;
 };
 
 /// Runs the command and returns the exit code: 0 all expectations hold; 99 one failed (or a bound of compare --assert);

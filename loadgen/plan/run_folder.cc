@@ -144,6 +144,11 @@ class RunFolder::Store {
     commit_now();
     for (auto& statement : inserts_) statement.reset();
     sqlite3_close(db_);
+    if (db_ && !finished_) {  // the run ended before it began, or by an error
+      json_["state"] = "interrupted";
+      const Result<void> written = write_json();
+      static_cast<void>(written);  // nobody is left to be told
+    }
   }
 
   Result<void> open(const Plan& plan) {
@@ -204,6 +209,7 @@ class RunFolder::Store {
     summary.metrics = *std::move(metrics);
     summary.expectations = evaluate(expectations_, summary.metrics);
     const std::lock_guard<std::mutex> hold(mutex_);
+    finished_ = true;
     judge(end, summary);
     if (problem_.empty()) write_results(summary);
     else summary.exit_code = 1;
@@ -333,7 +339,7 @@ class RunFolder::Store {
   Json json_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
-  bool stopping_ = false;
+  bool stopping_ = false, finished_ = false;
   std::string problem_;
   sqlite3* db_ = nullptr;
   std::array<std::unique_ptr<Statement>, kRows> inserts_;

@@ -4,6 +4,6 @@
 
 int main(int argc, char** argv) {
   std::vector<tacoma::WorldFactory> worlds = tacoma::own_worlds();
-  worlds.push_back({"ns3", true, tacoma::make_ns3_world});
+  worlds.push_back({"ns3", true, [](const tacoma::Plan& plan, const tacoma::WorldOptions& options) { return tacoma::make_ns3_world(plan.network, options); }});
   return tacoma::tacoma_main(argc, argv, worlds);
 }

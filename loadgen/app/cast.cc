@@ -1,0 +1,153 @@
+#include "loadgen/app/cast.h"
+
+#include <algorithm>
+
+namespace tacoma {
+
+void TallySink::join_step(uint32_t person, JoinStep step, Instant at) {
+  next_.join_step(person, step, at);
+  const bool is_media = step == JoinStep::first_audio || step == JoinStep::first_video;
+  if (is_media && !has_media_[person].exchange(true)) joined_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void TallySink::received(Instant at, const ReceiveSample& sample) {
+  next_.received(at, sample);
+  packets_.fetch_add(sample.packets, std::memory_order_relaxed);
+}
+
+Result<Clips> load_clips(const Plan& plan, ClipLibrary& library) {
+  Clips clips;
+  clips.speech.resize(plan.people.size());
+  clips.video.resize(plan.people.size());
+  for (size_t i = 0; i < plan.people.size(); ++i) {
+    const PersonPlan& person = plan.people[i];
+    if (person.sends_audio) {
+      auto speech = library.speech(person.clip);
+      if (!speech) return fail(person.name + ": " + speech.error());
+      clips.speech[i] = *std::move(speech);
+    }
+    if (person.sends_video) {
+      auto video = library.video(person.clip, person.video);
+      if (!video) return fail(person.name + ": " + video.error());
+      clips.video[i] = *std::move(video);
+    }
+  }
+  return clips;
+}
+
+Cast::Cast(const Plan& plan, const Clips& clips, World& world, ResultSink& results)
+    : plan_(plan), world_(world), results_(results), rng_(Rng(plan.seed).split("cast")) {
+  // The plan is known and bounded, so the servers' limits give way to it: a run measures the network, not our own refusals.
+  size_t largest = 0;
+  for (const ConferencePlan& conference : plan.conferences) largest = std::max(largest, conference.people.size());
+  RouterConfig router = RouterConfig::embedded(rng_.split("router"));
+  router.limits.streams = std::max(router.limits.streams, 2 * plan.people.size() + 4 * plan.bridges.size() + 10);
+  router.limits.rooms = std::max(router.limits.rooms, plan.conferences.size() + 10);
+  router.limits.rooms_per_stream = std::max(router.limits.rooms_per_stream, plan.conferences.size() + 10);
+  router.limits.occupants_per_room = std::max(router.limits.occupants_per_room, largest + plan.bridges.size() + 10);
+  router_ = std::make_unique<StanzaRouter>(std::move(router));
+  world_.attach(plan.router_host, router_.get());
+  world_.listen(plan.router_host, std::string(deployment::kClientService));
+  world_.listen(plan.router_host, std::string(deployment::kComponentService));
+
+  FocusConfig focus = FocusConfig::embedded(rng_.split("focus"));
+  focus.limits.conferences = std::max(focus.limits.conferences, plan.conferences.size() + 10);
+  focus.limits.members_per_conference = std::max(focus.limits.members_per_conference, largest + 10);
+  focus.limits.bridges = std::max(focus.limits.bridges, plan.bridges.size());
+  // Bridges do not relay to each other, so a conference has to fit on one.
+  focus.max_participants_per_bridge = std::max(focus.max_participants_per_bridge, largest);
+  focus_ = std::make_unique<Focus>(std::move(focus));
+  world_.attach(plan.focus_host, focus_.get());
+
+  bridge_lives_.resize(plan.bridges.size());
+  past_.resize(plan.bridges.size());
+  for (size_t i = 0; i < plan.bridges.size(); ++i) {
+    bridges_.push_back(make_bridge(i));
+    world_.attach(plan.bridges[i].host, bridges_[i].get());
+  }
+  for (size_t i = 0; i < plan.people.size(); ++i) add_person(i, clips);
+}
+
+std::unique_ptr<Bridge> Cast::make_bridge(size_t index) {
+  const BridgePlan& bridge = plan_.bridges[index];
+  BridgeConfig config;
+  config.name = bridge.name;
+  config.region = bridge.region;
+  config.candidates = {world_.address(bridge.host, plan_.network.hosts[bridge.host.value()].family)};
+  config.crypto = plan_.crypto;
+  config.rng = rng_.split("bridge").split(bridge.name, bridge_lives_[index]++);
+  config.limits.endpoints = std::max(config.limits.endpoints, 2 * plan_.people.size());
+  config.limits.conferences = std::max(config.limits.conferences, 2 * plan_.conferences.size());
+  return std::make_unique<Bridge>(std::move(config));
+}
+
+void Cast::add_person(size_t index, const Clips& clips) {
+  const PersonPlan& person = plan_.people[index];
+  ParticipantConfig config;
+  config.index = static_cast<uint32_t>(index);
+  config.plan = &plan_;
+  config.address = world_.address(person.host, plan_.network.hosts[person.host.value()].family);
+  config.speech = clips.speech[index];
+  config.video = clips.video[index];
+  config.results = &results_;
+  config.rng = Rng(person.seed);
+  people_.push_back(std::make_unique<Participant>(std::move(config)));
+  world_.attach(person.host, people_.back().get());
+}
+
+void Cast::retire_bridge(size_t index) {
+  if (!bridges_[index]) return;
+  world_.inspect(plan_.bridges[index].host, [&](Process& process, Instant, Outbox&) {
+    const Bridge& bridge = static_cast<Bridge&>(process);
+    const BridgeStatsNow stats = bridge.stats();
+    past_[index].counts += stats.counts;
+    for (const std::string& violation : bridge.audit().violations) problems_.push_back(plan_.bridges[index].name + ": " + violation);
+  });
+}
+
+void Cast::apply(const ProcessChange& change) {
+  for (size_t i = 0; i < plan_.bridges.size(); ++i) {
+    if (plan_.bridges[i].host != change.host) continue;
+    retire_bridge(i);
+    std::unique_ptr<Bridge> next = change.up ? make_bridge(i) : nullptr;
+    world_.attach(change.host, next.get());
+    bridges_[i] = std::move(next);  // the old one dies after it is detached
+  }
+}
+
+void Cast::sample(Instant at) {
+  for (size_t i = 0; i < bridges_.size(); ++i) {
+    BridgeSample sample;
+    sample.bridge = static_cast<uint32_t>(i);
+    BridgeStatsNow now;
+    if (bridges_[i])
+      world_.inspect(plan_.bridges[i].host, [&now](Process& process, Instant, Outbox&) { now = static_cast<Bridge&>(process).stats(); });
+    BridgeCounts counts = past_[i].counts;
+    counts += now.counts;
+    sample.endpoints = now.endpoints;
+    sample.packets_in = counts.packets_in;
+    sample.bytes_in = counts.bytes_in;
+    sample.packets_out = counts.packets_out;
+    sample.bytes_out = counts.bytes_out;
+    sample.retransmitted = counts.retransmitted;
+    sample.nacks_in = counts.nacks_in;
+    sample.nacks_out = counts.nacks_out;
+    sample.plis_in = counts.plis_in;
+    sample.plis_out = counts.plis_out;
+    results_.bridge(at, sample);
+  }
+}
+
+void Cast::finish() {
+  for (size_t i = 0; i < bridges_.size(); ++i) {
+    retire_bridge(i);
+    results_.drops(plan_.bridges[i].name, past_[i].counts.drops);
+  }
+  world_.inspect(plan_.focus_host, [this](Process&, Instant, Outbox&) { results_.drops("focus", focus_->stats().drops); });
+  world_.inspect(plan_.router_host, [this](Process&, Instant, Outbox&) { results_.drops("router", router_->stats().drops); });
+  results_.drops("network", world_.stats().drops);
+  for (size_t i = 0; i < people_.size(); ++i)
+    world_.inspect(plan_.people[i].host, [this, i](Process&, Instant now, Outbox&) { people_[i]->finish(now); });
+}
+
+}  // namespace tacoma

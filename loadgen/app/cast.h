@@ -1,0 +1,83 @@
+// All processes of a run: the stanza router, the focus, the bridges and the people of a Plan, on the hosts of a World.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bridge/engine/bridge.h"
+#include "core/base/result.h"
+#include "core/base/world.h"
+#include "focus/engine/focus.h"
+#include "loadgen/media/clip_library.h"
+#include "loadgen/people/participant.h"
+#include "loadgen/plan/plan.h"
+#include "loadgen/plan/result_sink.h"
+#include "sim/router/stanza_router.h"
+
+namespace tacoma {
+
+/// Passes everything on and counts who has joined and what arrived, for the progress line.
+class TallySink final : public ResultSink {
+ public:
+  TallySink(ResultSink& next, size_t people) : next_(next), has_media_(people) {}
+  void join_step(uint32_t person, JoinStep step, Instant at) override;
+  void received(Instant at, const ReceiveSample& sample) override;
+  void sent(Instant at, const SendSample& sample) override { next_.sent(at, sample); }
+  void decoded(Instant at, const DecodedFrame& frame) override { next_.decoded(at, frame); }
+  void bridge(Instant at, const BridgeSample& sample) override { next_.bridge(at, sample); }
+  void event(Instant at, std::string_view kind, std::string_view subject, std::string_view text) override { next_.event(at, kind, subject, text); }
+  void delays(uint32_t person, Media media, bool frames, const Histogram& histogram) override { next_.delays(person, media, frames, histogram); }
+  void drops(std::string_view subject, const DropCounts& counts) override { next_.drops(subject, counts); }
+
+  uint32_t joined() const { return joined_.load(std::memory_order_relaxed); }
+  uint64_t packets() const { return packets_.load(std::memory_order_relaxed); }
+
+ private:
+  ResultSink& next_;
+  std::vector<std::atomic<bool>> has_media_;
+  std::atomic<uint32_t> joined_{0};
+  std::atomic<uint64_t> packets_{0};
+};
+
+/// The clips of everybody who sends, by person; empty pointers for those who do not.
+struct Clips {
+  std::vector<std::shared_ptr<const SpeechClip>> speech;
+  std::vector<std::shared_ptr<const VideoClip>> video;
+};
+Result<Clips> load_clips(const Plan& plan, ClipLibrary& library);
+
+class Cast {
+ public:
+  /// Attaches everybody to the world. Plan, world and results must outlive the cast, and the world must be destroyed first.
+  Cast(const Plan& plan, const Clips& clips, World& world, ResultSink& results);
+
+  /// A process dies or comes back with no memory. What a dying bridge counted is kept for the end.
+  void apply(const ProcessChange& change);
+  /// Samples all bridges that are up.
+  void sample(Instant at);
+  /// The end: everybody writes what is left; drops of all; the bridges' audits. Once, last.
+  void finish();
+  /// What broke the laws of forwarding, as sentences; complete after finish().
+  const std::vector<std::string>& conservation_problems() const { return problems_; }
+
+ private:
+  std::unique_ptr<Bridge> make_bridge(size_t index);
+  void retire_bridge(size_t index);
+  void add_person(size_t index, const Clips& clips);
+
+  const Plan& plan_;
+  World& world_;
+  ResultSink& results_;
+  const Rng rng_;
+  std::unique_ptr<StanzaRouter> router_;
+  std::unique_ptr<Focus> focus_;
+  std::vector<std::unique_ptr<Bridge>> bridges_;     // null while down
+  std::vector<uint32_t> bridge_lives_;               // how often each was started
+  std::vector<BridgeStatsNow> past_;                 // of each bridge's earlier lives
+  std::vector<std::unique_ptr<Participant>> people_;
+  std::vector<std::string> problems_;
+};
+
+}  // namespace tacoma

@@ -184,7 +184,7 @@ Element to_element(const Jingle& j) {
   for (const Content& content : j.contents) e.add(content_element(content));
   if (j.reason) {
     Element& reason = e.add("reason");
-    reason.add(j.reason->condition);
+    if (!j.reason->condition.empty()) reason.add(j.reason->condition);
     if (!j.reason->text.empty()) reason.add_text("text", ns::kJingle, j.reason->text);
   }
   if (!j.bundle.empty()) {

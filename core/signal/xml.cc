@@ -76,7 +76,8 @@ Element& Element::add_text(std::string_view child_name, std::string_view child_n
 }
 
 void write_escaped(std::string_view text, std::string& out) {
-  for (const char c : text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
     switch (c) {
       case '&': out += "&amp;"; break;
       case '<': out += "&lt;"; break;
@@ -87,8 +88,12 @@ void write_escaped(std::string_view text, std::string& out) {
       case '\n': out += "&#10;"; break;
       case '\r': out += "&#13;"; break;
       case '\t': out += "&#9;"; break;
+      case '\xef':  // U+FFFE and U+FFFF are no characters of XML 1.0 (section 2.2), though JSON can carry them
+        if (text.substr(i, 3) == "\xef\xbf\xbe" || text.substr(i, 3) == "\xef\xbf\xbf") i += 2;
+        else out += c;
+        break;
       default:
-        if (static_cast<unsigned char>(c) >= 0x20) out += c;  // XML 1.0 has no way to write the other controls
+        if (static_cast<unsigned char>(c) >= 0x20) out += c;  // nor are the other controls
     }
   }
 }

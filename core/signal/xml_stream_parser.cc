@@ -122,6 +122,8 @@ struct XmlStreamParser::State {
     s.token_done();
     const SplitName split = split_name(name);
     if (split.local.size() > s.limits.name_bytes || split.ns.size() > s.limits.name_bytes) return s.stop(XmlFault::name_too_long);
+    // Well-formed, but without the prefix `xml` there is no way to write it again.
+    if (split.ns == kXmlNamespace) return s.stop(XmlFault::forbidden);
     Element* element = s.place(split);
     if (!element || !s.copy_attributes(*element, attributes)) return;
     if (++s.depth == 1) {

@@ -8,6 +8,18 @@ void rename_ns(Element& element, std::string_view from, std::string_view to) {
   for (Element& c : element.children) rename_ns(c, from, to);
 }
 
+/// Whether a receiver with our own limits takes the written stanza.
+bool fits(std::string_view written) {
+  const XmlLimits limits;
+  if (written.size() <= limits.tag_bytes) return true;
+  if (written.size() > limits.stanza_bytes) return false;
+  for (size_t open = 0; open != std::string_view::npos; open = written.find('<', open + 1)) {
+    const size_t end = written.find('>', open);  // neither stands unescaped in a value
+    if (end - open >= limits.tag_bytes) return false;
+  }
+  return true;
+}
+
 const char* condition_of(XmlFault fault) {  // RFC 6120 section 4.9.3
   switch (fault) {
     case XmlFault::not_well_formed: return "not-well-formed";
@@ -89,8 +101,13 @@ void XmppStream::write(const Element& element) {
   write_xml(renamed, content_ns_, output_);
 }
 
-void XmppStream::send(const Element& stanza) {
-  if (phase_ == Phase::ready) write(stanza);
+bool XmppStream::send(const Element& stanza) {
+  if (phase_ != Phase::ready) return false;
+  const size_t before = output_.size();
+  write(stanza);
+  if (fits(std::string_view(output_).substr(before))) return true;
+  output_.resize(before);
+  return false;
 }
 
 void XmppStream::close() {

@@ -46,8 +46,10 @@ class XmppStream {
   void on_bytes(BytesView bytes);
   /// The next event, in order. Poll until nullopt after each on_bytes.
   std::optional<XmppEvent> poll();
-  /// Queues a stanza. Dropped when the stream is not ready or over.
-  void send(const Element& stanza);
+  /// Queues a stanza. False, and nothing is queued, when the stream is not ready, or when the stanza as written breaks the
+  /// receiver's XmlLimits: escapes and declarations can make a stanza longer than it came in, and it would end the stream
+  /// of somebody who did nothing wrong.
+  bool send(const Element& stanza);
   /// Queues a part of a stanza that is XML already, its children written for jabber:client: a room serialises once what
   /// goes to many. Dropped when the stream is not ready or over.
   void send_text(std::string_view xml) {

@@ -254,6 +254,32 @@ TEST_CASE("bad XML ends the stream with its condition") {
   CHECK(tell("GET / HTTP/1.1\r\n\r\n", hosts).reason == "not well-formed XML");
 }
 
+TEST_CASE("a stanza that grows beyond the receiver's limits when it is written again is not sent") {
+  const XmppHosts hosts = make_hosts();
+  XmppClient client(bridge_login(SaslMechanism::plain), Rng(1));
+  XmppServerStream server(XmppServerStream::Kind::client, hosts, Rng(2));
+  Pair pair{client, server};
+  client.start();
+  pair.run();
+  const auto bounce = [&](const std::string& stanza) {
+    server.on_bytes(as_bytes(stanza));
+    const auto event = server.poll();
+    REQUIRE(event);
+    REQUIRE(event->kind == Kind::stanza);
+    const bool sent = server.send(event->stanza);
+    pair.run();
+    REQUIRE(client.is_ready());
+    return sent;
+  };
+  CHECK(bounce("<message><a b='&amp;'/></message>"));
+  CHECK(bounce("<message>" + std::string(200000, 'x') + "</message>"));
+  CHECK(!bounce("<message>" + std::string(60000, '"') + "</message>"));
+  CHECK(!bounce("<message a=\"" + std::string(10000, '\'') + "\"/>"));
+  std::string many;
+  for (int i = 0; i < 4000; ++i) many += "<p:a/>";
+  CHECK(!bounce("<message xmlns:p='" + std::string(250, 'n') + "'>" + many + "</message>"));
+}
+
 TEST_CASE("a flood of tiny stanzas in one batch ends the stream") {
   const XmppHosts hosts = make_hosts();
   XmppClient client(bridge_login(SaslMechanism::plain), Rng(1));

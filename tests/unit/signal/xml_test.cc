@@ -119,6 +119,7 @@ TEST_CASE("what XMPP forbids ends the stream") {
   CHECK(fault_of("<!DOCTYPE x SYSTEM 'file:///etc/passwd'>" + kHeader) == XmlFault::forbidden);
   CHECK(fault_of(kHeader + "<message>&undefined;</message>") == XmlFault::not_well_formed);
   CHECK(fault_of(kHeader + "<!-- hello --><message/>") == XmlFault::forbidden);
+  CHECK(fault_of(kHeader + "<m><xml:a/></m>") == XmlFault::forbidden);
   CHECK(fault_of(kHeader + "<?php exit ?>") == XmlFault::forbidden);
   CHECK(fault_of(kHeader + "<a></b>") == XmlFault::not_well_formed);
   CHECK(fault_of(kHeader + "<a b='1' b='2'/>") == XmlFault::not_well_formed);
@@ -202,6 +203,10 @@ TEST_CASE("every character survives writing and reading") {
   e.set("a", "<&>'\" \n\r\t \xc3\xa9");
   e.add_text("t", "urn:t", "]]> <&>'\" \n\r\t \xc3\xa9");
   CHECK(parse_xml(to_xml(e)) == e);
+  CHECK(parse_xml("<m>\xef\xbf\xbd</m>").text == "\xef\xbf\xbd");
+  Element odd("m", "urn:t");
+  odd.text = "a\x01\xef\xbf\xbe\xef\xbf\xbf" "b";
+  CHECK(parse_xml(to_xml(odd)).text == "ab");
   CHECK(parse_xml("<a/><b/>").name.empty());
   CHECK(parse_xml("<a>").name.empty());
   CHECK(parse_xml("</s><a/>").name.empty());

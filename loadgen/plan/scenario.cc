@@ -12,9 +12,6 @@
 namespace tacoma {
 namespace {
 
-const std::vector<std::string> kTopKeys = {"scenario", "about", "duration", "seed", "crypto", "sample_every", "ip", "regions", "bridges",
-                                           "signalling", "access", "conferences", "events", "expect"};
-
 LinkConfig server_link() {
   LinkConfig link;
   link.rate = DataRate::mbps(1000);
@@ -46,6 +43,36 @@ uint64_t number_after(const std::string& text, const std::string& stem) {
 
 }  // namespace
 
+const std::vector<KeySet>& scenario_keys() {
+  static const std::vector<KeySet> kAll = {
+      {"scenario", {"scenario", "about", "duration", "seed", "crypto", "sample_every", "ip", "regions", "bridges", "signalling", "access", "conferences",
+                    "events", "expect"}},
+      {"region", {"rtt"}},
+      {"bridge", {"name", "region", "uplink", "link"}},
+      {"signalling", {"region", "uplink", "link"}},
+      {"access", {"like", "down", "up", "delay", "jitter", "loss", "bursts", "queue", "disc"}},
+      {"link", {"down", "up", "delay", "jitter", "loss", "bursts", "queue", "disc"}},
+      {"direction", {"rate", "delay", "jitter", "loss", "bursts", "queue", "disc"}},
+      {"set", {"down", "up", "delay", "jitter", "loss", "bursts", "queue"}},
+      {"set direction", {"rate", "delay", "jitter", "loss", "bursts", "queue"}},
+      {"bursts", {"every", "length", "loss"}},
+      {"conference", {"name", "count", "people", "talk"}},
+      {"group", {"name", "count", "region", "access", "sends", "video", "joins", "leaves", "decode"}},
+      {"video", {"size", "fps", "rate"}},
+      {"joins", {"at", "over", "each", "rate", "poisson"}},
+      {"leaves", {"after"}},
+      {"talk", {"model", "mean", "pause", "overlap", "speaker"}},
+      {"event", {"at", "access", "bridge", "set", "down", "for"}},
+  };
+  return kAll;
+}
+
+const std::vector<std::string>& keys_of(const char* map) {
+  for (const KeySet& set : scenario_keys())
+    if (set.map == map) return set.keys;
+  TACOMA_ASSERT(false);
+}
+
 Result<Scenario, ScenarioErrors> ScenarioReader::read(std::string_view text) {
   scenario_.text = std::string(text);
   Result<YamlNode, YamlError> tree = parse_yaml(text);
@@ -66,7 +93,7 @@ Result<Scenario, ScenarioErrors> ScenarioReader::read(std::string_view text) {
 }
 
 void ScenarioReader::read_top(const YamlNode& root) {
-  if (!is_map(root, "a scenario", kTopKeys)) return;
+  if (!is_map(root, "a scenario", keys_of("scenario"))) return;
   for (const char* key : {"scenario", "duration", "conferences"})
     if (!root.find(key)) error(root.place, std::string("'") + key + "' is missing");
 
@@ -125,7 +152,7 @@ void ScenarioReader::read_regions(const YamlNode* node) {
   std::vector<std::vector<bool>> given(n, std::vector<bool>(n, false));
   for (size_t i = 0; i < n; ++i) {
     const std::string what = "regions." + scenario_.regions[i];
-    if (!is_map(node->items[i], what, {"rtt"})) continue;
+    if (!is_map(node->items[i], what, keys_of("region"))) continue;
     const YamlNode* rtt = node->items[i].find("rtt");
     if (!rtt || !is_map(*rtt, what + ".rtt", scenario_.regions)) continue;
     for (size_t k = 0; k < rtt->keys.size(); ++k) {
@@ -162,7 +189,7 @@ void ScenarioReader::read_access(const YamlNode* node) {
     const std::string what = "access." + profile_name;
     AccessProfile profile{profile_name, LinkConfig(), LinkConfig()};
     LinkPatch up, down;
-    read_link(node->items[i], what, {"like"}, true, up, down);
+    read_link(node->items[i], what, "access", up, down);
     if (const YamlNode* like = node->items[i].find("like")) {
       std::string base;
       if (scalar(*like, what + ".like", base)) {
@@ -182,7 +209,7 @@ void ScenarioReader::read_access(const YamlNode* node) {
 
 void ScenarioReader::read_bridge_link(const YamlNode& node, const std::string& what, BridgeSpec& bridge) {
   LinkPatch up, down;
-  if (const YamlNode* link = node.find("link")) read_link(*link, what + ".link", {}, true, up, down);
+  if (const YamlNode* link = node.find("link")) read_link(*link, what + ".link", "link", up, down);
   DataRate rate;
   const YamlNode* uplink = node.find("uplink");
   if (uplink && node.find("link")) error(uplink->place, what + ": 'uplink' and 'link' exclude each other");
@@ -195,7 +222,7 @@ void ScenarioReader::read_bridges(const YamlNode* node) {
   each_item(node, "bridges", kMaxBridges, [this](const YamlNode& item, size_t i) {
     const std::string what = "bridges[" + std::to_string(i) + "]";
     BridgeSpec bridge{"bridge-" + std::to_string(i + 1), 0, {}, {}};
-    if (!is_map(item, what, {"name", "region", "uplink", "link"})) return;
+    if (!is_map(item, what, keys_of("bridge"))) return;
     name(item.find("name"), what + ".name", bridge.name);
     if (item.find("region")) region(item.find("region"), what + ".region", bridge.region);
     else if (scenario_.regions.size() > 1) error(item.place, what + ": 'region' is missing; regions are: " + list_of(scenario_.regions));
@@ -209,7 +236,7 @@ void ScenarioReader::read_bridges(const YamlNode* node) {
 
 void ScenarioReader::read_signalling(const YamlNode* node) {
   scenario_.signalling = {"signalling", 0, server_link(), server_link()};
-  if (!node || !is_map(*node, "signalling", {"region", "link"})) return;
+  if (!node || !is_map(*node, "signalling", keys_of("signalling"))) return;
   region(node->find("region"), "signalling.region", scenario_.signalling.region);
   read_bridge_link(*node, "signalling", scenario_.signalling);
 }
@@ -217,7 +244,7 @@ void ScenarioReader::read_signalling(const YamlNode* node) {
 void ScenarioReader::read_conferences(const YamlNode* node) {
   each_item(node, "conferences", kMaxConferences, [this](const YamlNode& item, size_t i) {
     const std::string what = "conferences[" + std::to_string(i) + "]";
-    if (!is_map(item, what, {"name", "count", "people", "talk"})) return;
+    if (!is_map(item, what, keys_of("conference"))) return;
     ConferenceSpec conference;
     conference.name = i == 0 ? "room" : "room" + std::to_string(i + 1);
     name(item.find("name"), what + ".name", conference.name);
@@ -248,7 +275,7 @@ void ScenarioReader::read_conferences(const YamlNode* node) {
 
 void ScenarioReader::read_group(const YamlNode& item, ConferenceSpec& conference, bool is_first) {
   const std::string what = conference.name + ".people[" + std::to_string(conference.people.size()) + "]";
-  if (!is_map(item, what, {"name", "count", "region", "access", "sends", "video", "joins", "leaves", "decode"})) return;
+  if (!is_map(item, what, keys_of("group"))) return;
   GroupSpec group;
   group.name = "people";
   const YamlNode* name_node = item.find("name");
@@ -313,7 +340,7 @@ void ScenarioReader::read_sends(const YamlNode* node, const std::string& what, G
 }
 
 void ScenarioReader::read_video(const YamlNode* node, const std::string& what, VideoFormat& video) {
-  if (!is_map(*node, what, {"size", "fps", "rate"})) return;
+  if (!is_map(*node, what, keys_of("video"))) return;
   std::string size;
   if (const YamlNode* size_node = node->find("size"); size_node && scalar(*size_node, what + ".size", size)) {
     unsigned width = 0, height = 0;
@@ -334,7 +361,7 @@ void ScenarioReader::read_video(const YamlNode* node, const std::string& what, V
 }
 
 void ScenarioReader::read_joins(const YamlNode* node, const std::string& what, uint64_t people, JoinsSpec& joins) {
-  if (!node || !is_map(*node, what, {"at", "over", "each", "rate", "poisson"})) return;
+  if (!node || !is_map(*node, what, keys_of("joins"))) return;
   moment(node->find("at"), what + ".at", joins.at);
   flag(node->find("poisson"), what + ".poisson", joins.poisson);
   const YamlNode* pace = nullptr;
@@ -361,7 +388,7 @@ void ScenarioReader::read_leaves(const YamlNode* node, const std::string& what, 
   if (!node) return;
   if (node->kind == YamlNode::Kind::map) {
     Duration stays;
-    is_map(*node, what, {"after"});
+    is_map(*node, what, keys_of("leaves"));
     if (!duration(node->find("after"), what + ".after", stays)) {
       if (!node->find("after")) error(node->place, what + ": write '40s' or '{ after: 20s }'");
     } else if (stays == Duration::zero()) {
@@ -377,7 +404,7 @@ void ScenarioReader::read_leaves(const YamlNode* node, const std::string& what, 
 
 void ScenarioReader::read_talk(const YamlNode* node, const std::string& what, ConferenceSpec& conference) {
   if (!conference.people.empty()) conference.talk.speaker = conference.people.front().name;
-  if (!node || !is_map(*node, what, {"model", "mean", "pause", "overlap", "speaker"})) return;
+  if (!node || !is_map(*node, what, keys_of("talk"))) return;
   TalkSpec& talk = conference.talk;
   std::string word;
   if (one_of(node->find("model"), what + ".model", {"turns", "nobody", "everyone", "speaker"}, word))
@@ -448,7 +475,7 @@ std::string ScenarioReader::describe_patch(const YamlNode& set) const {
 
 void ScenarioReader::read_event(const YamlNode& item) {
   const std::string what = "events";
-  if (!is_map(item, what, {"at", "access", "bridge", "set", "down", "for"})) return;
+  if (!is_map(item, what, keys_of("event"))) return;
   EventSpec event;
   if (!item.find("at")) error(item.place, "events: 'at' is missing");
   moment(item.find("at"), "events.at", event.at);
@@ -479,7 +506,7 @@ void ScenarioReader::read_event(const YamlNode& item) {
   } else if (!set) {
     error(item.place, bridge ? "events: 'set' or 'down' is missing" : "events: 'set' is missing");
   } else {
-    read_link(*set, "events.set", {}, false, event.up, event.down);
+    read_link(*set, "events.set", "set", event.up, event.down);
     if (set->items.empty()) error(set->place, "events.set: changes nothing");
     event.text = describe_patch(*set);
     Duration time;

@@ -120,6 +120,14 @@ struct Scenario {
   std::vector<Expectation> expectations;
 };
 
+/// The language's maps and their keys: {"scenario", {"scenario", "about" ...}}, {"group", ...}. The reader, the schema for
+/// editors and the documentation are held to it.
+struct KeySet {
+  std::string map;
+  std::vector<std::string> keys;
+};
+const std::vector<KeySet>& scenario_keys();
+
 /// Up to kMaxScenarioErrors sentences such as
 /// "quickstart.yaml:3:1: unknown key 'durations' (did you mean 'duration'?)".
 using ScenarioErrors = std::vector<std::string>;

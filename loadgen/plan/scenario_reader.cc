@@ -174,22 +174,9 @@ void ScenarioReader::each_item(const YamlNode* node, const std::string& what, si
 
 // --- Links ---
 
-const ScenarioReader::Keys& ScenarioReader::direction_keys() {
-  static const Keys kKeys = {"rate", "delay", "jitter", "loss", "bursts", "queue", "disc"};
-  return kKeys;
-}
-
-const ScenarioReader::Keys& ScenarioReader::both_keys() {
-  static const Keys kKeys = {"down", "up", "delay", "jitter", "loss", "bursts", "queue", "disc"};
-  return kKeys;
-}
-
-void ScenarioReader::read_link(const YamlNode& node, const std::string& what, const Keys& more_keys, bool may_set_disc, LinkPatch& up,
-                               LinkPatch& down) {
-  Keys keys = both_keys();
-  if (!may_set_disc) keys.pop_back();
-  keys.insert(keys.end(), more_keys.begin(), more_keys.end());
-  if (!is_map(node, what, keys)) return;
+void ScenarioReader::read_link(const YamlNode& node, const std::string& what, const char* map, LinkPatch& up, LinkPatch& down) {
+  const bool may_set_disc = std::string_view(map) != "set";
+  if (!is_map(node, what, keys_of(map))) return;
   read_shared(node, what, may_set_disc, up);
   down = up;
   for (const bool is_up : {false, true}) {
@@ -202,9 +189,7 @@ void ScenarioReader::read_direction(const YamlNode& node, const std::string& wha
   DataRate rate;
   const YamlNode* rate_node = &node;
   if (node.kind == YamlNode::Kind::map) {
-    Keys keys = direction_keys();
-    if (!may_set_disc) keys.pop_back();
-    is_map(node, what, keys);
+    is_map(node, what, keys_of(may_set_disc ? "direction" : "set direction"));
     read_shared(node, what, may_set_disc, out);
     rate_node = node.find("rate");
     if (!rate_node) return;
@@ -235,7 +220,7 @@ void ScenarioReader::read_bursts(const YamlNode& node, const std::string& what, 
     out.bursts = std::optional<GilbertElliott>();
     return;
   }
-  if (!is_map(node, what + " (or 'none')", {"every", "length", "loss"}) || node.kind == YamlNode::Kind::null) return;
+  if (!is_map(node, what + " (or 'none')", keys_of("bursts")) || node.kind == YamlNode::Kind::null) return;
   uint64_t every = 0, length = 0;
   double loss = 1;
   for (const char* key : {"every", "length"})

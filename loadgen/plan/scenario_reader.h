@@ -63,9 +63,8 @@ class ScenarioReader {
   void read_expectation(const YamlNode& node);
 
   // Links. A patch holds what was written; applying it to a base gives the link.
-  static const Keys& both_keys();
-  static const Keys& direction_keys();
-  void read_link(const YamlNode& node, const std::string& what, const Keys& more_keys, bool may_set_disc, LinkPatch& up, LinkPatch& down);
+  /// `map` is "access", "link" or "set", which decides about the keys.
+  void read_link(const YamlNode& node, const std::string& what, const char* map, LinkPatch& up, LinkPatch& down);
   void read_direction(const YamlNode& node, const std::string& what, bool may_set_disc, LinkPatch& out);
   void read_shared(const YamlNode& node, const std::string& what, bool may_set_disc, LinkPatch& out);
   void read_bursts(const YamlNode& node, const std::string& what, LinkPatch& out);
@@ -83,6 +82,9 @@ class ScenarioReader {
   Scenario scenario_;
   bool has_duration_ = false;
 };
+
+/// The keys of one map of the language.
+const std::vector<std::string>& keys_of(const char* map);
 
 /// "join_time.p95 in standup/far < 2s"; fails with what is wrong.
 Result<Expectation> parse_expectation(std::string_view text, const std::function<bool(const std::string&)>& is_subject,

@@ -1,8 +1,6 @@
 #include "sim/ns3/ns3_world.h"
 
 #include <algorithm>
-#include <cstdio>
-#include <deque>
 
 #include "ns3/boolean.h"
 #include "ns3/config.h"
@@ -21,6 +19,7 @@
 #include "ns3/udp-socket-factory.h"
 #include "ns3/udp-socket.h"
 #include "ns3/uinteger.h"
+#include "core/base/host_links.h"
 #include "sim/ns3/tcp_streams.h"
 #include "sim/ns3/topology.h"
 
@@ -81,6 +80,7 @@ class Ns3World final : public World, private StreamOwner {
     topology_ = Topology();
     Simulator::Destroy();
     g_world_exists = false;
+    PacketPool::retire(std::move(pool_));
   }
 
   SocketAddress address(HostId host, IpFamily family) const override {
@@ -239,7 +239,7 @@ class Ns3World final : public World, private StreamOwner {
         stats_.drops.count(Drop::host_down);
         continue;
       }
-      PacketRef slot = pool_.make(packet->GetSize());
+      PacketRef slot = pool_->make(packet->GetSize());
       if (!slot) {
         stats_.drops.count(Drop::pool_exhausted);
         continue;
@@ -298,7 +298,7 @@ class Ns3World final : public World, private StreamOwner {
     outbox_.sends().clear();
     if (outbox_.stream_ops().empty()) return outbox_.clear();
     // A stream may answer at once and call a process again, which fills the outbox: work from a copy.
-    const Outbox ops = std::exchange(outbox_, Outbox(pool_));
+    const Outbox ops = std::exchange(outbox_, Outbox(*pool_));
     for (const Outbox::StreamOp& op : ops.stream_ops()) switch (op.kind) {
         case Outbox::StreamOp::Kind::open: streams_->open(id, topology_.links[id.value()].host, op.id, op.service); break;
         case Outbox::StreamOp::Kind::write:
@@ -326,19 +326,14 @@ class Ns3World final : public World, private StreamOwner {
     host.wake_at = Instant::never();
     if (host.process->deadline().at > at) return plan_wake(id, at);
     call(id, [](Process& process, Instant now, Outbox& out) { process.on_deadline(now, out); });
-    const Deadline next = host.process->deadline();
-    if (next.at <= at) {
-      std::fprintf(stderr, "%s asks to be woken at %lld ns for '%s' again and again: a deadline must be later than now\n",
-                   plan_.hosts[id.value()].name.c_str(), static_cast<long long>(next.at.ns()), next.reason);
-      std::abort();
-    }
+    assert_deadline_advanced(plan_.hosts[id.value()].name, host.process->deadline(), at);
   }
 
   const NetworkPlan plan_;
   Tap* tap_;
   std::vector<uint32_t> positions_;
-  PacketPool pool_;
-  Outbox outbox_{pool_};
+  std::unique_ptr<PacketPool> pool_ = std::make_unique<PacketPool>();
+  Outbox outbox_{*pool_};
   WorldStats stats_;
   Topology topology_;
   std::vector<Host> hosts_;
@@ -350,8 +345,9 @@ class Ns3World final : public World, private StreamOwner {
 
 Result<std::unique_ptr<World>> make_ns3_world(const NetworkPlan& plan, const WorldOptions& options) {
   if (g_world_exists) return fail("ns-3 keeps one global simulation: another ns-3 world exists in this program");
-  if (plan.regions.empty() || plan.regions.size() > kMaxRegions)
-    return fail("the ns-3 world addresses 1 to " + std::to_string(kMaxRegions) + " regions; this plan has " + std::to_string(plan.regions.size()));
+  if (auto checked = check_network(plan, false); !checked) return fail(checked.error());
+  if (plan.regions.size() > kMaxRegions)
+    return fail("the ns-3 world addresses " + std::to_string(kMaxRegions) + " regions; this plan has " + std::to_string(plan.regions.size()));
   std::vector<uint32_t> sizes(plan.regions.size());
   for (const HostPlan& host : plan.hosts)
     if (++sizes[host.region] > kHostsPerRegion)

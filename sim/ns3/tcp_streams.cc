@@ -48,7 +48,8 @@ void TcpStreams::open(HostId host, Ptr<ns3::Node> node, StreamId id, const std::
   const Key key{host, id};
   TACOMA_ASSERT(id.value() < 0x80000000u && streams_.find(key) == streams_.end());
   const auto found = services_.find(service);
-  if (found == services_.end()) {
+  // A host that is down would answer with a reset; ns-3 would let the opener try until it gives up.
+  if (found == services_.end() || !owner_.accepts(found->second.host)) {
     ns3::Simulator::ScheduleNow([this, key] { owner_.stream_event(key.first, {StreamEvent::Kind::closed, key.second, {}, {}}); });
     return;
   }

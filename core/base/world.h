@@ -52,6 +52,8 @@ struct WorldStats {
 
 struct WorldOptions {
   Tap* tap = nullptr;  // may be null; must outlive the world
+  Duration wake_late;  // light world: on_deadline comes up to this much after its time, drawn from the plan's seed, as on a
+                       // busy machine. It finds processes that count on being woken in time
 };
 
 /// Hosts the processes of one run on the hosts of one NetworkPlan. Order of use: attach and listen, then run_until
@@ -63,7 +65,8 @@ class World {
   virtual SocketAddress address(HostId host, IpFamily family) const = 0;
   /// Puts a process on a host (start() is called at the world's current time, or at the first run_until). A process that is
   /// there already is torn down first: its streams close at the other end, packets to it are lost. nullptr: the host is down.
-  /// The process must outlive the world or the next attach to its host.
+  /// The process must outlive the world or the next attach to its host. In the sockets world, one that keeps packets must outlive
+  /// the world in any case: they belong to the thread of its shard.
   virtual void attach(HostId host, Process* process) = 0;
   /// Streams opened to `service` go to this host from now on; its process gets `accepted` events.
   virtual void listen(HostId host, std::string service) = 0;

@@ -35,7 +35,7 @@ SocketAddress address_of(uint32_t host, IpFamily family) {
 class LightWorld final : public World, private StreamHost {
  public:
   LightWorld(const NetworkPlan& plan, const WorldOptions& options)
-      : plan_(plan), tap_(options.tap), links_(make_links(plan)), hosts_(plan.hosts.size()),
+      : plan_(plan), tap_(options.tap), wake_late_(options.wake_late), late_rng_(Rng(plan.seed).split("late wakes")), links_(make_links(plan)), hosts_(plan.hosts.size()),
         pool_(std::make_unique<PacketPool>()), outbox_(*pool_), streams_(plan_, links_, events_, *this) {}
   ~LightWorld() override {
     outbox_.clear();
@@ -102,6 +102,8 @@ class LightWorld final : public World, private StreamHost {
 
   const NetworkPlan plan_;
   Tap* const tap_;
+  const Duration wake_late_;
+  Rng late_rng_;
   std::vector<HostLinks> links_;
   std::vector<Host> hosts_;
   std::vector<uint32_t> starting_;  // attached before the first run_until, in order
@@ -204,7 +206,7 @@ void LightWorld::after_call(uint32_t index) {
   const Instant deadline = host.process->deadline().at;
   if (deadline != host.deadline) {
     host.deadline = deadline;
-    deadlines_.set(index, deadline);
+    deadlines_.set(index, wake_late_ == Duration::zero() || deadline.is_never() ? deadline : deadline + late_rng_.uniform(Duration::zero(), wake_late_));
   }
   if (outbox_.empty()) return;
   for (Outbox::Send& item : outbox_.sends()) send(index, item);

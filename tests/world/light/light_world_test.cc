@@ -14,7 +14,7 @@ namespace {
 using namespace conformance;
 
 std::unique_ptr<World> make(const NetworkPlan& plan, Tap* tap = nullptr) {
-  Result<std::unique_ptr<World>> world = make_light_world(plan, {tap});
+  Result<std::unique_ptr<World>> world = make_light_world(plan, {tap, {}});
   if (!world) FAIL(world.error());
   return std::move(*world);
 }
@@ -147,6 +147,31 @@ uint64_t trace_of(uint64_t seed) {
   CHECK(stats.datagrams_delivered > 10'000);
   CHECK((probes[19].received == std::string(5000, 't')));
   return trace.hash;
+}
+
+TEST_CASE("processes can be woken late, the same in each run") {
+  const auto wakes = [](uint64_t seed) {
+    NetworkPlan plan = plain_plan(1);
+    plan.seed = seed;
+    WorldOptions options;
+    options.wake_late = ms(30);
+    const auto world = std::move(*make_light_world(plan, options));
+    Probe probe;
+    probe.next = {at_ms(10), "first"};
+    probe.at_deadline = [&](Instant now, Outbox&) { probe.next = {now + ms(10), "again"}; };
+    world->attach(HostId(0), &probe);
+    world->run_until(Instant::at(Duration::seconds(5)));
+    return probe.wakes;
+  };
+  const std::vector<Instant> first = wakes(1);
+  CHECK(first.size() > 150);  // 25 ms a wake in the mean
+  CHECK(first.size() < 250);
+  for (size_t i = 1; i < first.size(); ++i) {
+    CHECK(first[i] - first[i - 1] >= ms(10));
+    CHECK(first[i] - first[i - 1] < ms(40));
+  }
+  CHECK((wakes(1) == first));
+  CHECK_FALSE((wakes(2) == first));
 }
 
 TEST_CASE("the same seed gives the same run, another seed another") {

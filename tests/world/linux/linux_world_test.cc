@@ -2,6 +2,7 @@
 #include "host/linux/linux_world.h"
 
 #include <arpa/inet.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -210,6 +211,20 @@ TEST_CASE("both ends of a stream may close at once, and many streams may come an
   CHECK(look(*world, HostId(0), &Probe::received).size() == kStreams);
   world->inspect(HostId(0), [&](Process&, Instant, Outbox&) { CHECK(echoed == kStreams); });
   for (const Probe::Heard& heard : look(*world, HostId(1), &Probe::heard)) CHECK(heard.kind == StreamEvent::Kind::accepted);
+}
+
+TEST_CASE("too few open files for the plan are reported before the run") {
+  const pid_t child = fork();
+  if (child == 0) {
+    const rlimit few{300, 300};
+    if (::setrlimit(RLIMIT_NOFILE, &few) != 0) _exit(2);
+    const auto world = make_linux_world(plain_plan(100), {});
+    _exit(!world && world.error() == "this run needs about 556 open files, but the system allows 300 (ulimit -Hn); raise that limit or run fewer people" ? 0 : 1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
 }
 
 TEST_CASE("a deadline that does not advance aborts the run") {

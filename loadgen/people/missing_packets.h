@@ -46,8 +46,6 @@ class MissingPackets {
   uint32_t take_lost() { const uint32_t n = lost_; lost_ = 0; return n; }
   /// Noticed first of those that are missing; never() when none is.
   Instant oldest() const { return missing_.empty() ? Instant::never() : missing_.front().noticed; }
-  bool started() const { return started_; }
-  int64_t highest() const { return highest_; }
   /// A new numbering begins with the next packet.
   void restart();
 

@@ -43,8 +43,6 @@ class FreezeDetector {
   /// What happened since the last call, up to `until`. A freeze that goes on is counted once, when it has become one, and its
   /// length in each interval that it touches; never more than the interval's own length.
   Interval take(Instant until);
-  /// The picture ended on purpose (its sender left): a gap that follows is no freeze.
-  void reset() { *this = FreezeDetector(); }
 
  private:
   static constexpr size_t kMean = 30, kEnough = 5;

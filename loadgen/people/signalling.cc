@@ -77,7 +77,7 @@ void Signalling::leave(Instant now, Outbox& out) {
       if (!bridge_session_.empty()) bye.bridge_session = jingle::BridgeSession{bridge_session_, {}, false, false};
       ask(now, jingle::to_element(bye), focus_occupant(), Asked::other);
     }
-    if (stage_ == Stage::in_room || stage_ == Stage::joining) client_->send(muc::make_leave(config_.room.with_resource(config_.nick)));
+    if (stage_ == Stage::in_room || stage_ == Stage::joining) send(muc::make_leave(config_.room.with_resource(config_.nick)));
     client_->close();
     flush(out);
   }
@@ -204,7 +204,7 @@ void Signalling::request_conference(Instant now) {
   request.machine_uid = config_.nick;
   const Jid focus{{}, std::string(deployment::kFocusDomain), {}};
   const auto id = asked_.track(focus, now + config_.times.iq_timeout, Asked::conference);
-  if (id) client_->send(make_conference_request(focus, *id, request));
+  if (id) send(make_conference_request(focus, *id, request));
 }
 
 void Signalling::retry_request(Instant now) {
@@ -263,7 +263,7 @@ void Signalling::send_presence(bool is_join) {
     (is_video ? us.video_muted : us.audio_muted) = false;
   }
   add_participant(presence, us);
-  client_->send(presence);
+  send(presence);
 }
 
 void Signalling::on_presence(Instant now, const Element& presence) {
@@ -307,26 +307,26 @@ void Signalling::on_presence(Instant now, const Element& presence) {
 
 void Signalling::on_request(const Element& request) {
   if (jingle::is_jingle(request)) return on_jingle(request);
-  if (is_disco_query(request)) return client_->send(make_disco_result(request, our_features()));
-  if (is_ping(request)) return client_->send(make_result(request));
-  client_->send(make_error(request, Condition::service_unavailable));
+  if (is_disco_query(request)) return send(make_disco_result(request, our_features()));
+  if (is_ping(request)) return send(make_result(request));
+  send(make_error(request, Condition::service_unavailable));
 }
 
 void Signalling::on_jingle(const Element& request) {
-  if (from_of(request) != focus_occupant()) return client_->send(make_error(request, Condition::not_allowed));
+  if (from_of(request) != focus_occupant()) return send(make_error(request, Condition::not_allowed));
   Result<jingle::Jingle> parsed = jingle::parse(request);
   if (!parsed) {
     drops_.count(Drop::signalling_malformed);
-    return client_->send(make_error(request, Condition::bad_request, parsed.error()));
+    return send(make_error(request, Condition::bad_request, parsed.error()));
   }
   using jingle::Action;
   const Action action = parsed->action;
   if (action == Action::session_initiate) {
-    if (parsed->sid == sid_) return client_->send(make_error(request, Condition::service_unavailable));
+    if (parsed->sid == sid_) return send(make_error(request, Condition::service_unavailable));
   } else if (sid_.empty() || parsed->sid != sid_) {
-    return client_->send(jingle::make_unknown_session(request));
+    return send(jingle::make_unknown_session(request));
   }
-  client_->send(make_result(request));  // at once: the focus waits for it
+  send(make_result(request));  // at once: the focus waits for it
   if (action == Action::session_terminate) return end_session(parsed->reason ? parsed->reason->condition : "no reason");
   if (action == Action::session_initiate) {
     restart_at_ = Instant::never();
@@ -417,7 +417,11 @@ void Signalling::ask(Instant now, Element payload, const Jid& to, Asked what) {
   if (!id) return drops_.count(Drop::signalling_limit);
   Element iq = make_iq("set", to, *id);
   iq.add(std::move(payload));
-  client_->send(iq);
+  send(iq);
+}
+
+void Signalling::send(const Element& stanza) {
+  if (!client_->send(stanza)) drops_.count(Drop::signalling_limit);
 }
 
 void Signalling::raise(Kind kind, std::string text) {

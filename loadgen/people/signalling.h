@@ -79,6 +79,7 @@ class Signalling {
   void stream_lost(Instant now, std::string why, Outbox& out);
   void end_session(std::string why);
   void ask_restart(Instant now);
+  void send(const Element& stanza);
   void ask(Instant now, Element iq, const Jid& to, Asked what);
   void raise(SignallingEvent::Kind kind, std::string text = {});
   Jid focus_occupant() const;

@@ -5,7 +5,7 @@
 
 #include "loadgen/media/clip.h"
 #include "sim/light/light_world.h"
-#include "tests/unit/people/collected_results.h"
+#include "tests/world/meeting/collected_results.h"
 
 namespace tacoma {
 namespace {

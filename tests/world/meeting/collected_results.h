@@ -10,7 +10,7 @@
 
 namespace tacoma {
 
-struct CollectedResults final : ResultSink {
+struct CollectedResults : ResultSink {
   struct Event {
     Instant at;
     std::string kind, subject, text;

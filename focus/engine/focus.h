@@ -39,7 +39,7 @@ struct FocusConfig {
   std::string domain = "tacoma.test";      // rooms at conference.DOMAIN, brewery at internal.auth.DOMAIN
   std::string secret;                      // of the component focus.DOMAIN
   std::string brewery = "jvbbrewery";      // the bridges' room, its node
-  size_t max_participants_per_bridge = 80; // of one conference
+  size_t max_participants_per_bridge = 500; // of one conference; later ones wait (there is one bridge a conference)
   double overloaded_stress = 0.8;          // such a bridge is chosen only when all are
   size_t min_participants = 2;             // invites start with as many
   FocusLimits limits;
@@ -52,7 +52,7 @@ struct FocusConfig {
 
 struct FocusStats {
   uint64_t conferences = 0, participants = 0, sessions = 0;   // now: rooms, people in them, people with a Jingle session
-  uint64_t bridges = 0, bridges_usable = 0;                   // now
+  uint64_t bridges = 0;             // now: in the brewery
   uint64_t conferences_created = 0, participants_seen = 0;    // since the start
   uint64_t invites = 0;            // session-initiate sent, for whatever reason
   uint64_t accepts = 0;

@@ -1,0 +1,402 @@
+#include "focus/engine/focus.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "core/base/deadlines.h"
+#include "core/signal/deployment.h"
+#include "focus/engine/room.h"
+
+namespace tacoma {
+
+using focus::Bridge;
+using focus::BridgeId;
+using focus::Pending;
+using focus::Room;
+
+FocusConfig FocusConfig::embedded(Rng rng) {
+  FocusConfig config;
+  config.domain = deployment::kDomain;
+  config.secret = deployment::kComponentSecret;
+  config.rng = rng;
+  return config;
+}
+
+/// The stream, the brewery, and which room a stanza is for.
+class Focus::Core {
+ public:
+  explicit Core(FocusConfig config);
+  void connect(Outbox& out);
+  void on_stream(Instant now, const StreamEvent& event, Outbox& out);
+  void on_deadline(Instant now, Outbox& out);
+  Deadline deadline() const;
+  bool ready() const { return in_brewery_; }
+  FocusStats stats() const;
+
+ private:
+  struct RoomEntry {
+    std::unique_ptr<Room> room;
+    uint32_t slot = 0;  // its number among the deadlines
+  };
+  // The stream.
+  void on_bytes(Instant now, BytesView bytes, Outbox& out);
+  void flush(Outbox& out);
+  void lost_stream(Instant now);
+  void on_stanza(Instant now, const Element& stanza);
+  void on_answer(Instant now, const Pending& pending, const Element* answer);
+  // Requests to the focus itself.
+  bool answer_common(const Element& iq);
+  void on_request(Instant now, const Element& iq);
+  void on_conference_request(Instant now, const Element& iq);
+  // Bridges.
+  void join_brewery(Instant now);
+  void on_brewery(Instant now, const Jid& from, const Element& presence);
+  void on_bridge_presence(Instant now, const std::string& jid, const Element& presence);
+  void on_bridge_lost(Instant now, BridgeId bridge);
+  void on_bridge_available(Instant now);
+  void check_health(Instant now, Bridge& bridge, bool is_retry);
+  void on_health(Instant now, const Pending& pending, const Element* answer);
+  // Rooms.
+  Room* find_room(const std::string& name);
+  Room* find_room(uint64_t number);
+  Room& make_room(const Jid& name);
+  /// Takes the room's new deadline, or the room away when it is over.
+  void settle(Room& room);
+
+  FocusConfig config_;
+  std::string component_, muc_domain_;
+  Jid brewery_, own_in_brewery_;
+  FocusStats stats_;
+  focus::Line line_;
+  focus::BridgeSelector bridges_;
+  std::map<std::string, focus::Features, std::less<>> features_;
+  StreamId stream_;
+  uint32_t streams_opened_ = 0;
+  Duration backoff_;
+  Instant reconnect_at_ = Instant::never();
+  bool in_brewery_ = false;
+  Instant brewery_retry_at_ = Instant::never();
+  std::set<std::pair<Instant, uint32_t>> health_due_;  // by bridge
+  std::map<uint64_t, RoomEntry> rooms_;                // by number: in order of creation
+  std::map<std::string, uint64_t, std::less<>> names_;
+  std::vector<uint64_t> slots_;                        // the room of each slot
+  std::vector<uint32_t> free_slots_;
+  Deadlines room_deadlines_;
+  uint64_t last_room_ = 0;
+};
+
+Focus::Core::Core(FocusConfig config)
+    : config_(std::move(config)),
+      component_("focus." + config_.domain),
+      muc_domain_("conference." + config_.domain),
+      brewery_{config_.brewery, "internal.auth." + config_.domain, {}},
+      own_in_brewery_(brewery_.with_resource(deployment::kFocusNick)),
+      line_(Jid{"focus", component_, "focus"}),
+      bridges_(config_.limits.bridges, config_.overloaded_stress),
+      backoff_(config_.times.reconnect) {}
+
+void Focus::Core::connect(Outbox& out) {
+  stream_ = StreamId(++streams_opened_);
+  line_.attach(XmppComponent(component_, config_.secret, config_.rng.split("stream", streams_opened_)));
+  out.open_stream(stream_, std::string(deployment::kComponentService));
+}
+
+void Focus::Core::on_stream(Instant now, const StreamEvent& event, Outbox& out) {
+  if (event.id != stream_ || !line_.stream()) {
+    if (event.kind == StreamEvent::Kind::accepted) out.close_stream(event.id);  // it offers no service
+    return;
+  }
+  switch (event.kind) {
+    case StreamEvent::Kind::opened: line_.stream()->start(); break;
+    case StreamEvent::Kind::data: on_bytes(now, event.data, out); break;
+    case StreamEvent::Kind::closed: lost_stream(now); break;
+    case StreamEvent::Kind::accepted: break;
+  }
+  flush(out);
+}
+
+void Focus::Core::on_bytes(Instant now, BytesView bytes, Outbox& out) {
+  line_.stream()->on_bytes(bytes);
+  while (auto event = line_.stream()->poll()) {
+    switch (event->kind) {
+      case XmppEvent::Kind::ready:
+        backoff_ = config_.times.reconnect;
+        join_brewery(now);
+        break;
+      case XmppEvent::Kind::stanza: on_stanza(now, event->stanza); break;
+      case XmppEvent::Kind::failed: stats_.drops.count(Drop::signalling_malformed); [[fallthrough]];
+      case XmppEvent::Kind::closed:
+        flush(out);
+        out.close_stream(stream_);
+        return lost_stream(now);
+    }
+  }
+}
+
+void Focus::Core::flush(Outbox& out) {
+  if (line_.stream() && line_.stream()->has_output()) out.write_stream(stream_, line_.stream()->take_output());
+}
+
+void Focus::Core::lost_stream(Instant now) {
+  // The rooms have seen us leave: nothing that was there goes on.
+  while (!rooms_.empty()) {
+    RoomEntry& entry = rooms_.begin()->second;
+    room_deadlines_.set(entry.slot, Instant::never());
+    rooms_.erase(rooms_.begin());
+  }
+  names_.clear();
+  slots_.clear();
+  free_slots_.clear();
+  health_due_.clear();
+  bridges_ = focus::BridgeSelector(config_.limits.bridges, config_.overloaded_stress);
+  in_brewery_ = false;
+  brewery_retry_at_ = Instant::never();
+  line_.detach();
+  ++stats_.reconnects;
+  reconnect_at_ = now + backoff_;
+  backoff_ = std::min(backoff_ * 2, Duration::seconds(32));
+}
+
+void Focus::Core::on_stanza(Instant now, const Element& stanza) {
+  if (is_answer(stanza)) {
+    if (const auto pending = line_.requests().match(stanza)) on_answer(now, *pending, &stanza);
+    return;  // others answer what was sent by notify()
+  }
+  const Jid from = from_of(stanza);
+  if (from.empty()) return stats_.drops.count(Drop::signalling_malformed);
+  if (is_iq(stanza) && answer_common(stanza)) return;
+  if (from.domain == muc_domain_) {
+    Room* room = find_room(from.bare().to_string());
+    if (is_iq(stanza) && !room) return line_.send(make_error(stanza, Condition::item_not_found));
+    if (!room) return stats_.drops.count(Drop::signalling_unexpected);
+    if (is_presence(stanza)) room->on_presence(now, from, stanza);
+    else if (is_iq(stanza)) room->on_iq(now, from, stanza);
+    return settle(*room);
+  }
+  if (from.bare() == brewery_ && is_presence(stanza)) return on_brewery(now, from, stanza);
+  if (is_request(stanza)) on_request(now, stanza);
+}
+
+void Focus::Core::on_answer(Instant now, const Pending& pending, const Element* answer) {
+  if (pending.kind == Pending::Kind::health) return on_health(now, pending, answer);
+  Room* room = find_room(pending.room);
+  if (!room) return;
+  room->on_answer(now, pending, answer);
+  settle(*room);
+}
+
+bool Focus::Core::answer_common(const Element& iq) {
+  if (is_ping(iq)) {
+    line_.send(make_result(iq));
+    return true;
+  }
+  if (!is_disco_query(iq)) return false;
+  DiscoInfo info;
+  info.identities = {{"component", "generic", "Tacoma focus"}};
+  info.features = {std::string(ns::kFocus), std::string(ns::kJingle), std::string(ns::kDiscoInfo), std::string(ns::kPing)};
+  line_.send(make_disco_result(iq, info));
+  return true;
+}
+
+void Focus::Core::on_request(Instant now, const Element& iq) {
+  if (is_conference_request(iq)) return on_conference_request(now, iq);
+  line_.send(make_error(iq, Condition::service_unavailable));
+}
+
+void Focus::Core::on_conference_request(Instant now, const Element& iq) {
+  const auto request = parse_conference_request(iq);
+  if (!request) return line_.send(make_error(iq, Condition::bad_request, request.error()));
+  if (request->room.domain != muc_domain_ || request->room.node.empty())
+    return line_.send(make_error(iq, Condition::bad_request, "The room is not on " + muc_domain_));
+  Room* room = find_room(request->room.to_string());
+  if (!room) {
+    if (!in_brewery_) return line_.send(make_error(iq, Condition::service_unavailable, "The focus is starting"));
+    if (rooms_.size() >= config_.limits.conferences) {
+      stats_.drops.count(Drop::signalling_limit);
+      return line_.send(make_error(iq, Condition::resource_constraint, "Too many conferences"));
+    }
+    room = &make_room(request->room);
+    room->join(now);
+  }
+  room->on_request(now, iq, *request);
+  settle(*room);
+}
+
+void Focus::Core::join_brewery(Instant now) {
+  Element presence = muc::make_join(own_in_brewery_);
+  line_.send(std::move(presence));
+  brewery_retry_at_ = now + config_.times.iq_timeout;
+}
+
+void Focus::Core::on_brewery(Instant now, const Jid& from, const Element& presence) {
+  const std::string_view type = presence.attr("type");
+  if (from == own_in_brewery_) {
+    // Errors and removal: it comes again when the time of the last attempt is over.
+    in_brewery_ = type.empty();
+    if (in_brewery_) brewery_retry_at_ = Instant::never();
+    else if (brewery_retry_at_.is_never()) brewery_retry_at_ = now + config_.times.iq_timeout;
+    return;
+  }
+  if (type.empty()) return on_bridge_presence(now, from.to_string(), presence);
+  if (type != "unavailable") return;
+  const Bridge* bridge = bridges_.find(from.to_string());
+  if (!bridge) return;
+  const BridgeId id = bridge->id;
+  bridges_.remove(from.to_string());
+  ++stats_.lost_bridges;
+  on_bridge_lost(now, id);
+}
+
+void Focus::Core::on_bridge_presence(Instant now, const std::string& jid, const Element& presence) {
+  auto said = parse_bridge_stats(presence);
+  if (!said) return;  // no bridge, or one that has not said anything yet
+  const Bridge* known = bridges_.find(jid);
+  const bool is_new = known == nullptr;
+  const bool was_usable = known && focus::BridgeSelector::is_usable(*known, now);
+  const bool was_dying = known && known->stats.shutting_down;
+  Bridge* bridge = bridges_.update(jid, std::move(*said));
+  if (!bridge) return stats_.drops.count(Drop::signalling_limit);
+  if (is_new) health_due_.emplace(now + config_.times.health_check, bridge->id.value());
+  if (bridge->stats.shutting_down && !was_dying) {
+    ++stats_.lost_bridges;
+    return on_bridge_lost(now, bridge->id);
+  }
+  if (!was_usable && focus::BridgeSelector::is_usable(*bridge, now)) on_bridge_available(now);
+}
+
+void Focus::Core::on_bridge_lost(Instant now, BridgeId bridge) {
+  for (auto next = rooms_.begin(); next != rooms_.end();) {
+    Room& room = *(next++)->second.room;
+    room.on_bridge_lost(now, bridge);
+    settle(room);
+  }
+}
+
+void Focus::Core::on_bridge_available(Instant now) {
+  for (auto next = rooms_.begin(); next != rooms_.end();) {
+    Room& room = *(next++)->second.room;
+    if (!room.waits_for_bridge()) continue;
+    room.on_bridge_available(now);
+    settle(room);
+  }
+}
+
+void Focus::Core::check_health(Instant now, Bridge& bridge, bool is_retry) {
+  Pending pending;
+  pending.kind = Pending::Kind::health;
+  pending.bridge = bridge.id;
+  pending.is_retry = is_retry;
+  const Jid to = Jid::parse(bridge.jid).value_or(Jid());
+  if (!line_.request(make_healthcheck(to, ""), now + config_.times.iq_timeout, pending))
+    health_due_.emplace(now + config_.times.health_check, bridge.id.value());
+}
+
+void Focus::Core::on_health(Instant now, const Pending& pending, const Element* answer) {
+  Bridge* bridge = bridges_.find(pending.bridge);
+  if (!bridge) return;
+  if (!answer && !pending.is_retry) return check_health(now, *bridge, true);
+  health_due_.emplace(now + config_.times.health_check, bridge->id.value());
+  if (answer && answer->attr("type") == "result") return;
+  const bool was_operational = bridge->failed_until <= now;
+  bridges_.fail(*bridge, now + config_.times.bridge_recovery);
+  if (!was_operational) return;
+  ++stats_.lost_bridges;
+  // One that says it is ill loses its participants; one that is silent gets no new ones: its media may well flow.
+  if (answer) on_bridge_lost(now, bridge->id);
+}
+
+void Focus::Core::on_deadline(Instant now, Outbox& out) {
+  if (reconnect_at_ <= now) {
+    reconnect_at_ = Instant::never();
+    connect(out);
+  }
+  if (brewery_retry_at_ <= now) join_brewery(now);
+  while (const auto pending = line_.requests().pop_expired(now)) on_answer(now, *pending, nullptr);
+  while (!health_due_.empty() && health_due_.begin()->first <= now) {
+    const BridgeId id(health_due_.begin()->second);
+    health_due_.erase(health_due_.begin());
+    if (Bridge* bridge = bridges_.find(id)) check_health(now, *bridge, false);
+  }
+  bool recovered = false;
+  while (bridges_.pop_recovered(now)) recovered = true;
+  if (recovered) on_bridge_available(now);
+  uint32_t slot = 0;
+  while (room_deadlines_.pop_due(now, slot)) {
+    Room& room = *rooms_.find(slots_[slot])->second.room;
+    room.on_deadline(now);
+    settle(room);
+  }
+  flush(out);
+}
+
+Deadline Focus::Core::deadline() const {
+  Deadline next{reconnect_at_, "reconnect"};
+  const auto consider = [&](Instant at, const char* reason) {
+    if (at < next.at) next = {at, reason};
+  };
+  consider(brewery_retry_at_, "brewery");
+  consider(line_.requests().earliest(), "request timeout");
+  if (!health_due_.empty()) consider(health_due_.begin()->first, "health check");
+  consider(bridges_.next_recovery(), "bridge recovery");
+  consider(room_deadlines_.earliest(), "room");
+  return next;
+}
+
+Room* Focus::Core::find_room(const std::string& name) {
+  const auto found = names_.find(name);
+  return found == names_.end() ? nullptr : find_room(found->second);
+}
+
+Room* Focus::Core::find_room(uint64_t number) {
+  const auto found = rooms_.find(number);
+  return found == rooms_.end() ? nullptr : found->second.room.get();
+}
+
+Room& Focus::Core::make_room(const Jid& name) {
+  const uint64_t number = ++last_room_;
+  RoomEntry& entry = rooms_[number];
+  focus::Shared shared{config_, line_, bridges_, stats_, features_};
+  entry.room = std::make_unique<Room>(shared, number, name, config_.rng.split("room", number));
+  if (free_slots_.empty()) {
+    entry.slot = static_cast<uint32_t>(slots_.size());
+    slots_.push_back(number);
+  } else {
+    entry.slot = free_slots_.back();
+    free_slots_.pop_back();
+    slots_[entry.slot] = number;
+  }
+  names_.emplace(name.to_string(), number);
+  return *entry.room;
+}
+
+void Focus::Core::settle(Room& room) {
+  const auto found = rooms_.find(room.number());
+  const uint32_t slot = found->second.slot;
+  if (!room.is_over()) return room_deadlines_.set(slot, room.deadline());
+  room_deadlines_.set(slot, Instant::never());
+  free_slots_.push_back(slot);
+  names_.erase(room.jid().to_string());
+  rooms_.erase(found);
+}
+
+FocusStats Focus::Core::stats() const {
+  FocusStats stats = stats_;
+  stats.bridges = bridges_.size();
+  return stats;
+}
+
+Focus::Focus(FocusConfig config) : core_(std::make_unique<Core>(std::move(config))) {}
+Focus::~Focus() = default;
+
+void Focus::start(Instant, Outbox& out) { core_->connect(out); }
+void Focus::on_datagrams(Instant, Span<Datagram>, Outbox&) {}  // signalling only: nothing comes to its port
+void Focus::on_stream(Instant now, const StreamEvent& event, Outbox& out) { core_->on_stream(now, event, out); }
+void Focus::on_deadline(Instant now, Outbox& out) { core_->on_deadline(now, out); }
+Deadline Focus::deadline() const { return core_->deadline(); }
+bool Focus::ready() const { return core_->ready(); }
+FocusStats Focus::stats() const { return core_->stats(); }
+
+}  // namespace tacoma

@@ -48,17 +48,13 @@ struct BridgeConfig {
   BridgeLimits limits;
 };
 
-class BridgeEndpoint;
-class BridgeConference;
-class Brewery;
 class DtlsIdentity;
-struct Element;
-namespace colibri2 {
-struct ConferenceModify;
-struct ConferenceModified;
-struct Endpoint;
-struct Error;
-}  // namespace colibri2
+namespace bridge {
+class Brewery;
+class ColibriRequest;
+class Conference;
+class Endpoint;
+}  // namespace bridge
 
 /// One shard: single-threaded, any number of conferences.
 class Bridge final : public Process {
@@ -82,44 +78,48 @@ class Bridge final : public Process {
   BridgeAudit audit() const;
 
  private:
-  friend class ColibriRequest;
-  using EndpointIndex = uint32_t;
+  friend class bridge::ColibriRequest;
 
   void deliver(Instant now, Datagram& datagram, Outbox& out);
-  BridgeEndpoint* endpoint_of(const Datagram& datagram);
-  void bind(const SocketAddress& address, BridgeEndpoint& endpoint);
-  void on_path_events(Instant now, BridgeEndpoint& endpoint);
+  bridge::Endpoint* endpoint_of(const Datagram& datagram);
+  void bind(const SocketAddress& address, bridge::Endpoint& endpoint);
+  void unbind(bridge::Endpoint& endpoint);
+  void on_path_events(Instant now, bridge::Endpoint& endpoint, Outbox& out);
+  void touch(bridge::Endpoint& endpoint);
   void after_batch(Instant now, Outbox& out);
-  void on_endpoint_deadline(Instant now, BridgeEndpoint& endpoint, Outbox& out);
-  void on_empty_conferences(Instant now);
-  void touch(BridgeEndpoint& endpoint);
-  void rearm(Instant now, BridgeEndpoint& endpoint);
+  void on_endpoint_deadline(Instant now, bridge::Endpoint& endpoint, Outbox& out);
+  Instant endpoint_deadline(const bridge::Endpoint& endpoint) const;
+  void rearm(bridge::Endpoint& endpoint);
+  void on_requests(Instant now, Outbox& out);
+  void publish(Instant now, Outbox& out);
+  void end_empty_conferences(Instant now);
+  Instant next_empty_conference() const;
 
-  void on_brewery(Instant now, Outbox& out);
-  void rearm_brewery();
-
-  BridgeConference* find_conference(std::string_view meeting_id);
-  BridgeConference& add_conference(Instant now, std::string meeting_id, std::string name);
-  BridgeEndpoint& add_endpoint(Instant now, BridgeConference& conference, const colibri2::Endpoint& description);
+  bridge::Conference* find_conference(std::string_view meeting_id);
+  bridge::Conference& add_conference(Instant now, const std::string& meeting_id, const std::string& name);
+  bridge::Endpoint& add_endpoint(Instant now, bridge::Conference& conference, const std::string& id);
+  IceCredentials fresh_credentials();
   /// Ends an endpoint; its conference too when it was the last.
-  void remove_endpoint(Instant now, BridgeEndpoint& endpoint, Outbox& out);
-  void remove_conference(Instant now, BridgeConference& conference, Outbox& out);
+  void remove_endpoint(Instant now, bridge::Endpoint& endpoint, Outbox& out);
+  void remove_conference(Instant now, bridge::Conference& conference, Outbox& out);
+  void forget(bridge::Conference& conference);
 
   BridgeConfig config_;
   Rng rng_;
   std::shared_ptr<const DtlsIdentity> identity_;
-  std::unique_ptr<Brewery> brewery_;
+  std::unique_ptr<bridge::Brewery> brewery_;
   Ssrc feedback_audio_, feedback_video_;
 
-  std::vector<std::unique_ptr<BridgeConference>> conferences_;  // in order of creation
-  std::vector<std::unique_ptr<BridgeEndpoint>> endpoints_;      // by index; holes are reused
-  std::vector<EndpointIndex> free_;
-  FlatMap<SocketAddress, BridgeEndpoint*> by_address_;
-  FlatMap<std::string, BridgeEndpoint*> by_ufrag_;
-  std::vector<BridgeEndpoint*> touched_;  // in this batch
+  std::vector<std::unique_ptr<bridge::Conference>> conferences_;  // in order of creation
+  std::vector<std::unique_ptr<bridge::Endpoint>> endpoints_;      // by index; holes are reused
+  std::vector<uint32_t> free_;
+  FlatMap<SocketAddress, bridge::Endpoint*> by_address_;
+  FlatMap<std::string, bridge::Endpoint*> by_ufrag_;
+  std::vector<bridge::Endpoint*> touched_;  // in this batch
   Deadlines deadlines_;
-  Instant next_deadline_ = Instant::never();
 
+  uint64_t made_ = 0;                    // endpoints so far: names their random numbers
+  uint64_t published_packets_ = 0;       // at the last presence, for the stress level
   bool shutting_down_ = false;
   BridgeStatsNow totals_;                // of what has ended, and of strangers
   std::vector<std::string> violations_;  // found when something ended

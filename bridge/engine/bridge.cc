@@ -1,0 +1,360 @@
+#include "bridge/engine/bridge.h"
+
+#include <algorithm>
+
+#include "bridge/engine/brewery.h"
+#include "bridge/engine/colibri.h"
+#include "bridge/engine/conference.h"
+#include "core/secure/stun.h"
+
+namespace tacoma {
+
+using bridge::Conference;
+using bridge::Endpoint;
+
+namespace {
+// Objects of the deadline heap.
+constexpr uint32_t kBreweryDeadline = 0, kEmptyConferences = 1, kFirstEndpoint = 2;
+/// JVB's measure of a full bridge, and ours until something better is known.
+constexpr double kFullPacketRate = 50'000;
+}  // namespace
+
+Bridge::Bridge(BridgeConfig config) : config_(std::move(config)), rng_(config_.rng) {
+  if (config_.xmpp.nick.empty()) config_.xmpp.nick = config_.name;
+  identity_ = DtlsIdentity::make(rng_.split("identity"), config_.randomness, config_.crypto);
+  brewery_ = std::make_unique<bridge::Brewery>(config_.xmpp, config_.version, rng_.split("brewery"));
+  Rng ssrcs = rng_.split("feedback");
+  feedback_audio_ = Ssrc(ssrcs.u32() | 1);
+  do feedback_video_ = Ssrc(ssrcs.u32() | 1);
+  while (feedback_video_ == feedback_audio_);
+}
+
+Bridge::~Bridge() = default;
+
+void Bridge::start(Instant now, Outbox& out) {
+  BridgeStats stats;
+  stats.drain = false;
+  stats.version = config_.version;
+  stats.region = config_.region;
+  brewery_->set_stats(stats);
+  brewery_->start(now, out);
+  deadlines_.set(kBreweryDeadline, brewery_->deadline());
+}
+
+// Hop 2: a batch of datagrams, each to its endpoint.
+void Bridge::on_datagrams(Instant now, Span<Datagram> in, Outbox& out) {
+  for (Datagram& datagram : in) deliver(now, datagram, out);
+  after_batch(now, out);
+}
+
+void Bridge::deliver(Instant now, Datagram& datagram, Outbox& out) {
+  Endpoint* endpoint = endpoint_of(datagram);
+  if (!endpoint) return;
+  const Arrival arrival = endpoint->path.on_datagram(now, datagram, out);
+  endpoint->last_heard = now;
+  touch(*endpoint);
+  switch (arrival.kind) {
+    case ArrivalKind::rtp:
+      endpoint->conference->on_rtp(now, *endpoint, datagram, out);
+      return;
+    case ArrivalKind::rtcp:
+      endpoint->conference->on_rtcp(now, *endpoint, datagram, out);
+      return;
+    case ArrivalKind::stun:
+      bind(datagram.from, *endpoint);
+      break;
+    case ArrivalKind::dtls:
+      break;
+    case ArrivalKind::dropped:
+      endpoint->conference->counts.drops.count(arrival.drop);
+      break;
+  }
+  on_path_events(now, *endpoint, out);
+}
+
+bridge::Endpoint* Bridge::endpoint_of(const Datagram& datagram) {
+  const BytesView bytes = datagram.packet.bytes();
+  if (stun::looks_like_stun(bytes)) {
+    // A request names whom it is for, whatever is known of its address: people come back from the same one.
+    const std::string_view ufrag = stun::local_ufrag_of(bytes);
+    if (!ufrag.empty()) {
+      Endpoint** found = by_ufrag_.find(std::string(ufrag));
+      if (!found) totals_.counts.drops.count(Drop::stun_unknown_user);
+      return found ? *found : nullptr;
+    }
+  }
+  Endpoint** found = by_address_.find(datagram.from);
+  if (!found) totals_.counts.drops.count(Drop::unknown_peer);
+  return found ? *found : nullptr;
+}
+
+void Bridge::bind(const SocketAddress& address, Endpoint& endpoint) {
+  Endpoint** bound = by_address_.find(address);
+  if (bound && *bound == &endpoint) return;
+  if (bound) {
+    auto& theirs = (*bound)->addresses;
+    theirs.erase(std::remove(theirs.begin(), theirs.end(), address), theirs.end());
+  }
+  if (endpoint.addresses.size() >= config_.limits.addresses_per_endpoint) {
+    // The oldest goes, but never the one in use.
+    const bool in_use = endpoint.path.ready() && endpoint.addresses.front() == endpoint.path.remote();
+    const auto oldest = endpoint.addresses.begin() + (in_use && endpoint.addresses.size() > 1 ? 1 : 0);
+    by_address_.erase(*oldest);
+    endpoint.addresses.erase(oldest);
+  }
+  endpoint.addresses.push_back(address);
+  by_address_.set(address, &endpoint);
+}
+
+void Bridge::unbind(Endpoint& endpoint) {
+  for (const SocketAddress& address : endpoint.addresses) by_address_.erase(address);
+  by_ufrag_.erase(endpoint.ufrag);
+}
+
+void Bridge::on_path_events(Instant now, Endpoint& endpoint, Outbox& out) {
+  for (PathEvent event; endpoint.path.poll_event(event);) {
+    switch (event.kind) {
+      case PathEvent::Kind::ice_connected:
+        ++totals_.ice_succeeded;
+        break;
+      case PathEvent::Kind::keyed:
+        endpoint.was_up = true;
+        endpoint.conference->on_receiver_ready(now, endpoint, out);
+        break;
+      case PathEvent::Kind::failed:
+        if (event.reason == PathEvent::Reason::ice_timeout) ++totals_.ice_failed;
+        else ++totals_.dtls_failed;
+        break;
+      case PathEvent::Kind::consent_lost:
+      case PathEvent::Kind::closed:
+        break;  // the idle limit ends it, or the focus does
+    }
+  }
+}
+
+void Bridge::touch(Endpoint& endpoint) {
+  if (endpoint.touched) return;
+  endpoint.touched = true;
+  touched_.push_back(&endpoint);
+}
+
+void Bridge::after_batch(Instant now, Outbox& out) {
+  for (Endpoint* endpoint : touched_) {
+    endpoint->touched = false;
+    if (endpoint->receiver.deadline() <= now) {
+      Conference& c = *endpoint->conference;
+      endpoint->receiver.report(now, endpoint->sender, c.feedback_video, c.cname, c.counts, out);
+    }
+    // Earlier than armed matters at once; later will be seen when the armed one fires.
+    if (endpoint_deadline(*endpoint) < endpoint->armed) rearm(*endpoint);
+  }
+  touched_.clear();
+}
+
+Instant Bridge::endpoint_deadline(const Endpoint& endpoint) const {
+  const Instant expiry = endpoint.was_up ? endpoint.last_heard + config_.limits.endpoint_idle : endpoint.created + config_.limits.endpoint_connect;
+  return std::min({expiry, endpoint.path.deadline().at, endpoint.receiver.deadline()});
+}
+
+void Bridge::rearm(Endpoint& endpoint) {
+  endpoint.armed = endpoint_deadline(endpoint);
+  deadlines_.set(kFirstEndpoint + endpoint.index, endpoint.armed);
+}
+
+void Bridge::on_endpoint_deadline(Instant now, Endpoint& endpoint, Outbox& out) {
+  if (endpoint.path.deadline().at <= now) {
+    endpoint.path.on_deadline(now, out);
+    on_path_events(now, endpoint, out);
+  }
+  Conference& conference = *endpoint.conference;
+  if (endpoint.receiver.deadline() <= now)
+    endpoint.receiver.report(now, endpoint.sender, conference.feedback_video, conference.cname, conference.counts, out);
+  const bool idle = endpoint.was_up ? now - endpoint.last_heard >= config_.limits.endpoint_idle
+                                    : now - endpoint.created >= config_.limits.endpoint_connect;
+  if (idle) {
+    ++totals_.endpoints_expired;
+    remove_endpoint(now, endpoint, out);
+    return;
+  }
+  rearm(endpoint);
+}
+
+void Bridge::on_deadline(Instant now, Outbox& out) {
+  for (uint32_t object = 0; deadlines_.pop_due(now, object);) {
+    if (object == kBreweryDeadline) {
+      if (brewery_->wants_presence(now)) publish(now, out);
+      brewery_->on_deadline(now, out);
+      deadlines_.set(kBreweryDeadline, brewery_->deadline());
+    } else if (object == kEmptyConferences) {
+      end_empty_conferences(now);
+      deadlines_.set(kEmptyConferences, next_empty_conference());
+    } else if (const auto& endpoint = endpoints_[object - kFirstEndpoint]) {
+      on_endpoint_deadline(now, *endpoint, out);
+    }
+  }
+}
+
+Deadline Bridge::deadline() const { return {deadlines_.earliest(), "bridge: brewery, path, report or expiry"}; }
+
+void Bridge::on_stream(Instant now, const StreamEvent& event, Outbox& out) {
+  brewery_->on_stream(now, event, out);
+  on_requests(now, out);
+  deadlines_.set(kBreweryDeadline, brewery_->deadline());
+}
+
+void Bridge::on_requests(Instant now, Outbox& out) {
+  while (const auto iq = brewery_->next_request()) {
+    const auto request = colibri2::parse_request(*iq);
+    if (!request) {
+      brewery_->drops().count(Drop::signalling_malformed);
+      colibri2::Error error;
+      error.text = request.error();
+      brewery_->send(colibri2::make_error(*iq, error), out);
+      continue;
+    }
+    const auto answer = bridge::ColibriRequest(*this, now, out).handle(*request);
+    brewery_->send(answer ? colibri2::make_answer(*iq, *answer) : colibri2::make_error(*iq, answer.error()), out);
+  }
+}
+
+void Bridge::publish(Instant now, Outbox& out) {
+  const BridgeStatsNow now_stats = this->stats();
+  const uint64_t packets = now_stats.counts.packets_in + now_stats.counts.packets_out;
+  const double rate = static_cast<double>(packets - published_packets_) / bridge::Brewery::kPresenceInterval.to_seconds();
+  published_packets_ = packets;
+  BridgeStats stats;
+  stats.stress = std::min(1.0, rate / kFullPacketRate);
+  stats.drain = false;
+  stats.graceful_shutdown = shutting_down_;
+  stats.healthy = true;
+  stats.version = config_.version;
+  stats.region = config_.region;
+  stats.endpoints = now_stats.endpoints;
+  stats.conferences = now_stats.conferences;
+  brewery_->publish(now, stats, out);
+}
+
+bridge::Conference* Bridge::find_conference(std::string_view meeting_id) {
+  for (const auto& conference : conferences_)
+    if (conference->meeting_id == meeting_id) return conference.get();
+  return nullptr;
+}
+
+bridge::Conference& Bridge::add_conference(Instant now, const std::string& meeting_id, const std::string& name) {
+  conferences_.push_back(std::make_unique<Conference>(meeting_id, name, feedback_video_, config_.name, now));
+  ++totals_.conferences_created;
+  deadlines_.set(kEmptyConferences, next_empty_conference());
+  return *conferences_.back();
+}
+
+IceCredentials Bridge::fresh_credentials() {
+  for (;;) {
+    Rng rng = rng_.split("ice", made_++);
+    IceCredentials credentials = IceCredentials::make(rng, config_.randomness);
+    if (!by_ufrag_.find(credentials.ufrag)) return credentials;
+  }
+}
+
+bridge::Endpoint& Bridge::add_endpoint(Instant now, Conference& conference, const std::string& id) {
+  uint32_t index = static_cast<uint32_t>(endpoints_.size());
+  if (free_.empty()) {
+    endpoints_.emplace_back();
+  } else {
+    index = free_.back();
+    free_.pop_back();
+  }
+  SecurePath::Config path;
+  path.ice_role = IceRole::controlling;
+  path.dtls_role = DtlsRole::server;
+  path.credentials = fresh_credentials();
+  path.local_addresses = config_.candidates;
+  path.identity = identity_;
+  path.crypto = config_.crypto;
+  path.randomness = config_.randomness;
+  path.rng = rng_.split("path", made_);
+  endpoints_[index] = std::make_unique<Endpoint>(id, index, conference, std::move(path), now);
+  Endpoint& endpoint = *endpoints_[index];
+  endpoint.ufrag = endpoint.path.credentials().ufrag;
+  by_ufrag_.set(endpoint.ufrag, &endpoint);
+  ++totals_.endpoints_created;
+  rearm(endpoint);
+  return endpoint;
+}
+
+void Bridge::remove_endpoint(Instant now, Endpoint& endpoint, Outbox& out) {
+  Conference& conference = *endpoint.conference;
+  endpoint.path.close(now, out);
+  conference.leave(endpoint);
+  unbind(endpoint);
+  touched_.erase(std::remove(touched_.begin(), touched_.end(), &endpoint), touched_.end());
+  deadlines_.set(kFirstEndpoint + endpoint.index, Instant::never());
+  free_.push_back(endpoint.index);
+  endpoints_[endpoint.index].reset();
+  if (conference.endpoints.empty()) forget(conference);
+}
+
+void Bridge::remove_conference(Instant now, Conference& conference, Outbox& out) {
+  if (conference.endpoints.empty()) return forget(conference);
+  for (size_t left = conference.endpoints.size(); left > 0; --left) {
+    Endpoint& endpoint = *conference.endpoints.back();
+    remove_endpoint(now, endpoint, out);  // with the last one goes the conference
+  }
+}
+
+void Bridge::forget(Conference& conference) {
+  totals_.counts += conference.counts;
+  conference.audit(violations_);
+  const auto at = std::find_if(conferences_.begin(), conferences_.end(), [&](const auto& c) { return c.get() == &conference; });
+  conferences_.erase(at);
+}
+
+void Bridge::end_empty_conferences(Instant now) {
+  for (size_t i = conferences_.size(); i-- > 0;) {
+    Conference& c = *conferences_[i];
+    if (c.endpoints.empty() && now - c.created >= config_.limits.conference_empty) forget(c);
+  }
+}
+
+Instant Bridge::next_empty_conference() const {
+  Instant next = Instant::never();
+  for (const auto& c : conferences_)
+    if (c->endpoints.empty()) next = std::min(next, c->created + config_.limits.conference_empty);
+  return next;
+}
+
+BridgeStatsNow Bridge::stats() const {
+  BridgeStatsNow s = totals_;
+  s.conferences = static_cast<uint32_t>(conferences_.size());
+  s.endpoints = static_cast<uint32_t>(endpoints_.size() - free_.size());
+  s.xmpp_disconnects = brewery_->disconnects();
+  s.counts.drops += brewery_->drops();
+  for (const auto& conference : conferences_) s.counts += conference->counts;
+  return s;
+}
+
+std::vector<ConferenceStats> Bridge::conferences() const {
+  std::vector<ConferenceStats> result;
+  for (const auto& conference : conferences_) result.push_back(conference->stats());
+  return result;
+}
+
+BridgeAudit Bridge::audit() const {
+  BridgeAudit audit;
+  audit.violations = violations_;
+  const auto law = [&](const std::string& where, const BridgeCounts& c) {
+    if (c.fan_out != c.packets_out + c.route_drops)
+      audit.violations.push_back(where + ": packets in times their fan-out " + std::to_string(c.fan_out) + " is not sends " +
+                                 std::to_string(c.packets_out) + " plus drops " + std::to_string(c.route_drops));
+    if (c.rtp_in != c.packets_in + c.ingest_drops)
+      audit.violations.push_back(where + ": RTP in " + std::to_string(c.rtp_in) + " is not routed " + std::to_string(c.packets_in) +
+                                 " plus drops " + std::to_string(c.ingest_drops));
+  };
+  law(config_.name + ", what has ended", totals_.counts);
+  for (const auto& conference : conferences_) {
+    law(conference->name, conference->counts);
+    conference->audit(audit.violations);
+  }
+  return audit;
+}
+
+}  // namespace tacoma

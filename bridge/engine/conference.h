@@ -1,0 +1,73 @@
+// A conference on this bridge: who is in it, who gets what, who speaks.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bridge/engine/endpoint.h"
+#include "bridge/engine/stats.h"
+#include "core/base/flat_map.h"
+
+namespace tacoma::bridge {
+
+class Conference {
+ public:
+  Conference(std::string meeting_id_, std::string name_, Ssrc feedback_video_, std::string cname_, Instant now)
+      : meeting_id(std::move(meeting_id_)), name(std::move(name_)), feedback_video(feedback_video_), cname(std::move(cname_)), created(now) {}
+
+  const std::string meeting_id, name;
+  const Ssrc feedback_video;            // sender of the bridge's own RTCP
+  const std::string cname;
+  const Instant created;
+  std::vector<Endpoint*> endpoints;     // in join order
+  BridgeCounts counts;
+  std::vector<std::string> violations;  // of projections that have ended
+
+  /// An endpoint whose formats are known joins: it gets every source that is there.
+  void join(Endpoint& endpoint);
+  /// It leaves: its sources and its subscriptions end.
+  void leave(Endpoint& endpoint);
+  /// Full replacement of an endpoint's sources: those that stay the same keep their state.
+  void set_sources(Endpoint& endpoint, const std::vector<SourceDescription>& wanted);
+  /// The owner of an SSRC (media or rtx) in this conference, or null.
+  Source* find_source(Ssrc ssrc) {
+    Source** found = by_ssrc_.find(ssrc);
+    return found ? *found : nullptr;
+  }
+
+  /// Hops 3 to 5 for a datagram that holds an opened RTP packet.
+  void on_rtp(Instant now, Endpoint& from, Datagram& datagram, Outbox& out);
+  /// An opened RTCP compound.
+  void on_rtcp(Instant now, Endpoint& from, const Datagram& datagram, Outbox& out);
+  /// Asks for key frames of everything that `receiver`, whose path has just come up, waits for.
+  void on_receiver_ready(Instant now, Endpoint& receiver, Outbox& out);
+
+  ConferenceStats stats() const;
+  void audit(std::vector<std::string>& violations_out) const;
+
+ private:
+  void route(Instant now, MediaPacket& packet, Outbox& out);
+  std::optional<Drop> forward(Instant now, MediaPacket& packet, Projection& projection, EgressHeader& header, Outbox& out);
+  void note_level(Instant now, const MediaPacket& packet, Outbox& out);
+  void subscribe(Source& source, Endpoint& receiver);
+  void end_source(const Source& source);
+  void end_projection(const Source& source, const Projection& projection);
+  void request_key_frame(Instant now, Source& source, Duration throttle, Outbox& out);
+  void send_report(Instant now, const Source& source, Projection& projection, Outbox& out);
+
+  void on_sender_report(Instant now, Endpoint& from, const SenderReport& report, Outbox& out);
+  void on_report_blocks(Instant now, Endpoint& from, const ReportBlocks& blocks);
+  void on_nack(Instant now, Endpoint& from, const Nack& nack, Outbox& out);
+  void answer_nack(Instant now, Source& source, Projection& projection, uint16_t sequence, Outbox& out);
+  void on_key_frame_request(Instant now, Endpoint& from, Ssrc media, Outbox& out);
+  void on_feedback(Instant now, Endpoint& from, const RtcpPacket& packet, Outbox& out);
+
+  FlatMap<Ssrc, Source*> by_ssrc_;
+  Endpoint* dominant_ = nullptr;
+  Instant dominant_since_;
+  std::vector<TransportStatus> statuses_;  // scratch
+};
+
+}  // namespace tacoma::bridge

@@ -1,0 +1,44 @@
+// One endpoint of a conference: its path, its way in and its way out.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "bridge/engine/receiver.h"
+#include "bridge/engine/sender.h"
+#include "bridge/engine/speaker.h"
+#include "core/secure/secure_path.h"
+
+namespace tacoma::bridge {
+
+class Conference;
+
+class Endpoint {
+ public:
+  Endpoint(std::string id_, uint32_t index_, Conference& conference_, SecurePath::Config path_config, Instant now)
+      : id(std::move(id_)), index(index_), conference(&conference_), path(std::move(path_config)), sender(path), created(now), last_heard(now) {}
+
+  const std::string id;
+  const uint32_t index;            // in the bridge
+  Conference* const conference;
+  SecurePath path;
+  Sender sender;
+  Receiver receiver;
+  Loudness loudness;
+
+  const Instant created;
+  Instant last_heard;              // any datagram of its path
+  bool was_up = false;             // its path was keyed once
+  bool touched = false;            // in this batch
+  Instant armed = Instant::never();  // its deadline as the bridge knows it; may be early, never late
+  std::vector<SocketAddress> addresses;  // bound to it, oldest first
+  std::string ufrag;               // under which the bridge finds it
+  uint32_t ice_generation = 0;
+
+  /// What is on the wire about extensions and rtx when sending to it.
+  void set_formats(const jingle::MediaFormats* audio, const jingle::MediaFormats* video);
+};
+
+}  // namespace tacoma::bridge

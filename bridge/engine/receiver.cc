@@ -1,0 +1,191 @@
+#include "bridge/engine/receiver.h"
+
+#include <algorithm>
+
+#include "bridge/engine/endpoint.h"
+#include "bridge/engine/sender.h"
+#include "core/rtp/rtx.h"
+#include "core/rtp/vp8.h"
+
+namespace tacoma::bridge {
+
+ExtensionIds extension_ids(const jingle::MediaFormats& formats) {
+  const auto id = [&](std::string_view uri) { return formats.extension(uri).value_or(uint8_t{0}); };
+  return {id(kAudioLevelUri), id(kAbsSendTimeUri), id(kTransportCcUri), id(kMidUri), id(kVideoOrientationUri)};
+}
+
+void Receiver::set_formats(const jingle::MediaFormats* audio, const jingle::MediaFormats* video) {
+  payload_types_.fill({});
+  video_nack_ = false;
+  has_audio_ = audio != nullptr;
+  has_video_ = video != nullptr;
+  const auto take = [this](const jingle::MediaFormats& formats, bool is_video, uint32_t& clock) {
+    bool first = true;
+    for (const jingle::PayloadType& type : formats.payload_types) {
+      PayloadType& entry = payload_types_[type.id & 0x7f];
+      if (type.name == "rtx") {
+        const std::string_view apt = type.parameter("apt");
+        uint32_t number = 0;
+        for (char c : apt) number = c >= '0' && c <= '9' && number < 128 ? number * 10 + static_cast<uint32_t>(c - '0') : 128;
+        if (!apt.empty() && number < 128) entry = {Kind::rtx, static_cast<uint8_t>(number), false};
+        continue;
+      }
+      entry.kind = is_video ? Kind::video : Kind::audio;
+      entry.vp8 = is_video && (type.name == "VP8" || type.name == "vp8");
+      if (first && type.clockrate != 0) clock = type.clockrate;
+      first = false;
+      if (is_video && type.has_feedback("nack")) video_nack_ = true;
+    }
+  };
+  audio_ids_ = audio ? extension_ids(*audio) : ExtensionIds::none();
+  video_ids_ = video ? extension_ids(*video) : ExtensionIds::none();
+  if (audio) take(*audio, false, audio_clock_);
+  if (video) take(*video, true, video_clock_);
+}
+
+Receiver::Found Receiver::find(Ssrc ssrc) const {
+  // A handful at most (kMaxSourcesPerEndpoint): a scan beats a hash.
+  for (const auto& source : sources) {
+    if (source->description.ssrc == ssrc) return {source.get(), false};
+    if (source->description.rtx == ssrc) return {source.get(), true};
+  }
+  return {};
+}
+
+std::optional<Drop> Receiver::ingest(Instant now, Datagram& datagram, MediaPacket& out, BridgeCounts& counts) {
+  auto parsed = RtpView::parse(datagram.packet.bytes());
+  if (!parsed) return Drop::rtp_malformed;
+  // With BUNDLE an id means the same in both media; whichever negotiated the extension knows it.
+  const uint8_t transport_id = video_ids_.transport_cc != 0 ? video_ids_.transport_cc : audio_ids_.transport_cc;
+  if (const auto sequence = read_transport_sequence(*parsed, transport_id)) arrivals_.on_packet(*sequence, datagram.arrived);
+
+  const PayloadType type = payload_types_[parsed->payload_type()];
+  if (type.kind == Kind::unknown) return Drop::rtp_unknown_payload_type;
+  const Found found = find(parsed->ssrc());
+  if (!found.source || found.is_rtx != (type.kind == Kind::rtx)) return Drop::rtp_unknown_ssrc;
+  Source& source = *found.source;
+  if (found.is_rtx) {
+    if (const auto drop = unwrap(datagram, *parsed, source)) return drop;
+  }
+  const PayloadType media_type = found.is_rtx ? payload_types_[type.apt] : type;
+  if ((media_type.kind == Kind::video) != source.description.video) return Drop::rtp_unknown_payload_type;
+
+  const int64_t sequence = source.sequences.unwrap(parsed->sequence());
+  switch (source.window.mark(sequence)) {
+    case SequenceWindow::Seen::duplicate: return found.is_rtx ? Drop::rtx_unneeded : Drop::rtp_duplicate;
+    case SequenceWindow::Seen::too_old: return Drop::rtp_too_old;
+    case SequenceWindow::Seen::fresh: break;
+  }
+  if (!found.is_rtx) {
+    source.reception.on_packet(parsed->sequence(), parsed->timestamp(), datagram.arrived);
+    if (next_report_.is_never()) next_report_ = now + kReportInterval;
+  }
+  if (source.missing && source.missing->on_packet(parsed->sequence(), now) == NackTracker::Seen::filled) ++counts.recovered;
+
+  out.packet = std::move(datagram.packet);
+  out.view = *parsed;
+  out.source = &source;
+  out.sequence = sequence;
+  out.is_video = source.description.video;
+  inspect(out, media_type);
+  return std::nullopt;
+}
+
+std::optional<Drop> Receiver::unwrap(Datagram& datagram, RtpView& view, Source& source) {
+  if (view.payload().empty()) return Drop::padding_only;  // a bandwidth probe
+  const PayloadType& type = payload_types_[view.payload_type()];
+  const size_t size = unwrap_rtx(datagram.packet.mutable_bytes(), view, source.description.ssrc, type.apt);
+  if (size == 0) return Drop::rtx_malformed;
+  datagram.packet.resize(size);
+  const auto original = RtpView::parse(datagram.packet.bytes());
+  if (!original) return Drop::rtx_malformed;
+  // An RTX packet that repeats what is newer than anything seen would only move the window.
+  if (!source.sequences.started() || source.sequences.peek(original->sequence()) > source.sequences.newest()) return Drop::rtx_unneeded;
+  view = *original;
+  return std::nullopt;
+}
+
+void Receiver::inspect(MediaPacket& packet, const PayloadType& type) {
+  Source& source = *packet.source;
+  const BytesView payload = packet.view.payload();
+  packet.key_frame = true;  // where nothing is known of the codec, any packet may be a start
+  if (packet.is_video ? video_muted : audio_muted) {
+    packet.held_back = Drop::force_muted;
+  } else if (payload.empty()) {
+    packet.held_back = Drop::padding_only;
+  } else if (type.vp8) {
+    const auto descriptor = parse_vp8(payload);
+    if (!descriptor) packet.held_back = Drop::descriptor_malformed;
+    packet.key_frame = descriptor && starts_vp8_key_frame(payload, *descriptor);
+  }
+  if (packet.is_video) {
+    packet.video_orientation = video_orientation(packet.view);
+    return;
+  }
+  packet.level = read_audio_level(packet.view, audio_ids_.audio_level);
+  if (!packet.level) return;
+  packet.audio_level = packet.view.extension(audio_ids_.audio_level)->subspan(0, 1);
+  source.silent_packets = packet.level->level == 127 ? source.silent_packets + 1 : 0;
+  if (source.silent_packets > Source::kSilenceTolerated && !packet.held_back) packet.held_back = Drop::audio_silence;
+}
+
+void Receiver::report(Instant now, Sender& sender, Ssrc feedback_ssrc, std::string_view cname, BridgeCounts& counts, Outbox& out) {
+  nack(now, sender, feedback_ssrc, counts, out);
+  if (next_report_ <= now) receiver_report(now, sender, feedback_ssrc, cname, counts, out);
+  if (arrivals_.deadline() <= now) {
+    const Ssrc media = sources.empty() ? Ssrc() : sources.back()->description.ssrc;
+    for (bool more = true; more;) {
+      more = false;
+      if (sender.send_rtcp(1180, out, [&](RtcpWriter& w) { more = arrivals_.build(feedback_ssrc, media, w); })) ++counts.rtcp_out;
+    }
+    arrivals_.reported(now);
+  }
+}
+
+void Receiver::nack(Instant now, Sender& sender, Ssrc feedback_ssrc, BridgeCounts& counts, Outbox& out) {
+  for (const auto& source : sources) {
+    if (!source->missing || source->missing->deadline() > now) continue;
+    to_ask_.clear();
+    source->missing->due(now, sender.round_trip(), to_ask_);
+    if (to_ask_.empty()) continue;
+    // 256 missing at most (NackLimits): at worst one entry of four bytes each.
+    if (!sender.send_rtcp(1180, out, [&](RtcpWriter& w) { w.nack(feedback_ssrc, source->description.ssrc, to_ask_); })) continue;
+    counts.nacks_out += to_ask_.size();
+    ++counts.rtcp_out;
+  }
+}
+
+void Receiver::receiver_report(Instant now, Sender& sender, Ssrc feedback_ssrc, std::string_view cname, BridgeCounts& counts, Outbox& out) {
+  std::array<ReportBlock, kMaxReportBlocks> blocks;
+  size_t count = 0;
+  for (const auto& source : sources) {
+    // Those that have sent since the last report (RFC 3550 section 6.4).
+    if (source->reception.received() == source->received_at_last_report || count == blocks.size()) continue;
+    source->received_at_last_report = source->reception.received();
+    blocks[count++] = source->reception.report(source->description.ssrc, now);
+    Duration longest = Duration::zero();
+    for (const Projection& p : source->subscribers) longest = std::max(longest, p.receiver().sender.round_trip());
+    source->cache.set_age(std::clamp(longest * 2 + Duration::milliseconds(150), Source::kShortestCache, Source::kLongestCache));
+    source->cache.expire(now);
+  }
+  // Nothing came: reports rest until something does.
+  next_report_ = count == 0 ? Instant::never() : now + kReportInterval;
+  if (count == 0) {
+    for (const auto& source : sources) source->cache.clear();
+    return;
+  }
+  const bool sent = sender.send_rtcp(1180, out, [&](RtcpWriter& w) {
+    w.receiver_report(feedback_ssrc, Span<const ReportBlock>(blocks.data(), count));
+    w.source_description(feedback_ssrc, cname);
+  });
+  if (sent) ++counts.rtcp_out;
+}
+
+Instant Receiver::deadline() const {
+  Instant at = std::min(next_report_, arrivals_.deadline());
+  for (const auto& source : sources)
+    if (source->missing) at = std::min(at, source->missing->deadline());
+  return at;
+}
+
+}  // namespace tacoma::bridge

@@ -1,0 +1,92 @@
+// The way out to one endpoint: the rewritten header, protection, and the RTCP that the bridge says.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "bridge/engine/stats.h"
+#include "core/base/process.h"
+#include "core/rtp/extensions.h"
+#include "core/rtp/rtcp_writer.h"
+#include "core/rtp/rtp_packet.h"
+#include "core/secure/secure_path.h"
+
+namespace tacoma::bridge {
+
+struct MediaPacket;
+
+/// Which extensions go out to an endpoint, and under which ids; 0: not.
+struct EgressShape {
+  uint8_t audio_level = 0, abs_send_time = 0, transport_cc = 0, video_orientation = 0;
+  bool operator==(const EgressShape& o) const {
+    return audio_level == o.audio_level && abs_send_time == o.abs_send_time && transport_cc == o.transport_cc && video_orientation == o.video_orientation;
+  }
+};
+
+/// A header for egress. Built once a packet for all receivers of one shape; sequence numbers are set for each.
+class EgressHeader {
+ public:
+  bool is_for(const EgressShape& shape) const { return size_ != 0 && shape_ == shape; }
+  /// From the packet's header: of its extensions audio level and video orientation stay; abs-send-time and a transport
+  /// sequence number are added.
+  void build(const MediaPacket& packet, const EgressShape& shape, Instant now);
+  void set_sequence(uint16_t sequence) { store_u16(bytes_.data() + 2, sequence); }
+  void set_transport_sequence(uint16_t sequence) { if (transport_at_ != 0) store_u16(bytes_.data() + transport_at_, sequence); }
+  MutableBytes bytes() { return MutableBytes(bytes_.data(), size_); }
+
+ private:
+  std::array<uint8_t, 96> bytes_;
+  EgressShape shape_;
+  uint8_t size_ = 0;
+  uint8_t transport_at_ = 0;
+};
+
+/// The egress side of an endpoint.
+class Sender {
+ public:
+  static constexpr Duration kUnknownRoundTrip = Duration::milliseconds(100);
+
+  explicit Sender(SecurePath& path) : path_(&path) {}
+
+  bool ready() const { return path_->ready(); }
+  EgressShape audio_shape, video_shape;
+  /// The rtx payload type of each payload type; 0: none negotiated.
+  std::array<uint8_t, 128> rtx_of{};
+
+  /// Hop 5: header and payload are protected into a fresh slot and sent. nullopt: it is on its way.
+  std::optional<Drop> emit(EgressHeader& header, BytesView payload, uint16_t sequence, Outbox& out);
+  /// Sends a packet again: as RTX when `rtx_ssrc` is not zero.
+  std::optional<Drop> emit_again(EgressHeader& header, const MediaPacket& packet, uint16_t sequence, Ssrc rtx_ssrc, uint8_t rtx_payload_type,
+                                 uint16_t rtx_sequence, Outbox& out);
+  /// Sends what `write(RtcpWriter&)` writes, at most `room` bytes. False when the path is not up, or nothing was written.
+  template <typename Write>
+  bool send_rtcp(size_t room, Outbox& out, Write write) {
+    if (!path_->ready()) return false;
+    PacketRef packet = out.pool().make(room + kMaxSrtpOverhead);
+    if (!packet) return false;
+    RtcpWriter writer(packet.storage().subspan(0, room));
+    write(writer);
+    if (writer.size() == 0) return false;
+    const auto size = path_->protect_rtcp(packet.storage(), writer.size());
+    if (!size) return false;
+    packet.resize(*size);
+    out.send(path_->remote(), std::move(packet));
+    return true;
+  }
+
+  /// Smoothed; the bridge's and the endpoint's round trip.
+  Duration round_trip() const { return round_trip_; }
+  void on_round_trip(Duration sample) {
+    round_trip_ = has_round_trip_ ? round_trip_ * 7 / 8 + sample / 8 : sample;
+    has_round_trip_ = true;
+  }
+
+ private:
+  SecurePath* path_;
+  uint16_t next_transport_sequence_ = 1;
+  bool has_round_trip_ = false;
+  Duration round_trip_ = kUnknownRoundTrip;
+};
+
+}  // namespace tacoma::bridge

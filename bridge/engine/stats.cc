@@ -1,0 +1,31 @@
+#include "bridge/engine/stats.h"
+
+namespace tacoma {
+
+BridgeCounts& BridgeCounts::operator+=(const BridgeCounts& o) {
+  rtp_in += o.rtp_in;
+  ingest_drops += o.ingest_drops;
+  packets_in += o.packets_in;
+  bytes_in += o.bytes_in;
+  fan_out += o.fan_out;
+  packets_out += o.packets_out;
+  bytes_out += o.bytes_out;
+  route_drops += o.route_drops;
+  retransmitted += o.retransmitted;
+  recovered += o.recovered;
+  nacks_in += o.nacks_in;
+  nacks_out += o.nacks_out;
+  plis_in += o.plis_in;
+  plis_out += o.plis_out;
+  plis_throttled += o.plis_throttled;
+  rtcp_in += o.rtcp_in;
+  rtcp_out += o.rtcp_out;
+  rtcp_ignored += o.rtcp_ignored;
+  feedback_in += o.feedback_in;
+  feedback_lost += o.feedback_lost;
+  dominant_speaker_changes += o.dominant_speaker_changes;
+  drops += o.drops;
+  return *this;
+}
+
+}  // namespace tacoma

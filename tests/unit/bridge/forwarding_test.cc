@@ -1,0 +1,307 @@
+// What goes in comes out at every other endpoint, with continuous numbers, or is counted.
+#include <catch2/catch.hpp>
+
+#include "core/rtp/extensions.h"
+#include "core/rtp/vp8.h"
+#include "harness.h"
+
+using namespace tacoma;
+using namespace tacoma::test;
+
+namespace {
+void check_audit(const Harness& h) {
+  const BridgeAudit audit = h.bridge->audit();
+  for (const std::string& v : audit.violations) UNSCOPED_INFO(v);
+  CHECK(audit.holds());
+}
+std::vector<uint16_t> sequences(const std::vector<Got>& packets) {
+  std::vector<uint16_t> s;
+  for (const Got& g : packets) s.push_back(g.rtp().sequence());
+  return s;
+}
+}  // namespace
+
+TEST_CASE("audio and video reach every other endpoint unchanged but for header and number") {
+  const Crypto crypto = GENERATE(Crypto::null, Crypto::real);
+  Harness h(crypto);
+  Client& a = h.join("m", "aaaaaaaa");
+  Client& b = h.join("m", "bbbbbbbb");
+  Client& c = h.join("m", "cccccccc");
+  Client& other = h.join("n", "dddddddd");
+  std::vector<Bytes> sent;
+  for (int i = 0; i < 50; ++i) {
+    sent.push_back(a.make_video(i == 0, 900));
+    a.send_rtp(h.now, sent.back());
+    a.send_audio(h.now, 30);
+    h.settle();
+    h.run(Duration::milliseconds(20));
+  }
+  for (Client* receiver : {&b, &c}) {
+    const auto video = receiver->of(a.video);
+    REQUIRE(video.size() == 50);
+    CHECK(receiver->of(a.audio).size() == 50);
+    for (size_t i = 0; i < video.size(); ++i) {
+      const RtpView got = video[i].rtp(), was = *RtpView::parse(sent[i]);
+      REQUIRE(got.sequence() == was.sequence());
+      REQUIRE(got.timestamp() == was.timestamp());
+      REQUIRE(got.marker() == was.marker());
+      REQUIRE(Bytes(got.payload().begin(), got.payload().end()) == Bytes(was.payload().begin(), was.payload().end()));
+      REQUIRE_FALSE(got.extension(10));  // mid is stripped
+      REQUIRE(read_abs_send_time(got, 3));
+    }
+  }
+  CHECK(a.rtp.empty());
+  CHECK(other.rtp.empty());
+  CHECK(read_audio_level(b.of(a.audio)[0].rtp(), 1)->level == 30);
+  // One transport-wide sequence over everything that goes to one receiver.
+  uint16_t expected = 1;
+  for (const Got& g : b.rtp) REQUIRE(read_transport_sequence(g.rtp(), 5) == expected++);
+  const BridgeCounts n = h.counts();
+  CHECK(n.packets_in == 100);
+  CHECK(n.fan_out == 200);
+  CHECK(n.packets_out == 200);
+  CHECK(n.route_drops == 0);
+  check_audit(h);
+}
+
+TEST_CASE("a new receiver gets no video before a key frame, which the bridge asks for") {
+  Harness h;
+  Client& a = h.join("m", "aaaaaaaa");
+  Client& b = h.join("m", "bbbbbbbb");
+  a.send_video(h.now, false);
+  h.settle();
+  CHECK(b.rtp.empty());
+  CHECK(h.counts().drops[Drop::waiting_for_key_frame] == 1);
+  CHECK(a.count(RtcpType::payload_feedback, kFormatPli) == 1);
+  for (int i = 0; i < 10; ++i) { a.send_video(h.now, false); h.run(Duration::milliseconds(100)); }
+  CHECK(a.count(RtcpType::payload_feedback, kFormatPli) == 2);  // asked again every 500 ms while packets come: at 0 and 500
+  a.send_video(h.now, true);
+  a.send_video(h.now, false);
+  h.settle();
+  CHECK(b.of(a.video).size() == 2);
+  Client& c = h.join("m", "cccccccc");
+  for (int i = 0; i < 20; ++i) { h.send_video_answering_pli(a); h.run(Duration::milliseconds(40)); }
+  REQUIRE(c.of(a.video).size() > 15);
+  CHECK(starts_vp8_key_frame(c.of(a.video)[0].rtp().payload(), *parse_vp8(c.of(a.video)[0].rtp().payload())));
+  check_audit(h);
+}
+
+TEST_CASE("silence is dropped after three packets and leaves no gap") {
+  Harness h;
+  Client& a = h.join("m", "aaaaaaaa");
+  Client& b = h.join("m", "bbbbbbbb");
+  for (int round = 0; round < 12; ++round) {
+    for (int i = 0; i < 5; ++i) a.send_audio(h.now, 25);
+    for (int i = 0; i < 10; ++i) a.send_audio(h.now, 127);
+    h.settle();
+  }
+  const auto audio = sequences(b.of(a.audio));
+  REQUIRE(audio.size() == 12 * 8);
+  for (size_t i = 0; i < audio.size(); ++i) REQUIRE(audio[i] == 100 + i);
+  CHECK(h.counts().drops[Drop::audio_silence] == 12 * 7);
+  check_audit(h);
+}
+
+TEST_CASE("upstream loss leaves its gap, silence does not, late packets fall into place") {
+  Harness h;
+  Client& a = h.join("m", "aaaaaaaa");
+  Client& b = h.join("m", "bbbbbbbb");
+  a.send_audio(h.now, 20);                                  // 100
+  for (int i = 0; i < 5; ++i) a.send_audio(h.now, 127);     // 101..105: 104 and 105 are dropped
+  h.settle();
+  const uint16_t late = a.audio_sequence++;                 // 106 is late
+  a.send_audio(h.now, 20);                                  // 107 -> 105
+  h.settle();
+  const uint16_t keep = a.audio_sequence;
+  a.audio_sequence = late;
+  a.send_audio(h.now, 20);                                  // 106 -> 104
+  h.settle();
+  a.audio_sequence = keep;
+  a.send_audio(h.now, 20);                                  // 108 -> 106
+  h.settle();
+  CHECK(sequences(b.of(a.audio)) == std::vector<uint16_t>{100, 101, 102, 103, 105, 104, 106});
+  check_audit(h);
+}
+
+TEST_CASE("duplicates, strangers, unknown types and rubbish are counted by reason") {
+  Harness h;
+  Client& a = h.join("m", "aaaaaaaa");
+  Client& b = h.join("m", "bbbbbbbb");
+  Bytes key = a.make_video(true);
+  a.send_rtp(h.now, key);
+  Bytes other = key;
+  set_rtp_ssrc(other, Ssrc(77));
+  a.send_rtp(h.now, other);
+  other = a.make_video(false);
+  set_rtp_payload_type(other, 35);
+  a.send_rtp(h.now, other);
+  other = a.make_video(false);
+  set_rtp_payload_type(other, 111);  // audio's type on the video source
+  a.send_rtp(h.now, other);
+  a.send_rtp(h.now, Bytes{0x80, 100, 0, 1, 0, 0, 0, 0, 0, 0, 7, 0xd1, 0x90});  // descriptor cut off, from a.video
+  h.settle();
+  PacketRef noise = h.pool.copy(Bytes(40, 0x99));
+  a.out.send(h.bridge_address, std::move(noise));
+  h.settle();
+  const BridgeCounts n = h.counts();
+  CHECK(n.packets_out == 1);
+  CHECK(n.drops[Drop::rtp_unknown_ssrc] == 1);
+  CHECK(n.drops[Drop::rtp_unknown_payload_type] == 2);
+  CHECK(n.drops[Drop::srtp_auth] + n.drops[Drop::rtp_malformed] + n.drops[Drop::srtp_error] >= 1);
+  CHECK(b.rtp.size() == 1);
+
+  Harness stranger;
+  stranger.clients.push_back(std::make_unique<Client>("x", 9, Crypto::null, stranger.pool));
+  stranger.clients[0]->out.send(stranger.bridge_address, stranger.pool.copy(Bytes(40, 0x90)));
+  const Bytes stun = {0, 1, 0, 12, 0x21, 0x12, 0xa4, 0x42, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 0, 6, 0, 5, 'z', 'z', ':', 'y', 'y', 0, 0, 0};
+  stranger.clients[0]->out.send(stranger.bridge_address, stranger.pool.copy(stun));
+  stranger.settle();
+  CHECK(stranger.counts().drops[Drop::unknown_peer] == 1);
+  CHECK(stranger.counts().drops[Drop::stun_unknown_user] == 1);
+  check_audit(h);
+}
+
+TEST_CASE("padding on a media stream closes up, force-muted media does too") {
+  Harness h;
+  Client& a = h.join("m", "aaaaaaaa");
+  Client& b = h.join("m", "bbbbbbbb");
+  a.send_video(h.now, true);
+  Bytes padding = a.make_video(false, 40);
+  padding.resize(RtpView::parse(padding)->header_size());
+  padding.insert(padding.end(), {0, 0, 0, 4});
+  padding[0] |= 0x20;
+  a.send_rtp(h.now, padding);
+  a.send_video(h.now, false);
+  a.send_audio(h.now, 20);
+  h.settle();
+  CHECK(sequences(b.of(a.video)) == std::vector<uint16_t>{65500, 65501});
+  CHECK(h.counts().drops[Drop::padding_only] == 1);
+
+  auto mute = Harness::conference("m");
+  mute.endpoints = {{}};
+  mute.endpoints[0].id = "aaaaaaaa";
+  mute.endpoints[0].force_mute = colibri2::ForceMute{true, false};
+  REQUIRE(h.modify(mute));
+  for (int i = 0; i < 5; ++i) a.send_audio(h.now, 20);
+  a.send_video(h.now, false);
+  h.settle();
+  CHECK(h.counts().drops[Drop::force_muted] == 5);
+  mute.endpoints[0].force_mute = colibri2::ForceMute{false, false};
+  REQUIRE(h.modify(mute));
+  a.send_audio(h.now, 20);
+  h.settle();
+  CHECK(sequences(b.of(a.audio)) == std::vector<uint16_t>{100, 101});
+  CHECK(b.of(a.video).size() == 3);
+  check_audit(h);
+}
+
+TEST_CASE("a receiver whose path is not up costs a counted drop, not a gap later") {
+  Harness h;
+  Client& a = h.join("m", "aaaaaaaa");
+  Client& b = h.join("m", "bbbbbbbb", false);
+  for (int i = 0; i < 5; ++i) a.send_audio(h.now, 20);
+  h.settle();
+  CHECK(h.counts().drops[Drop::receiver_not_ready] == 5);
+  h.connect("m", b);
+  for (int i = 0; i < 5; ++i) a.send_audio(h.now, 20);
+  h.settle();
+  CHECK(b.of(a.audio).size() == 5);
+  check_audit(h);
+}
+
+TEST_CASE("sources are replaced as a whole; what stays keeps its numbers") {
+  Harness h;
+  Client& a = h.join("m", "aaaaaaaa");
+  Client& b = h.join("m", "bbbbbbbb");
+  a.send_audio(h.now, 20);
+  a.send_video(h.now, true);
+  h.settle();
+  h.give_sources("m", a, true, false);
+  a.send_audio(h.now, 20);
+  a.send_video(h.now, false);
+  h.settle();
+  CHECK(sequences(b.of(a.audio)) == std::vector<uint16_t>{100, 101});
+  CHECK(b.of(a.video).size() == 1);
+  CHECK(h.counts().drops[Drop::rtp_unknown_ssrc] == 1);
+  h.give_sources("m", a, true, true);
+  a.send_video(h.now, false);
+  h.settle();
+  CHECK(h.counts().drops[Drop::waiting_for_key_frame] == 1);
+  CHECK(h.bridge->conferences()[0].sources == 4);
+  CHECK(h.bridge->conferences()[0].subscriptions == 4);
+  check_audit(h);
+}
+
+TEST_CASE("of a simulcast group the lowest layer is forwarded") {
+  Harness h;
+  Client& a = h.join("m", "aaaaaaaa");
+  Client& b = h.join("m", "bbbbbbbb");
+  auto r = Harness::conference("m");
+  r.endpoints = {{}};
+  r.endpoints[0].id = "aaaaaaaa";
+  colibri2::MediaSource source;
+  source.type = jingle::Media::video;
+  source.id = "aaaaaaaa-v0";
+  for (uint32_t s : {a.video.value(), 5001u, 5002u, a.rtx.value()}) {
+    jingle::Source one;
+    one.ssrc = Ssrc(s);
+    source.ssrcs.sources.push_back(one);
+  }
+  source.ssrcs.groups = {{jingle::GroupSemantics::sim, {a.video, Ssrc(5001), Ssrc(5002)}}, {jingle::GroupSemantics::fid, {a.video, a.rtx}}};
+  r.endpoints[0].sources = {source};
+  REQUIRE(h.modify(r));
+  a.send_video(h.now, true);
+  Bytes high = a.make_video(true);
+  set_rtp_ssrc(high, Ssrc(5001));
+  a.send_rtp(h.now, high);
+  h.settle();
+  CHECK(b.of(a.video).size() == 1);
+  CHECK(b.rtp.size() == 1);
+  CHECK(h.counts().drops[Drop::no_receiver] == 1);
+  check_audit(h);
+}
+
+TEST_CASE("nothing is allocated for packets once warm") {
+  Harness h;
+  std::vector<Client*> people;
+  for (const char* id : {"aaaaaaaa", "bbbbbbbb", "cccccccc", "dddddddd"}) people.push_back(&h.join("m", id));
+  const auto second = [&] {
+    for (int i = 0; i < 50; ++i) {
+      for (Client* p : people) {
+        p->send_audio(h.now, 30);
+        h.send_video_answering_pli(*p);
+        p->rtp.clear();
+      }
+      h.run(Duration::milliseconds(20));
+    }
+  };
+  second();
+  second();
+  const uint64_t growths = h.pool.growths();
+  const uint64_t before = h.counts().packets_out;
+  for (int i = 0; i < 5; ++i) second();
+  CHECK(h.pool.growths() == growths);
+  CHECK(h.counts().packets_out - before == 5 * 50 * 2 * 4 * 3);
+  check_audit(h);
+}
+
+TEST_CASE("the pool's limit turns packets into counted drops and the numbers stay continuous") {
+  Harness h;
+  Client& a = h.join("m", "aaaaaaaa");
+  Client& b = h.join("m", "bbbbbbbb");
+  a.send_audio(h.now, 20);
+  h.settle();
+  PacketPool none(0);
+  Outbox no_room(none);
+  for (int i = 0; i < 3; ++i) {
+    a.send_audio(h.now, 20);
+    Datagram d{a.address, h.bridge_address, std::move(a.out.sends().back().packet), h.now};
+    a.out.clear();
+    h.bridge->on_datagrams(h.now, Span<Datagram>(&d, 1), no_room);
+  }
+  CHECK(h.counts().drops[Drop::pool_exhausted] == 3);
+  a.send_audio(h.now, 20);
+  h.settle();
+  CHECK(sequences(b.of(a.audio)) == std::vector<uint16_t>{100, 101});
+  check_audit(h);
+}

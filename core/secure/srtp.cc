@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "core/base/flat_map.h"
+#include "core/secure/gcm_srtp.h"
+#include "core/secure/replay_window.h"
 
 namespace tacoma {
 namespace {
@@ -19,15 +21,15 @@ bool library_ready() {
   return ready;
 }
 
-// Version 2 and room for the fixed header, CSRCs and the extension: what protecting relies on.
-bool is_rtp(BytesView p) {
-  if (p.size() < kRtpHeader || (p.data()[0] >> 6) != 2) return false;
+// The size of an RTP header with its CSRCs and extension; 0 when it is not whole or not of version 2.
+size_t rtp_header_size(BytesView p) {
+  if (p.size() < kRtpHeader || (p.data()[0] >> 6) != 2) return 0;
   size_t header = kRtpHeader + 4 * (p.data()[0] & 15u);
   if (p.data()[0] & 0x10) {
-    if (p.size() < header + 4) return false;
+    if (p.size() < header + 4) return 0;
     header += 4 + 4u * load_u16(p.data() + header + 2);
   }
-  return p.size() >= header;
+  return p.size() >= header ? header : 0;
 }
 
 bool is_rtcp(BytesView p) { return p.size() >= kRtcpHeader && (p.data()[0] >> 6) == 2; }
@@ -58,31 +60,7 @@ struct SrtpSession::Libsrtp {
 };
 
 struct SrtpSession::Null {
-  struct Window {
-    uint64_t highest = 0;  // extended sequence number
-    std::array<uint64_t, kNullWindow / 64> seen{};
-
-    bool test_and_set(uint64_t index) {
-      uint64_t& word = seen[index % kNullWindow / 64];
-      const uint64_t bit = uint64_t{1} << (index % 64);
-      const bool was = word & bit;
-      word |= bit;
-      return was;
-    }
-    void advance(uint64_t index) {
-      if (index - highest >= kNullWindow) {
-        seen.fill(0);
-      } else {
-        for (uint64_t i = highest + 1; i <= index; ++i) seen[i % kNullWindow / 64] &= ~(uint64_t{1} << (i % 64));
-      }
-      highest = index;
-    }
-    bool accept(uint64_t index) {
-      if (index > highest) advance(index);
-      return highest - index < kNullWindow && !test_and_set(index);
-    }
-  };
-
+  using Window = ReplayWindow<kNullWindow>;
   uint64_t outbound = 0, inbound = 0;  // keys
   uint32_t rtcp_sent = 0;
   Window rtcp_window;
@@ -109,14 +87,12 @@ struct SrtpSession::Null {
     return std::memcmp(expected, packet + size, sizeof expected) == 0;
   }
 
-  Window* window_of(uint32_t ssrc, uint16_t sequence) {
+  Window* window_of(uint32_t ssrc) {
     const auto found = std::find(ssrcs.begin(), ssrcs.end(), ssrc);
     if (found != ssrcs.end()) return &windows[static_cast<size_t>(found - ssrcs.begin())];
     if (ssrcs.size() == kMaxInboundSsrcs) return nullptr;
     ssrcs.push_back(ssrc);
     windows.emplace_back();
-    // One cycle up, so that packets from before the first one have an index as well.
-    windows.back().highest = 0x10000u + sequence;
     return &windows.back();
   }
 };
@@ -135,16 +111,16 @@ Result<SrtpSession> SrtpSession::make(SrtpProfile profile, const SrtpKey& outbou
     session.null_->inbound = load_u64(inbound.bytes.data());
     return session;
   }
+  if (profile == SrtpProfile::aead_aes_128_gcm) {
+    session.gcm_ = GcmSrtp::make(outbound.bytes.data(), inbound.bytes.data(), kMaxInboundSsrcs);
+    if (!session.gcm_) return fail("AES-128-GCM cannot be set up");
+    return session;
+  }
   if (!library_ready()) return fail("libsrtp2 cannot be initialised");
   session.real_ = std::make_unique<Libsrtp>();
   srtp_policy_t policy{};
-  if (profile == SrtpProfile::aead_aes_128_gcm) {
-    srtp_crypto_policy_set_aes_gcm_128_16_auth(&policy.rtp);
-    srtp_crypto_policy_set_aes_gcm_128_16_auth(&policy.rtcp);
-  } else {
-    srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80(&policy.rtp);
-    srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80(&policy.rtcp);
-  }
+  srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80(&policy.rtp);
+  srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80(&policy.rtcp);
   policy.window_size = kReplayWindow;
   policy.allow_repeat_tx = 1;  // a retransmission without RTX is the same packet again
   const auto create = [&](srtp_ssrc_type_t direction, const SrtpKey& key, srtp_t* out) {
@@ -162,6 +138,10 @@ Result<SrtpSession> SrtpSession::make(SrtpProfile profile, const SrtpKey& outbou
 Result<size_t, Drop> SrtpSession::protect_rtp(BytesView header, BytesView payload, MutableBytes out) {
   const size_t size = header.size() + payload.size();
   if (size + srtp_overhead(profile_) > out.size()) return fail(Drop::over_mtu);
+  if (gcm_) {  // encrypts while it copies
+    if (rtp_header_size(header) != header.size() || header.empty()) return fail(Drop::rtp_malformed);
+    return gcm_->protect_rtp(header, payload, out.data());
+  }
   if (!header.empty()) std::memcpy(out.data(), header.data(), header.size());
   if (!payload.empty()) std::memcpy(out.data() + header.size(), payload.data(), payload.size());
   return protect_rtp(out, size);
@@ -169,11 +149,14 @@ Result<size_t, Drop> SrtpSession::protect_rtp(BytesView header, BytesView payloa
 
 Result<size_t, Drop> SrtpSession::protect_rtp(MutableBytes buffer, size_t size) {
   if (size + srtp_overhead(profile_) > buffer.size()) return fail(Drop::over_mtu);
-  if (!is_rtp(buffer.subspan(0, size))) return fail(Drop::rtp_malformed);
+  const BytesView packet = buffer.subspan(0, size);
+  const size_t header = rtp_header_size(packet);
+  if (header == 0) return fail(Drop::rtp_malformed);
   if (null_) {
     Null::tag(null_->outbound, buffer.data(), size, 0, buffer.data() + size);
     return size + srtp_overhead(profile_);
   }
+  if (gcm_) return gcm_->protect_rtp(packet.subspan(0, header), packet.subspan(header), buffer.data());
   int length = static_cast<int>(size);
   const srtp_err_status_t status = srtp_protect(real_->outbound, buffer.data(), &length);
   if (status != srtp_err_status_ok) return fail(drop_of(status));
@@ -189,6 +172,7 @@ Result<size_t, Drop> SrtpSession::protect_rtcp(MutableBytes buffer, size_t size)
     store_u32(buffer.data() + size + 16, index);
     return size + srtcp_overhead(profile_);
   }
+  if (gcm_) return gcm_->protect_rtcp(buffer.data(), size);
   int length = static_cast<int>(size);
   const srtp_err_status_t status = srtp_protect_rtcp(real_->outbound, buffer.data(), &length);
   if (status != srtp_err_status_ok) return fail(drop_of(status));
@@ -196,20 +180,21 @@ Result<size_t, Drop> SrtpSession::protect_rtcp(MutableBytes buffer, size_t size)
 }
 
 Result<size_t, Drop> SrtpSession::unprotect_rtp(MutableBytes packet) {
-  if (packet.size() < kRtpHeader + srtp_overhead(profile_) || !is_rtp(packet.subspan(0, packet.size() - srtp_overhead(profile_)))) {
-    return fail(Drop::rtp_malformed);
-  }
+  if (packet.size() < kRtpHeader + srtp_overhead(profile_)) return fail(Drop::rtp_malformed);
+  const size_t size = packet.size() - srtp_overhead(profile_);
+  const size_t header = rtp_header_size(packet.subspan(0, size));
+  if (header == 0) return fail(Drop::rtp_malformed);
   const uint32_t ssrc = load_u32(packet.data() + 8);
   if (null_) {
-    const size_t size = packet.size() - srtp_overhead(profile_);
     if (!Null::tag_matches(null_->inbound, packet.data(), size, 0)) return fail(Drop::srtp_auth);
-    const uint16_t sequence = load_u16(packet.data() + 2);
-    Null::Window* window = null_->window_of(ssrc, sequence);
+    Null::Window* window = null_->window_of(ssrc);
     if (!window) return fail(Drop::srtp_error);
-    const auto delta = static_cast<int16_t>(sequence - static_cast<uint16_t>(window->highest));
-    if (!window->accept(window->highest + static_cast<uint64_t>(static_cast<int64_t>(delta)))) return fail(Drop::srtp_replay);
+    const uint64_t index = estimate_index(window->highest(), load_u16(packet.data() + 2));
+    if (!window->fresh(index)) return fail(Drop::srtp_replay);
+    window->accept(index);
     return size;
   }
+  if (gcm_) return gcm_->unprotect_rtp(packet, header);
   if (!real_->may_open(ssrc)) return fail(Drop::srtp_error);
   int length = static_cast<int>(packet.size());
   const srtp_err_status_t status = srtp_unprotect(real_->inbound, packet.data(), &length);
@@ -224,9 +209,11 @@ Result<size_t, Drop> SrtpSession::unprotect_rtcp(MutableBytes packet) {
     const size_t size = packet.size() - srtcp_overhead(profile_);
     const uint32_t index = load_u32(packet.data() + size + 16);
     if (!Null::tag_matches(null_->inbound, packet.data(), size, index)) return fail(Drop::srtp_auth);
-    if (!null_->rtcp_window.accept(index & ~kEncryptedFlag)) return fail(Drop::srtp_replay);
+    if (!null_->rtcp_window.fresh(index & ~kEncryptedFlag)) return fail(Drop::srtp_replay);
+    null_->rtcp_window.accept(index & ~kEncryptedFlag);
     return size;
   }
+  if (gcm_) return gcm_->unprotect_rtcp(packet);
   const uint32_t ssrc = load_u32(packet.data() + 4);
   if (!real_->may_open(ssrc)) return fail(Drop::srtp_error);
   int length = static_cast<int>(packet.size());

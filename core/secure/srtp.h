@@ -1,5 +1,5 @@
 // SRTP and SRTCP (RFC 3711, RFC 7714) for both directions of one path. Any SSRC may appear: all of a direction share the
-// keys that DTLS exported (RFC 5764 section 4.1).
+// keys that DTLS exported (RFC 5764 section 4.1). AES-CM/SHA1 is libsrtp2's work, AES-GCM that of core/secure/gcm_srtp.h.
 #pragma once
 
 #include <array>
@@ -12,6 +12,8 @@
 #include "core/base/result.h"
 
 namespace tacoma {
+
+class GcmSrtp;
 
 /// In order of preference. The values of the first two are those of the use_srtp extension (RFC 7714 section 14.2, RFC 5764
 /// section 4.1.2); `null` never goes over a real wire.
@@ -45,7 +47,7 @@ class SrtpSession {
   SrtpSession(SrtpSession&&) noexcept;
   SrtpSession& operator=(SrtpSession&&) noexcept;
 
-  /// Fails only when libsrtp2 lacks the profile or memory.
+  /// Fails only when a library lacks the profile or memory.
   static Result<SrtpSession> make(SrtpProfile profile, const SrtpKey& outbound, const SrtpKey& inbound);
   SrtpProfile profile() const { return profile_; }
 
@@ -57,7 +59,7 @@ class SrtpSession {
   Result<size_t, Drop> protect_rtp(MutableBytes buffer, size_t size);
   /// SRTCP in place. Adds srtcp_overhead.
   Result<size_t, Drop> protect_rtcp(MutableBytes buffer, size_t size);
-  /// Opens in place, gives the plain size. Errors: rtp_malformed, srtp_auth, srtp_replay, srtp_error.
+  /// Opens in place, gives the plain size. After an error the bytes behind the header are void. Errors: rtp_malformed, srtp_auth, srtp_replay, srtp_error.
   Result<size_t, Drop> unprotect_rtp(MutableBytes packet);
   Result<size_t, Drop> unprotect_rtcp(MutableBytes packet);
 
@@ -66,6 +68,7 @@ class SrtpSession {
   struct Null;
   SrtpProfile profile_ = SrtpProfile::null;
   std::unique_ptr<Libsrtp> real_;
+  std::unique_ptr<GcmSrtp> gcm_;
   std::unique_ptr<Null> null_;
 };
 

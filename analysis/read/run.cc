@@ -1,0 +1,319 @@
+#include "analysis/read/run.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+
+#include "analysis/read/database.h"
+
+namespace tacoma::analysis {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+Duration ns(int64_t n) { return Duration::nanoseconds(n); }
+
+template <typename T>
+T value_of(const Json& object, const char* key, T otherwise) {
+  const auto found = object.find(key);
+  if (found == object.end()) return otherwise;
+  try {
+    return found->get<T>();
+  } catch (const Json::exception&) {
+    return otherwise;
+  }
+}
+
+Result<Manifest> read_manifest(const fs::path& folder) {
+  const std::string name = folder.string();
+  if (!fs::exists(folder)) return fail(name + " does not exist.");
+  if (!fs::is_directory(folder)) return fail(name + " is a file; the result of a run is a folder.");
+  std::ifstream in(folder / "run.json", std::ios::binary);
+  if (!in) return fail(name + " holds no run.json, so it is not the result of a run.");
+  std::ostringstream text;
+  text << in.rdbuf();
+  const Json json = Json::parse(text.str(), nullptr, false);
+  if (!json.is_object()) return fail(name + "/run.json is damaged: it is not a JSON object.");
+  const int format = value_of(json, "format", 0);
+  if (format > kFolderFormat) {
+    return fail(name + " was written by a newer Tacoma (format " + std::to_string(format) + "; this one reads up to " +
+                std::to_string(kFolderFormat) + ").");
+  }
+  if (format < 1) return fail(name + "/run.json is damaged: it has no format number.");
+  Manifest m;
+  m.scenario = value_of<std::string>(json, "scenario", "");
+  m.about = value_of<std::string>(json, "about", "");
+  m.scenario_text = value_of<std::string>(json, "scenario_text", "");
+  m.world = value_of<std::string>(json, "world", "");
+  m.state = value_of<std::string>(json, "state", "running");
+  m.verdict = value_of<std::string>(json, "verdict", "");
+  m.seed = value_of<uint64_t>(json, "seed", 0);
+  m.length = Duration::from_seconds(value_of(json, "length_s", 0.0));
+  m.reached = Duration::from_seconds(value_of(json, "reached_s", 0.0));
+  m.sets = value_of<std::vector<std::string>>(json, "set", {});
+  m.json = text.str();
+  return m;
+}
+
+/// Fills a Run from its database. A table that cannot be read leaves a note, not an error: a killed run may lack it.
+class Loader {
+ public:
+  Loader(const Database& database, Run& run) : database_(database), run_(run) {}
+  void load() {
+    load_plan();
+    load_events();
+    choose_bins();
+    load_received();
+    load_sent();
+    load_links();
+    load_end();
+  }
+
+ private:
+  void each(const char* what, const std::string& sql, const std::function<void(const Row&)>& visit) {
+    if (const auto done = database_.each(sql, visit); !done) {
+      run_.notes.push_back(std::string("The ") + what + " could not be read: " + done.error() + ".");
+    }
+  }
+  template <typename T>
+  static T& slot(std::vector<T>& all, int64_t id) {
+    if (static_cast<size_t>(id) >= all.size()) all.resize(static_cast<size_t>(id) + 1);
+    return all[static_cast<size_t>(id)];
+  }
+  static bool sane(int64_t id) { return id >= 0 && id < 10'000'000; }
+
+  void load_plan() {
+    each("regions", "SELECT name FROM regions ORDER BY rowid", [&](const Row& r) { run_.regions.push_back(r.text(0)); });
+    each("region delays", "SELECT a, b, one_way FROM region_delays ORDER BY rowid",
+         [&](const Row& r) { run_.region_delays.push_back({r.text(0), r.text(1), ns(r.integer(2))}); });
+    each("hosts", "SELECT id, name, kind, region, access, up_bps, down_bps, delay FROM hosts ORDER BY id", [&](const Row& r) {
+      if (sane(r.integer(0)))
+        slot(run_.hosts, r.integer(0)) = {r.text(1), r.text(2), r.text(3), r.text(4), r.maybe(5), r.maybe(6), ns(r.integer(7))};
+    });
+    each("bridges", "SELECT id, name, region, host FROM bridges ORDER BY id", [&](const Row& r) {
+      if (sane(r.integer(0))) slot(run_.bridges, r.integer(0)) = {r.text(1), r.text(2), static_cast<uint32_t>(r.integer(3))};
+    });
+    each("people",
+         "SELECT p.id, p.name, p.grp, c.name, p.host, p.region, p.access, p.sends_audio, p.sends_video, p.decodes, p.joins, p.leaves "
+         "FROM people p LEFT JOIN conferences c ON c.id = p.conference ORDER BY p.id",
+         [&](const Row& r) {
+           if (!sane(r.integer(0))) return;
+           Person& p = slot(run_.people, r.integer(0));
+           p.name = r.text(1);
+           p.group = r.text(2);
+           p.conference = r.text(3);
+           p.host = static_cast<uint32_t>(r.integer(4));
+           p.region = r.text(5);
+           p.access = r.text(6);
+           p.sends_audio = r.integer(7) != 0;
+           p.sends_video = r.integer(8) != 0;
+           p.decodes = r.integer(9) != 0;
+           p.joins = ns(r.integer(10));
+           if (!r.null(11)) p.leaves = ns(r.integer(11));
+         });
+    each("join steps", "SELECT person, step, at FROM join_steps", [&](const Row& r) {
+      if (!knows(r.integer(0))) return;
+      const std::string step = r.text(1);
+      for (size_t i = 0; i < kJoinStepCount; ++i) {
+        auto& place = run_.people[static_cast<size_t>(r.integer(0))].steps[i];
+        if (step == kJoinSteps[i] && !place) place = ns(r.integer(2));  // the first time counts, should it have to join again
+      }
+    });
+  }
+
+  void load_events() {
+    each("events", "SELECT at, kind, subject, text, planned FROM events ORDER BY at, rowid", [&](const Row& r) {
+      run_.events.push_back({ns(r.integer(0)), r.text(1), r.text(2), r.text(3), r.integer(4) != 0});
+    });
+  }
+
+  /// The interval between samples is what lies between two of the same stream; bins are whole intervals.
+  void choose_bins() {
+    std::set<int64_t> times;
+    each("samples", "SELECT r.at FROM received r, (SELECT person, sender, media FROM received LIMIT 1) f "
+         "WHERE r.person = f.person AND r.sender = f.sender AND r.media = f.media LIMIT 50",
+         [&](const Row& r) { times.insert(r.integer(0)); });
+    int64_t least = 0;
+    for (auto at = times.begin(); at != times.end() && std::next(at) != times.end(); ++at) {
+      const int64_t gap = *std::next(at) - *at;
+      if (least == 0 || gap < least) least = gap;
+    }
+    // Real time jitters: 0.9998 s is a second. Whole tenths of a second are what scenarios choose.
+    constexpr int64_t kTenth = 100'000'000;
+    if (least > 0) run_.sample_every = ns(std::max<int64_t>(kTenth, (least + kTenth / 2) / kTenth * kTenth));
+    Duration end = run_.manifest.reached;
+    each("samples", "SELECT max(at) FROM received", [&](const Row& r) { end = std::max(end, ns(r.integer(0))); });
+    each("samples", "SELECT max(at) FROM links", [&](const Row& r) { end = std::max(end, ns(r.integer(0))); });
+    if (run_.manifest.reached == Duration::zero()) run_.manifest.reached = end;
+    const int64_t samples = std::max<int64_t>(1, (end.ns() + run_.sample_every.ns() - 1) / run_.sample_every.ns());
+    run_.bin = run_.sample_every * ((samples + kMaxBins - 1) / kMaxBins);
+    run_.bins = static_cast<uint32_t>((end.ns() + run_.bin.ns() - 1) / run_.bin.ns());
+    run_.by_person.assign(run_.people.size(), std::vector<PersonBin>(run_.bins));
+  }
+
+  bool knows(int64_t person) const { return person >= 0 && person < static_cast<int64_t>(run_.people.size()); }
+  PersonBin* bin_of(int64_t person, int64_t at) {
+    if (!knows(person) || run_.bins == 0) return nullptr;
+    const int64_t k = std::clamp<int64_t>((at - 1) / run_.bin.ns(), 0, run_.bins - 1);
+    return &run_.by_person[static_cast<size_t>(person)][static_cast<size_t>(k)];
+  }
+
+  void load_received() {
+    each("received samples",
+         "SELECT at, person, media, bytes, expected, lost, repaired, frames_rendered, frozen, mos FROM received", [&](const Row& r) {
+           PersonBin* b = bin_of(r.integer(1), r.integer(0));
+           if (!b) return;
+           const auto expected = static_cast<uint32_t>(r.integer(4)), lost = static_cast<uint32_t>(r.integer(5));
+           const auto repaired = static_cast<uint32_t>(r.integer(6)), frames = static_cast<uint32_t>(r.integer(7));
+           b->bytes += static_cast<uint64_t>(r.integer(3));
+           if (r.text(2) == "audio") {
+             b->audio_expected += expected;
+             b->audio_lost += lost;
+             b->audio_repaired += repaired;
+             if (r.real(9) > 0) {
+               b->mos_sum += r.real(9);
+               ++b->mos_count;
+             }
+             return;
+           }
+           b->video_expected += expected;
+           b->video_lost += lost;
+           b->video_repaired += repaired;
+           b->frames += frames;
+           b->frozen += ns(r.integer(8));
+           if (expected > 0 || frames > 0 || r.integer(8) > 0) ++b->watched;
+         });
+  }
+
+  void load_sent() {
+    each("sent samples", "SELECT at, person, bytes FROM sent", [&](const Row& r) {
+      if (PersonBin* b = bin_of(r.integer(1), r.integer(0))) b->sent_bytes += static_cast<uint64_t>(r.integer(2));
+    });
+  }
+
+  void load_links() {
+    std::vector<int64_t> person_of(run_.hosts.size(), -1);
+    for (size_t i = 0; i < run_.people.size(); ++i) {
+      if (run_.people[i].host < person_of.size()) person_of[run_.people[i].host] = static_cast<int64_t>(i);
+    }
+    each("link samples", "SELECT at, host, direction, rate, packets, queue_drops, loss_drops, queue_max FROM links", [&](const Row& r) {
+      const int64_t host = r.integer(1);
+      if (host < 0 || host >= static_cast<int64_t>(person_of.size())) return;
+      PersonBin* b = bin_of(person_of[static_cast<size_t>(host)], r.integer(0));
+      if (!b) return;
+      LinkBin& link = r.text(2) == "up" ? b->up : b->down;
+      const auto rate = r.maybe(3);
+      if (rate) link.rate = link.rate ? std::min(*link.rate, *rate) : *rate;
+      link.known = true;
+      link.packets += static_cast<uint64_t>(r.integer(4));
+      link.queue_drops += static_cast<uint64_t>(r.integer(5));
+      link.loss_drops += static_cast<uint64_t>(r.integer(6));
+      link.queue_max = std::max(link.queue_max, ns(r.integer(7)));
+    });
+  }
+
+  void load_end() {
+    each("metrics", "SELECT name, value, unit FROM metrics ORDER BY rowid", [&](const Row& r) {
+      run_.metrics.push_back({r.text(0), r.text(2), r.real(1)});
+    });
+    each("expectations", "SELECT text, metric, bound, value, holds FROM expectations ORDER BY rowid", [&](const Row& r) {
+      run_.expectations.push_back({r.text(0), r.text(1), r.real(2), r.null(3) ? std::nullopt : std::optional(r.real(3)), r.integer(4) != 0});
+    });
+    each("drops", "SELECT subject, reason, sum(count) FROM drops GROUP BY subject, reason ORDER BY sum(count) DESC, subject, reason",
+         [&](const Row& r) { run_.drops.push_back({r.text(0), r.text(1), static_cast<uint64_t>(r.integer(2))}); });
+    each("decoded pictures", "SELECT at, person, sender, psnr_db FROM decoded ORDER BY person, sender, at", [&](const Row& r) {
+      if (knows(r.integer(1)) && knows(r.integer(2)))
+        run_.psnr.push_back({ns(r.integer(0)), static_cast<uint32_t>(r.integer(1)), static_cast<uint32_t>(r.integer(2)), r.real(3)});
+    });
+    each("bridge samples",
+         "SELECT at, bridge, endpoints, packets_in, bytes_in, packets_out, bytes_out, retransmitted FROM bridge_samples ORDER BY bridge, at",
+         [&](const Row& r) {
+           auto count = [&](int column) { return static_cast<uint64_t>(r.integer(column)); };
+           run_.bridge_samples.push_back({ns(r.integer(0)), static_cast<uint32_t>(r.integer(1)), count(2), count(3), count(4), count(5),
+                                          count(6), count(7)});
+         });
+    load_delays();
+  }
+
+  void load_delays() {
+    std::map<std::string, std::array<std::map<int64_t, Bucket>, kDelayKinds>> merged;
+    each("delays", "SELECT person, media, unit, low, high, count FROM delays", [&](const Row& r) {
+      if (!knows(r.integer(0))) return;
+      const DelayKind kind = r.text(2) == "frame"   ? DelayKind::frames
+                             : r.text(1) == "audio" ? DelayKind::audio_packets
+                                                    : DelayKind::video_packets;
+      Bucket& b = merged[run_.people[static_cast<size_t>(r.integer(0))].group][static_cast<size_t>(kind)][r.integer(3)];
+      b.low = ns(r.integer(3));
+      b.high = ns(r.integer(4));
+      b.count += static_cast<uint64_t>(r.integer(5));
+    });
+    for (auto& [group, kinds] : merged) {
+      for (size_t k = 0; k < kDelayKinds; ++k) {
+        for (const auto& [low, bucket] : kinds[k]) run_.delays_by_group[group][k].push_back(bucket);
+      }
+    }
+  }
+
+  const Database& database_;
+  Run& run_;
+};
+
+void note_what_is_partial(Run& run) {
+  const Manifest& m = run.manifest;
+  std::ostringstream reached;
+  reached.precision(4);
+  reached << m.reached.to_seconds() << " of " << m.length.to_seconds() << " s";
+  if (m.state == "interrupted") run.notes.push_back("This run was interrupted after " + reached.str() + ": what it had recorded until then is shown.");
+  if (m.state == "running") {
+    run.notes.push_back("This run has not ended, or was killed: what it had recorded until " + reached.str() + " is shown.");
+  }
+  if (run.people.empty()) run.notes.push_back("No people were recorded.");
+  else if (run.delays_by_group.empty()) run.notes.push_back("No delays were recorded: they are written at the end of a run.");
+}
+
+}  // namespace
+
+std::optional<Duration> Person::first_media() const {
+  const auto &audio = steps[6], &video = steps[7];
+  if (audio && video) return std::min(*audio, *video);
+  return audio ? audio : video;
+}
+
+double PersonBin::loss() const {
+  const double expected = double(audio_expected) + video_expected;
+  return expected > 0 ? std::min(1.0, (double(audio_lost) + video_lost) / expected) : 0;
+}
+
+double PersonBin::loss_after() const {
+  const double expected = double(audio_expected) + video_expected;
+  const double lost = double(audio_lost) + video_lost, repaired = double(audio_repaired) + video_repaired;
+  return expected > 0 ? std::clamp((lost - repaired) / expected, 0.0, 1.0) : 0;
+}
+
+const Metric* Run::metric(const std::string& name) const {
+  for (const Metric& m : metrics) {
+    if (m.name == name) return &m;
+  }
+  return nullptr;
+}
+
+Result<Run> load_run(const std::string& folder) {
+  auto manifest = read_manifest(folder);
+  if (!manifest) return fail(manifest.error());
+  const fs::path file = fs::path(folder) / "run.sqlite";
+  if (!fs::exists(file)) return fail(folder + " holds no run.sqlite: its measurements are missing.");
+  const auto database = Database::open(file.string());
+  if (!database) return fail(file.string() + " cannot be read: " + database.error() + ".");
+  Run run;
+  run.folder = folder;
+  run.manifest = *std::move(manifest);
+  Loader(*database, run).load();
+  note_what_is_partial(run);
+  return run;
+}
+
+}  // namespace tacoma::analysis

@@ -1,0 +1,123 @@
+// A result folder (docs/results.md), read whole: what the report and the comparison are made from.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/base/result.h"
+#include "core/base/time.h"
+
+namespace tacoma::analysis {
+
+/// The newest folder format that is understood.
+constexpr int kFolderFormat = 1;
+/// Time is cut into at most this many bins; longer runs get wider ones.
+constexpr uint32_t kMaxBins = 600;
+
+struct Manifest {
+  std::string scenario, about, scenario_text, world, state, verdict;
+  uint64_t seed = 0;
+  Duration length, reached;
+  std::vector<std::string> sets;  // --set, as given
+  std::string json;               // the whole of run.json
+};
+
+struct Host {
+  std::string name, kind, region, access;
+  std::optional<int64_t> up_bps, down_bps;  // none: no limit
+  Duration delay;
+};
+
+constexpr const char* kJoinSteps[] = {"started", "conference_request", "muc", "jingle", "ice", "dtls", "first_audio", "first_video"};
+constexpr size_t kJoinStepCount = 8;
+
+struct Person {
+  std::string name, group, conference;
+  uint32_t host = 0;
+  std::string region, access;
+  bool sends_audio = false, sends_video = false, decodes = false;
+  Duration joins;
+  std::optional<Duration> leaves;
+  std::array<std::optional<Duration>, kJoinStepCount> steps;
+  /// When it first received anything of somebody else.
+  std::optional<Duration> first_media() const;
+};
+
+struct RegionDelay { std::string a, b; Duration one_way; };
+struct Bridge { std::string name, region; uint32_t host = 0; };
+struct Event { Duration at; std::string kind, subject, text; bool planned = false; };
+struct Metric { std::string name, unit; double value = 0; };
+struct Expected { std::string text, metric; double bound = 0; std::optional<double> value; bool holds = false; };
+struct Drops { std::string subject, reason; uint64_t count = 0; };
+struct Psnr { Duration at; uint32_t person = 0, sender = 0; double db = 0; };
+struct BridgeSample {
+  Duration at;
+  uint32_t bridge = 0;
+  uint64_t endpoints = 0, packets_in = 0, bytes_in = 0, packets_out = 0, bytes_out = 0, retransmitted = 0;  // sums since the start
+};
+
+/// One direction of one access link in one bin.
+struct LinkBin {
+  bool known = false;
+  std::optional<int64_t> rate;  // the lowest of the bin; none: no limit
+  uint64_t packets = 0, queue_drops = 0, loss_drops = 0;
+  Duration queue_max;
+};
+
+/// What one person received and sent in one bin, all sources together.
+struct PersonBin {
+  uint64_t bytes = 0, sent_bytes = 0;
+  uint32_t audio_expected = 0, audio_lost = 0, audio_repaired = 0;
+  uint32_t video_expected = 0, video_lost = 0, video_repaired = 0;
+  uint32_t frames = 0;    // rendered
+  uint32_t watched = 0;   // video samples that had something to show: each one interval long
+  Duration frozen;
+  double mos_sum = 0;
+  uint32_t mos_count = 0;
+  LinkBin up, down;
+
+  double loss() const;        // both media, before repair, 0..1
+  double loss_after() const;  // after repair
+};
+
+/// Times of packets or frames between low and high.
+struct Bucket { Duration low, high; uint64_t count = 0; };
+enum class DelayKind : uint8_t { audio_packets, video_packets, frames };
+constexpr size_t kDelayKinds = 3;
+using Delays = std::array<std::vector<Bucket>, kDelayKinds>;  // ascending by low
+
+struct Run {
+  std::string folder;
+  Manifest manifest;
+  std::vector<std::string> notes;  // sentences on what is missing or partial, for the reader of the report
+
+  std::vector<Host> hosts;
+  std::vector<std::string> regions;
+  std::vector<RegionDelay> region_delays;
+  std::vector<Bridge> bridges;
+  std::vector<Person> people;
+  std::vector<Event> events;
+  std::vector<Metric> metrics;
+  std::vector<Expected> expectations;
+  std::vector<Drops> drops;
+  std::vector<Psnr> psnr;
+  std::vector<BridgeSample> bridge_samples;
+
+  Duration sample_every = Duration::seconds(1);
+  Duration bin = Duration::seconds(1);            // a whole multiple of sample_every
+  uint32_t bins = 0;
+  std::vector<std::vector<PersonBin>> by_person;  // [person][bin]; bin k covers (k * bin, (k + 1) * bin]
+  std::map<std::string, Delays> delays_by_group;
+
+  const Metric* metric(const std::string& name) const;
+};
+
+/// Reads a folder. What an interrupted run did not get to write is missing and noted; the error is a sentence on why there is no
+/// run to show: no folder, no manifest, a damaged database, a newer format.
+Result<Run> load_run(const std::string& folder);
+
+}  // namespace tacoma::analysis

@@ -1,0 +1,162 @@
+#include <catch2/catch.hpp>
+
+#include <fstream>
+#include <numeric>
+
+#include "analysis/read/run.h"
+#include "tests/unit/analysis/fixture.h"
+
+using namespace tacoma;
+using namespace tacoma::analysis;
+
+namespace {
+
+void write_text(const std::filesystem::path& file, const std::string& text) { std::ofstream(file) << text; }
+
+Run loaded(const std::filesystem::path& folder) {
+  auto run = load_run(folder.string());
+  if (!run) FAIL(run.error());
+  return *std::move(run);
+}
+
+}  // namespace
+
+TEST_CASE("a run is read as it was written") {
+  Folder folder;
+  write_fixture(folder.path, Fixture());
+  const Run run = loaded(folder.path);
+  CHECK(run.notes.empty());
+  CHECK(run.manifest.scenario == "quickstart");
+  CHECK(run.manifest.world == "ns3");
+  CHECK(run.manifest.length == Duration::seconds(60));
+  CHECK(run.manifest.sets == std::vector<std::string>{"duration=60s"});
+  CHECK(run.regions == std::vector<std::string>{"eu", "us"});
+  REQUIRE(run.people.size() == 8);
+  CHECK(run.people[6].group == "standup/far");
+  CHECK(run.people[6].access == "dsl");
+  CHECK(run.people[6].conference == "room-0");
+  CHECK(run.hosts[run.people[6].host].down_bps == 8'000'000);
+  CHECK_FALSE(run.hosts[1].up_bps);  // the focus has no limit
+  CHECK(run.people[0].steps[0] == run.people[0].joins + Duration::milliseconds(2));
+  CHECK(*run.people[0].first_media() == *run.people[0].steps[6]);
+  CHECK(run.events.size() == 2);
+  CHECK(run.expectations.size() == 4);
+  CHECK_FALSE(run.expectations[3].value);
+  CHECK(run.metric("joined")->value == 1);
+  CHECK(run.metric("nonsense") == nullptr);
+  CHECK(run.delays_by_group.size() == 2);
+  CHECK(run.drops.front().count == 412);
+}
+
+TEST_CASE("samples are summed into bins: the bytes of the database are the bytes of the run") {
+  Folder folder;
+  write_fixture(folder.path, Fixture());
+  const Run run = loaded(folder.path);
+  CHECK(run.sample_every == Duration::seconds(1));
+  CHECK(run.bin == Duration::seconds(1));
+  CHECK(run.bins == 60);
+  double bytes = 0;
+  for (const auto& bins : run.by_person) {
+    for (const PersonBin& b : bins) bytes += static_cast<double>(b.bytes);
+  }
+  CHECK(bytes * 8 / 60 == Approx(run.metric("throughput")->value).epsilon(0.001));
+  const PersonBin &calm = run.by_person[6][20], &hit = run.by_person[6][33];
+  CHECK(calm.loss() < 0.02);
+  CHECK(hit.loss() > 0.5);
+  CHECK(hit.loss_after() < hit.loss());
+  CHECK(hit.down.rate == 400'000);
+  CHECK(calm.down.rate == 8'000'000);
+  CHECK(hit.down.queue_max == Duration::milliseconds(290));
+  CHECK(hit.frozen > calm.frozen);
+  CHECK(hit.watched == 7);
+}
+
+TEST_CASE("a long run gets wider bins, not more of them") {
+  Folder folder;
+  Fixture f;
+  f.people_per_room = 2;
+  f.seconds = 1500;
+  write_fixture(folder.path, f);
+  const Run run = loaded(folder.path);
+  CHECK(run.bins <= kMaxBins);
+  CHECK(run.bin == Duration::seconds(3));
+}
+
+TEST_CASE("a killed run shows what it had, and says so") {
+  Folder folder;
+  Fixture f;
+  f.state = "running";
+  f.with_end = false;
+  f.seconds = 20;
+  write_fixture(folder.path, f);
+  const Run run = loaded(folder.path);
+  CHECK(run.bins == 20);
+  CHECK(run.manifest.reached == Duration::seconds(20));
+  REQUIRE(run.notes.size() == 2);
+  CHECK_THAT(run.notes[0], Catch::Contains("has not ended") && Catch::Contains("20 of 60 s"));
+  CHECK_THAT(run.notes[1], Catch::Contains("No delays"));
+  CHECK(run.metrics.empty());
+}
+
+TEST_CASE("a run that was interrupted says when") {
+  Folder folder;
+  Fixture f;
+  f.state = "interrupted";
+  f.seconds = 30;
+  write_fixture(folder.path, f);
+  CHECK_THAT(loaded(folder.path).notes.at(0), Catch::Contains("interrupted after 30 of 60 s"));
+}
+
+TEST_CASE("a run that was killed before its first row is a run without people") {
+  Folder folder;
+  write_fixture(folder.path, Fixture());
+  std::filesystem::remove(folder.path / "run.sqlite");
+  run_sql(folder.path / "run.sqlite", "CREATE TABLE hosts(id INTEGER PRIMARY KEY, name TEXT)");
+  const Run run = loaded(folder.path);
+  CHECK(run.people.empty());
+  CHECK(std::any_of(run.notes.begin(), run.notes.end(), [](const std::string& n) { return n.find("people could not be read") != n.npos; }));
+  CHECK(run.notes.back() == "No people were recorded.");
+}
+
+TEST_CASE("rows that name nobody are passed over") {
+  Folder folder;
+  write_fixture(folder.path, Fixture());
+  run_sql(folder.path / "run.sqlite",
+          "INSERT INTO received VALUES(1000000000, 99, 0, 'video', 1, 1000, 1, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0);"
+          "INSERT INTO received VALUES(1000000000, -1, 0, 'video', 1, 1000, 1, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0);"
+          "INSERT INTO join_steps VALUES(99, 'ice', 5); INSERT INTO links VALUES(5, 4000000000, 'up', 1, 1, 1, 0, 0, 0);"
+          "INSERT INTO delays VALUES(-7, 'audio', 'packet', 0, 1, 1);");
+  CHECK(loaded(folder.path).people.size() == 8);
+}
+
+TEST_CASE("what is missing or strange is said in a sentence") {
+  Folder folder;
+  const std::filesystem::path good = folder.path / "good";
+  write_fixture(good, Fixture());
+  auto sentence = [](const std::filesystem::path& path) {
+    const auto run = load_run(path.string());
+    return run ? std::string("no error") : run.error();
+  };
+  CHECK_THAT(sentence(folder.path / "nowhere"), Catch::EndsWith("nowhere does not exist."));
+  CHECK_THAT(sentence(good / "run.json"), Catch::Contains("is a file; the result of a run is a folder"));
+  CHECK_THAT(sentence(folder.path), Catch::Contains("holds no run.json"));
+  std::filesystem::copy_file(good / "run.json", folder.path / "run.json");
+  CHECK_THAT(sentence(folder.path), Catch::Contains("holds no run.sqlite"));
+  write_text(folder.path / "run.sqlite", "this is no database at all, though long enough to be looked at as one, perhaps");
+  CHECK_THAT(sentence(folder.path), Catch::Contains("run.sqlite cannot be read"));
+  write_text(folder.path / "run.json", "{\"format\": ");
+  CHECK_THAT(sentence(folder.path), Catch::Contains("run.json is damaged"));
+  write_text(folder.path / "run.json", "{\"scenario\": 7}");
+  CHECK_THAT(sentence(folder.path), Catch::Contains("no format number"));
+  Fixture newer;
+  newer.format = 2;
+  write_fixture(good, newer);
+  CHECK_THAT(sentence(good), Catch::Contains("newer Tacoma (format 2; this one reads up to 1)"));
+}
+
+TEST_CASE("a folder with any name can be read") {
+  Folder folder;
+  const std::filesystem::path odd = folder.path / "a run? 100% #1 & ü";
+  write_fixture(odd, Fixture());
+  CHECK(loaded(odd).people.size() == 8);
+}

@@ -23,6 +23,9 @@ build: deps
 test: build
 	@ctest --test-dir $(BUILD) --output-on-failure --no-tests=error -j $(JOBS)
 
+bench: build
+	@tools/bench $(BUILD)
+
 fuzz: deps
 	@tools/fuzz $(SECONDS)
 

@@ -1,0 +1,155 @@
+// Hops 2 to 5 of a packet (docs/life-of-a-packet.md) against their floor: what the bridge takes for one packet to N receivers,
+// against one SRTP open and N protects alone, in the same process. A real conference runs in the light world; the media
+// that comes in is held back and given to the bridge in batches of 10 ms, as a busy socket would.
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include "bench/stage.h"
+#include "core/secure/srtp.h"
+#include "sim/light/light_world.h"
+
+namespace {
+
+using namespace tacoma;
+using namespace tacoma::bench;
+
+// Stands on the bridge's host, passes everything on and times what it passes on of media.
+class Stopwatch final : public Process {
+ public:
+  explicit Stopwatch(Process& inner) : inner_(inner) {}
+  void start(Instant now, Outbox& out) override { inner_.start(now, out); }
+  void on_datagrams(Instant now, Span<Datagram> in, Outbox& out) override {
+    for (Datagram& d : in) {
+      const BytesView b = d.packet.bytes();
+      const bool media = b.size() > 12 && b[0] >= 128 && b[0] < 192 && !(b[1] >= 192 && b[1] <= 223);
+      if (media) held_.push_back(std::move(d));
+      else inner_.on_datagrams(now, Span<Datagram>(&d, 1), out);
+    }
+    if (!held_.empty() && release_.is_never()) release_ = now + Duration::milliseconds(10);
+  }
+  void on_stream(Instant now, const StreamEvent& event, Outbox& out) override { inner_.on_stream(now, event, out); }
+  void on_deadline(Instant now, Outbox& out) override {
+    if (release_ <= now) {
+      release_ = Instant::never();
+      uint64_t bytes = 0;
+      for (const Datagram& d : held_) bytes += d.packet.size();
+      const size_t before = out.sends().size();
+      const uint64_t before_new = allocations();
+      const auto start = std::chrono::steady_clock::now();
+      inner_.on_datagrams(now, Span<Datagram>(held_), out);
+      const double ns = seconds_since(start) * 1e9;
+      if (measuring) {
+        total_ns += ns;
+        packets_in += held_.size();
+        bytes_in += bytes;
+        packets_out += out.sends().size() - before;
+        news += allocations() - before_new;
+      }
+      held_.clear();
+    }
+    if (inner_.deadline().at <= now) inner_.on_deadline(now, out);
+  }
+  Deadline deadline() const override {
+    const Deadline d = inner_.deadline();
+    return release_ < d.at ? Deadline{release_, "release"} : d;
+  }
+  bool measuring = false;
+  double total_ns = 0;
+  uint64_t packets_in = 0, packets_out = 0, bytes_in = 0, news = 0;
+
+ private:
+  Process& inner_;
+  std::vector<Datagram> held_;
+  Instant release_ = Instant::never();
+};
+
+// One open and `receivers` protects of packets of `size` bytes, nanoseconds each.
+struct Floor {
+  double open_ns = 0, protect_ns = 0;
+};
+Floor measure_floor(SrtpProfile profile, size_t size, size_t receivers) {
+  SrtpKey key, other;
+  Rng(1).fill(key.bytes.data(), key.bytes.size());
+  Rng(2).fill(other.bytes.data(), other.bytes.size());
+  auto sender = SrtpSession::make(profile, key, other);
+  auto opener = SrtpSession::make(profile, other, key);
+  std::vector<SrtpSession> sessions;
+  for (size_t i = 0; i < receivers; ++i) {
+    SrtpKey k;
+    Rng(100 + i).fill(k.bytes.data(), k.bytes.size());
+    sessions.push_back(std::move(*SrtpSession::make(profile, k, key)));
+  }
+  constexpr int kBatch = 200, kRounds = 30;
+  std::vector<std::vector<uint8_t>> packets(kBatch, std::vector<uint8_t>(1600));
+  std::vector<size_t> sizes(kBatch);
+  std::vector<uint8_t> out(1600);
+  double open_ns = 0, protect_ns = 0;
+  uint16_t sequence = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    for (int i = 0; i < kBatch; ++i) {
+      uint8_t* p = packets[i].data();
+      std::memset(p, 0, 12);
+      p[0] = 0x80;
+      p[1] = 100;
+      store_u16(p + 2, sequence++);
+      store_u32(p + 8, 1234);
+      sizes[i] = *sender->protect_rtp(MutableBytes(p, packets[i].size()), size);
+    }
+    auto start = std::chrono::steady_clock::now();
+    for (int i = 0; i < kBatch; ++i) sizes[i] = *opener->unprotect_rtp(MutableBytes(packets[i].data(), sizes[i]));
+    open_ns += seconds_since(start) * 1e9;
+    start = std::chrono::steady_clock::now();
+    for (int i = 0; i < kBatch; ++i)
+      for (SrtpSession& s : sessions) {
+        const BytesView packet(packets[i].data(), sizes[i]);
+        if (!s.protect_rtp(packet.subspan(0, 12), packet.subspan(12), out)) std::abort();
+      }
+    protect_ns += seconds_since(start) * 1e9;
+  }
+  return {open_ns / (kBatch * kRounds), protect_ns / (kBatch * kRounds * static_cast<double>(receivers))};
+}
+
+void measure(const char* crypto, SrtpProfile profile, int people) {
+  const std::string text = "scenario: bench\nabout: one room\nduration: 60s\nseed: 1\ncrypto: " + std::string(crypto) +
+                           "\nregions: { eu: {} }\nbridges: [ { name: eu-1, region: eu, uplink: 100Gbps } ]\nconferences:\n  - name: room\n    people:\n"
+                           "      - { name: p, count: " + std::to_string(people) + ", region: eu, access: fibre, joins: { over: 1s } }\n"
+                           "    talk: { model: everyone }\n";
+  const Plan plan = plan_of(text);
+  const Clips clips = clips_of(plan);
+  CountingSink sink;
+  std::unique_ptr<Cast> cast;
+  std::unique_ptr<Stopwatch> watch;
+  auto world = std::move(*make_light_world(plan.network, {}));
+  cast = std::make_unique<Cast>(plan, clips, *world, sink);
+  Process* bridge = nullptr;
+  world->inspect(plan.bridges[0].host, [&](Process& p, Instant, Outbox&) { bridge = &p; });
+  watch = std::make_unique<Stopwatch>(*bridge);
+  world->attach(plan.bridges[0].host, watch.get());
+  world->run_until(Instant::at(Duration::seconds(6)));
+  watch->measuring = true;
+  world->run_until(Instant::at(Duration::seconds(12)));
+  watch->measuring = false;
+  const double n = static_cast<double>(watch->packets_out) / static_cast<double>(watch->packets_in);
+  const double per_packet = watch->total_ns / static_cast<double>(watch->packets_in);
+  const size_t size = static_cast<size_t>(static_cast<double>(watch->bytes_in) / static_cast<double>(watch->packets_in)) - 16;
+  const Floor floor = measure_floor(profile, size, static_cast<size_t>(people - 1));
+  const double floor_ns = floor.open_ns + n * floor.protect_ns;
+  std::printf("{\"name\": \"bridge hops 2-5\", \"crypto\": \"%s\", \"receivers\": %d, \"mean_size\": %zu, \"packets_in\": %llu, \"sends_per_packet\": %.2f, "
+              "\"ns_per_packet\": %.0f, \"ns_per_send\": %.0f, \"floor_open_ns\": %.0f, \"floor_protect_ns\": %.0f, \"floor_ns\": %.0f, \"ratio\": %.2f, "
+              "\"allocations_per_packet\": %.5f}\n",
+              crypto, people - 1, size, static_cast<unsigned long long>(watch->packets_in), n, per_packet, per_packet / n, floor.open_ns,
+              floor.protect_ns, floor_ns, per_packet / floor_ns, static_cast<double>(watch->news) / static_cast<double>(watch->packets_in));
+  std::fflush(stdout);
+  world.reset();
+}
+
+}  // namespace
+
+int main() {
+  for (int people : {5, 20, 50}) {
+    measure("real", SrtpProfile::aead_aes_128_gcm, people);
+    measure("null", SrtpProfile::null, people);
+  }
+}

@@ -23,6 +23,16 @@ build: deps
 test: build
 	@ctest --test-dir $(BUILD) --output-on-failure --no-tests=error -j $(JOBS)
 
+demo: deps
+	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_FLAGS) >/dev/null
+	@ninja -C $(BUILD) -j $(JOBS) tacoma tacoma-sim
+	$(BUILD)/tacoma run scenarios/quickstart.yaml --world sockets --out out/quickstart/sockets
+	$(BUILD)/tacoma run scenarios/quickstart.yaml --world ns3 --out out/quickstart/ns3
+	$(BUILD)/tacoma compare out/quickstart/sockets out/quickstart/ns3
+	$(BUILD)/tacoma report out/quickstart/sockets out/quickstart/ns3 -o out/quickstart/report.html
+	@echo
+	@echo "The report: out/quickstart/report.html"
+
 bench: build
 	@tools/bench $(BUILD)
 

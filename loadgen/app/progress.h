@@ -31,6 +31,8 @@ class ProgressLine {
   void note(const std::string& text);
   /// A passing line: what is being prepared. On a terminal it is overwritten by the next one.
   void passing(const std::string& text);
+  /// The same, but for terminals only.
+  void fleeting(const std::string& text) { if (on_terminal_) passing(text); }
   void clear();
 
  private:

@@ -125,7 +125,9 @@ class Run {
     ClipLibraryOptions options;
     if (!cache.empty()) options.store = &store;
     options.progress = [this](const ClipProgress& p) {
-      if (!p.from_cache) progress_.passing("encoding " + p.what + ": " + std::to_string(static_cast<int>(p.done * 100)) + " %");
+      if (p.from_cache) return;
+      if (p.done < 1) progress_.fleeting("encoding " + p.what + ": " + std::to_string(static_cast<int>(p.done * 100)) + " %");
+      else progress_.passing("encoded " + p.what);
     };
     options.note = [this](const std::string& note) { progress_.note(note); };
     ClipLibrary library(std::move(options));

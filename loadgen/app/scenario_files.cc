@@ -43,7 +43,7 @@ Result<std::string> find_scenario(const std::string& name) {
     names.push_back(fs::path(file).stem().string());
     if (names.back() == name) return file;
   }
-  return fail(name + ": there is no such file, and " + folder + " has no scenario of that name" + did_you_mean(name, names));
+  return fail(name + ": there is no such file, and no scenario of that name in " + folder + did_you_mean(name, names));
 }
 
 }  // namespace tacoma

@@ -28,6 +28,15 @@ SplitName split_name(const char* name) {
   if (end == std::string_view::npos) return {all.substr(0, at), local, {}};
   return {all.substr(0, at), local.substr(0, end), local.substr(end + 1)};
 }
+/// Where the first byte stands that UTF-8 text never holds; the size when there is none. expat would take some of them for
+/// UTF-16, whatever encoding it was told.
+size_t find_foreign_byte(BytesView in) {
+  for (size_t i = 0; i < in.size(); ++i) {
+    const uint8_t byte = in.data()[i];
+    if (byte == 0x00 || byte >= 0xfe) return i;
+  }
+  return in.size();
+}
 bool is_space(std::string_view text) { return text.find_first_not_of(" \t\r\n") == std::string_view::npos; }
 }  // namespace
 
@@ -219,9 +228,12 @@ struct XmlStreamParser::State {
     if (status == XML_STATUS_ERROR && !fault) fault = XmlFault::not_well_formed;
     if (!fault && fed - stanza_start > limits.stanza_bytes) fault = XmlFault::stanza_too_long;
     if (!fault && fed - token_end > limits.tag_bytes) fault = XmlFault::tag_too_long;
-    if (!fault) return;
+    if (fault) raise(*fault);
+  }
+
+  void raise(XmlFault why) {
     event->kind = XmlEvent::Kind::error;
-    event->fault = *fault;
+    event->fault = why;
     event->element = Element();
     over = true;
   }
@@ -260,10 +272,12 @@ size_t XmlStreamParser::read(BytesView in, XmlEvent& event) {
   size_t used = 0;
   while (used < in.size() && event.kind == XmlEvent::Kind::none) {
     const BytesView chunk = in.subspan(used, kChunk);
-    used += chunk.size();
-    s.feed(chunk);
+    const BytesView text = chunk.subspan(0, find_foreign_byte(chunk));
+    used += text.size();
+    if (text.empty()) s.raise(XmlFault::not_well_formed);
+    else s.feed(text);
   }
-  return used;
+  return s.over ? in.size() : used;
 }
 
 void XmlStreamParser::reset() {

@@ -127,6 +127,10 @@ TEST_CASE("what XMPP forbids ends the stream") {
   CHECK(fault_of(kHeader + "text between stanzas") == XmlFault::not_well_formed);
   CHECK(fault_of(kHeader + "<a>\xff\xfe</a>") == XmlFault::not_well_formed);
   CHECK(fault_of(kHeader + "<a xmlns='urn:x&#10;forged'/>") == XmlFault::not_well_formed);
+  CHECK(fault_of(std::string("t\0", 2)) == XmlFault::not_well_formed);
+  CHECK(fault_of(std::string("<\0s\0/\0>\0", 8)) == XmlFault::not_well_formed);  // UTF-16
+  CHECK(fault_of("\xff\xfe<") == XmlFault::not_well_formed);
+  CHECK(fault_of(kHeader + "<presence/>" + std::string(1, '\0')) == XmlFault::not_well_formed);
   CHECK(fault_of(kHeader + "</stream>") == XmlFault::not_well_formed);
 }
 

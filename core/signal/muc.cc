@@ -194,15 +194,4 @@ Result<std::vector<AdminItem>> parse_admin(const Element& iq) {
   return items;
 }
 
-Element make_broadcast(const Element& presence, const Jid& occupant, const Jid& to) {
-  Element out("presence", ns::kClient);
-  out.set("from", occupant.to_string()).set("to", to.to_string());
-  if (const std::string* type = presence.find_attr("type")) out.set("type", *type);
-  if (const std::string* id = presence.find_attr("id")) out.set("id", *id);
-  out.text = presence.text;
-  for (const Element& c : presence.children)
-    if (c.ns != ns::kMuc && c.ns != ns::kMucUser) out.children.push_back(c);
-  return out;
-}
-
 }  // namespace tacoma::muc

@@ -25,7 +25,6 @@ inline constexpr int kStatusSelf = 110;
 inline constexpr int kStatusCreated = 201;
 inline constexpr int kStatusBanned = 301;
 inline constexpr int kStatusKicked = 307;
-inline constexpr int kStatusShutdown = 332;
 
 struct Item {
   Affiliation affiliation = Affiliation::none;
@@ -88,9 +87,5 @@ struct AdminItem {
   std::optional<Jid> jid;
 };
 Result<std::vector<AdminItem>> parse_admin(const Element& iq);
-
-/// Copies a client's presence for broadcast: from the occupant's JID, to the receiver, without muc and muc#user children
-/// (an occupant must not forge the room's word).
-Element make_broadcast(const Element& presence, const Jid& occupant, const Jid& to);
 
 }  // namespace tacoma::muc

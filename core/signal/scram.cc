@@ -103,7 +103,6 @@ std::optional<ClientFirst> parse_client_first(std::string_view message) {
 }  // namespace
 
 std::string sha1(std::string_view data) { return digest(EVP_sha1(), data); }
-std::string sha256(std::string_view data) { return digest(EVP_sha256(), data); }
 
 std::string hex_encode(std::string_view data) {
   std::string out;

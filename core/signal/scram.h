@@ -60,7 +60,6 @@ class ScramServer {
 
 // Primitives (OpenSSL), also of use to others.
 std::string sha1(std::string_view data);                       // 20 raw bytes
-std::string sha256(std::string_view data);                     // 32 raw bytes
 std::string base64_encode(std::string_view data);
 Result<std::string> base64_decode(std::string_view text);      // strict: padding needed, nothing else allowed
 std::string hex_encode(std::string_view data);                 // lower case

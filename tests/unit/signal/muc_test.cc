@@ -48,14 +48,6 @@ TEST_CASE("what a room says about an occupant") {
   CHECK(muc::parse_user_info(parse_xml("<presence xmlns='jabber:client'><x xmlns='http://jabber.org/protocol/muc#user'>" + statuses + "</x></presence>"))->statuses.size() == 16);
 }
 
-TEST_CASE("an occupant's presence is passed on without what only the room may say") {
-  const Element sent = parse_xml(
-      "<presence xmlns='jabber:client' to='r@conference.tacoma.test/ab12cd34' from='u@tacoma.test/1'><x xmlns='http://jabber.org/protocol/muc'><password>p</password></x>"
-      "<x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='owner' role='moderator'/></x><SourceInfo>{}</SourceInfo></presence>");
-  CHECK(to_xml(muc::make_broadcast(sent, kOccupant, *Jid::parse("v@tacoma.test/2"))) ==
-        "<presence xmlns='jabber:client' from='r@conference.tacoma.test/ab12cd34' to='v@tacoma.test/2'><SourceInfo>{}</SourceInfo></presence>");
-}
-
 TEST_CASE("room configuration: a focus submits who sees JIDs, an owner a secret") {
   const auto config = muc::parse_config(muc::make_config(kRoom, "1"));
   REQUIRE(config);

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "core/base/segment_hop.h"
+#include "tests/world/chaos.h"
 #include "tests/world/conformance.h"
 
 namespace tacoma {
@@ -349,6 +350,11 @@ TEST_CASE("processes that answer each other for ever at one instant abort the ru
     world->attach(HostId(1), &b);
     world->run_until(at_ms(10));
   }));
+}
+
+TEST_CASE("streams survive chaos") {
+  const Subject subject{[](const NetworkPlan& plan, Tap* tap) { return make(plan, tap); }, Duration::zero(), Duration::zero()};
+  for (uint64_t seed = 1; seed <= 100; ++seed) CHECK(streams_survive_chaos(subject, seed, Duration::seconds(3)) > 10'000);
 }
 
 TEST_CASE("plans that make no sense or cannot be modelled are refused with a sentence") {

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <csignal>
 
+#include "tests/world/chaos.h"
 #include "tests/world/conformance.h"
 
 namespace tacoma {
@@ -211,6 +212,10 @@ TEST_CASE("both ends of a stream may close at once, and many streams may come an
   CHECK(look(*world, HostId(0), &Probe::received).size() == kStreams);
   world->inspect(HostId(0), [&](Process&, Instant, Outbox&) { CHECK(echoed == kStreams); });
   for (const Probe::Heard& heard : look(*world, HostId(1), &Probe::heard)) CHECK(heard.kind == StreamEvent::Kind::accepted);
+}
+
+TEST_CASE("streams survive chaos") {
+  for (uint64_t seed = 1; seed <= 3; ++seed) streams_survive_chaos({make, ms(0), ms(0)}, seed, Duration::seconds(1));
 }
 
 TEST_CASE("too few open files for the plan are reported before the run") {

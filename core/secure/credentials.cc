@@ -45,8 +45,8 @@ IceCredentials IceCredentials::make(Rng& rng, SecureRandomness randomness) {
 }
 
 bool IceCredentials::valid() const {
-  return ufrag.size() >= 4 && ufrag.size() <= kMaxLength && pwd.size() >= 22 && pwd.size() <= kMaxLength && all_ice_chars(ufrag) &&
-         all_ice_chars(pwd);
+  return ufrag.size() >= 4 && ufrag.size() <= kMaxLength && pwd.size() >= 22 && pwd.size() <= kMaxLength &&
+         all_ice_chars(ufrag) && all_ice_chars(pwd);
 }
 
 std::optional<Fingerprint> Fingerprint::parse(std::string_view text) {

@@ -37,7 +37,8 @@ bool is_records(BytesView d) {
 Fingerprint fingerprint_of(const X509* certificate) {
   Fingerprint fingerprint;
   unsigned size = 0;
-  TACOMA_ASSERT(X509_digest(certificate, EVP_sha256(), fingerprint.sha256.data(), &size) == 1 && size == fingerprint.sha256.size());
+  const bool ok = X509_digest(certificate, EVP_sha256(), fingerprint.sha256.data(), &size) == 1;
+  TACOMA_ASSERT(ok && size == fingerprint.sha256.size());
   return fingerprint;
 }
 
@@ -78,7 +79,8 @@ std::shared_ptr<const DtlsIdentity> DtlsIdentity::make(Rng rng, SecureRandomness
   ok = ok && ASN1_TIME_set_string(X509_getm_notBefore(x), "20250101000000Z") == 1;
   ok = ok && ASN1_TIME_set_string(X509_getm_notAfter(x), "20491231235959Z") == 1;
   X509_NAME* name = X509_get_subject_name(x);
-  ok = ok && X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>("tacoma"), -1, -1, 0) == 1;
+  const auto* const common_name = reinterpret_cast<const unsigned char*>("tacoma");
+  ok = ok && X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, common_name, -1, -1, 0) == 1;
   ok = ok && X509_set_issuer_name(x, name) == 1 && X509_set_pubkey(x, parts.key.get()) == 1;
   ok = ok && X509_sign(x, parts.key.get(), EVP_sha256()) > 0;
   TACOMA_ASSERT(ok);  // only memory can fail here
@@ -155,7 +157,8 @@ struct DtlsSession::Wire {
   static SSL_CTX* context() {
     static SSL_CTX* const instance = [] {
       SSL_CTX* c = SSL_CTX_new(DTLS_method());
-      bool ok = c && SSL_CTX_set_min_proto_version(c, DTLS1_2_VERSION) == 1 && SSL_CTX_set_max_proto_version(c, DTLS1_2_VERSION) == 1;
+      bool ok = c && SSL_CTX_set_min_proto_version(c, DTLS1_2_VERSION) == 1;
+      ok = ok && SSL_CTX_set_max_proto_version(c, DTLS1_2_VERSION) == 1;
       ok = ok && SSL_CTX_set_cipher_list(c, "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:"
                                             "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305") == 1;
       ok = ok && SSL_CTX_set1_groups_list(c, "X25519:P-256:P-384") == 1;
@@ -252,7 +255,8 @@ void DtlsSession::handshake() {
     return;
   }
   const int error = SSL_get_error(ssl_.get(), result);
-  if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) fail_with(wire_->mismatch ? State::wrong_fingerprint : State::failed);
+  if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) return;
+  fail_with(wire_->mismatch ? State::wrong_fingerprint : State::failed);
 }
 
 void DtlsSession::finish(Instant now) {
@@ -263,7 +267,8 @@ void DtlsSession::finish(Instant now) {
   const size_t salt = srtp_salt_size(keys_.profile);
   std::array<uint8_t, 2 * (16 + 14)> material;
   static constexpr std::string_view kLabel = "EXTRACTOR-dtls_srtp";
-  if (SSL_export_keying_material(ssl_.get(), material.data(), 2 * (16 + salt), kLabel.data(), kLabel.size(), nullptr, 0, 0) != 1) {
+  const size_t size = 2 * (16 + salt);
+  if (SSL_export_keying_material(ssl_.get(), material.data(), size, kLabel.data(), kLabel.size(), nullptr, 0, 0) != 1) {
     return fail_with(State::failed);
   }
   SrtpKey client, server;
@@ -341,9 +346,10 @@ void DtlsSession::fail_with(State state) {
 
 // Inside a scope: the time left depends on now.
 void DtlsSession::schedule(Instant now) {
-  deadline_ = state_ == State::handshaking ? Deadline{give_up_, "DTLS handshake timeout"} : Deadline{linger_until_, "DTLS linger"};
+  const bool handshaking = state_ == State::handshaking;
+  deadline_ = handshaking ? Deadline{give_up_, "DTLS handshake timeout"} : Deadline{linger_until_, "DTLS linger"};
   timeval left;
-  if (!ssl_ || state_ != State::handshaking || DTLSv1_get_timeout(ssl_.get(), &left) != 1) return;
+  if (!ssl_ || !handshaking || DTLSv1_get_timeout(ssl_.get(), &left) != 1) return;
   const Duration wait = Duration::seconds(left.tv_sec) + Duration::microseconds(left.tv_usec);
   const Instant at = now + std::max(wait, Duration::milliseconds(1));
   if (at < deadline_.at) deadline_ = {at, "DTLS retransmission"};

@@ -20,14 +20,16 @@ const EVP_CIPHER* counter_mode() {
   return cipher;
 }
 
-// RFC 3711 section 4.3.3 with a key derivation rate of zero; the 12 bytes of salt are followed by two of zero (RFC 7714 section 11).
+// RFC 3711 section 4.3.3 with a key derivation rate of zero; the 12 bytes of salt are followed by two of zero
+// (RFC 7714 section 11).
 bool derive_bytes(EVP_CIPHER_CTX* context, const uint8_t* master, uint8_t label, uint8_t* out, int size) {
   uint8_t iv[16] = {};
   std::memcpy(iv, master + 16, 12);
   iv[7] ^= label;
   const uint8_t zeros[16] = {};
   int written = 0;
-  return EVP_EncryptInit_ex(context, counter_mode(), nullptr, master, iv) == 1 && EVP_EncryptUpdate(context, out, &written, zeros, size) == 1;
+  return EVP_EncryptInit_ex(context, counter_mode(), nullptr, master, iv) == 1 &&
+         EVP_EncryptUpdate(context, out, &written, zeros, size) == 1;
 }
 
 }  // namespace
@@ -39,8 +41,9 @@ bool GcmSrtp::Cipher::derive(const uint8_t* master, uint8_t label, bool encrypt)
   context.reset(EVP_CIPHER_CTX_new());
   if (!derivation || !context || !gcm() || !counter_mode()) return false;
   uint8_t key[16];
+  const auto salt_label = static_cast<uint8_t>(label + kSaltStep);
   const bool derived = derive_bytes(derivation.get(), master, label, key, sizeof key) &&
-                       derive_bytes(derivation.get(), master, static_cast<uint8_t>(label + kSaltStep), salt.data(), static_cast<int>(salt.size()));
+                       derive_bytes(derivation.get(), master, salt_label, salt.data(), static_cast<int>(salt.size()));
   const bool ok = derived && EVP_CipherInit_ex(context.get(), gcm(), nullptr, key, nullptr, encrypt ? 1 : 0) == 1;
   OPENSSL_cleanse(key, sizeof key);
   return ok;
@@ -109,8 +112,9 @@ Result<size_t, Drop> GcmSrtp::protect_rtcp(uint8_t* packet, size_t size) {
   const uint32_t index = ++stream->rtcp_index;
   uint8_t word[4];
   store_u32(word, index | kEncryptedFlag);
+  const BytesView header(packet, kRtcpHeader);
   const BytesView plain(packet + kRtcpHeader, size - kRtcpHeader);
-  if (!rtcp_out_.seal(rtcp_out_.iv(ssrc, index), BytesView(packet, kRtcpHeader), word, plain, packet + kRtcpHeader)) return fail(Drop::srtp_error);
+  if (!rtcp_out_.seal(rtcp_out_.iv(ssrc, index), header, word, plain, packet + kRtcpHeader)) return fail(Drop::srtp_error);
   std::memcpy(packet + size + kTag, word, sizeof word);
   return size + kTag + sizeof word;
 }
@@ -153,7 +157,8 @@ Result<size_t, Drop> GcmSrtp::unprotect_rtcp(MutableBytes packet) {
   uint8_t trailer[4];
   std::memcpy(trailer, packet.data() + end, sizeof trailer);
   const BytesView header = packet.subspan(0, kRtcpHeader);
-  if (!rtcp_in_.open(rtcp_in_.iv(ssrc, index), header, trailer, packet.subspan(kRtcpHeader, end - kRtcpHeader))) return fail(Drop::srtp_auth);
+  const MutableBytes sealed = packet.subspan(kRtcpHeader, end - kRtcpHeader);
+  if (!rtcp_in_.open(rtcp_in_.iv(ssrc, index), header, trailer, sealed)) return fail(Drop::srtp_auth);
   if (!stream) stream = add_inbound(ssrc);
   stream->rtcp.accept(index);
   return end - kTag;

@@ -69,7 +69,7 @@ std::optional<Drop> IceAgent::on_stun(Instant now, BytesView datagram, const Soc
   switch (m.kind) {
     case stun::Class::request: drop = on_request(now, datagram, m, from, out); break;
     case stun::Class::success:
-    case stun::Class::error: drop = on_answer(now, datagram, m, from, out); break;
+    case stun::Class::error: drop = on_answer(now, datagram, m, from); break;
     case stun::Class::indication: return std::nullopt;  // a keepalive (RFC 8445 section 11): nothing to do, nothing to believe
   }
   schedule(now);
@@ -88,7 +88,7 @@ std::optional<Drop> IceAgent::on_request(Instant now, BytesView datagram, const 
     return std::nullopt;
   }
   if (!m.priority) return Drop::stun_malformed;
-  if (!keeps_role(now, m)) {
+  if (!keeps_role(m)) {
     answer(m, from, 487, "Role Conflict", out);
     return std::nullopt;
   }
@@ -107,7 +107,7 @@ std::optional<Drop> IceAgent::on_request(Instant now, BytesView datagram, const 
 }
 
 // RFC 8445 section 7.3.1.1. False: the peer has to change its role; true: it need not, and ours may have changed.
-bool IceAgent::keeps_role(Instant, const stun::Message& m) {
+bool IceAgent::keeps_role(const stun::Message& m) {
   if (role_ == IceRole::controlling && m.ice_controlling) {
     if (tie_breaker_ >= *m.ice_controlling) return false;
     switch_role();
@@ -141,7 +141,7 @@ void IceAgent::answer(const stun::Message& m, const SocketAddress& to, uint16_t 
   out.send(to, std::move(packet));
 }
 
-std::optional<Drop> IceAgent::on_answer(Instant now, BytesView datagram, const stun::Message& m, const SocketAddress& from, Outbox&) {
+std::optional<Drop> IceAgent::on_answer(Instant now, BytesView datagram, const stun::Message& m, const SocketAddress& from) {
   if (!has_remote()) return Drop::stun_unexpected;
   const auto asked = std::find_if(pairs_.begin(), pairs_.end(), [&](const Pair& p) {
     return p.state == State::in_progress && p.transmissions > 0 && p.transaction == m.id;
@@ -168,7 +168,8 @@ std::optional<Drop> IceAgent::on_answer(Instant now, BytesView datagram, const s
   return std::nullopt;
 }
 
-std::optional<Drop> IceAgent::on_consent_answer(Instant now, BytesView datagram, const stun::Message& m, const SocketAddress& from) {
+std::optional<Drop> IceAgent::on_consent_answer(Instant now, BytesView datagram, const stun::Message& m,
+                                                const SocketAddress& from) {
   const uint32_t window = std::min<uint32_t>(consent_sent_, kMaxConsentChecks);
   const bool ours = std::find(consent_ids_.begin(), consent_ids_.begin() + window, m.id) != consent_ids_.begin() + window;
   if (!ours || m.kind != stun::Class::success || !selected_ || from != *selected_) return Drop::stun_unexpected;
@@ -205,7 +206,8 @@ uint64_t IceAgent::pair_priority(uint32_t remote_priority) const {
 // in a long back-off is sent again now, because the peer has just shown that the way is open.
 void IceAgent::trigger(Instant now, Pair& pair) {
   if (pair.state == State::in_progress) {
-    if (pair.transmissions > 1 && pair.transmissions < kMaxTransmissions) pair.next_send = std::min(pair.next_send, now + kPacing);
+    const bool backing_off = pair.transmissions > 1 && pair.transmissions < kMaxTransmissions;
+    if (backing_off) pair.next_send = std::min(pair.next_send, now + kPacing);
     return;
   }
   pair.state = State::waiting;
@@ -311,9 +313,12 @@ void IceAgent::select(Instant now, Pair& pair) {
   give_up_ = Instant::never();
   consent_until_ = now + kConsentExpiry;
   next_consent_ = now + rng_.uniform(kConsentInterval * 8 / 10, kConsentInterval * 12 / 10);
-  // Section 8.1.2: the checks of other pairs end. Those not heard from can go, those that were may be nominated later.
-  for (Pair& other : pairs_)
-    if (other.state == State::in_progress || other.state == State::waiting) other.state = State::failed, other.triggered = 0;
+  // Section 8.1.2: the checks of other pairs end. A check of the peer may take one up again.
+  for (Pair& other : pairs_) {
+    if (other.state != State::in_progress && other.state != State::waiting) continue;
+    other.state = State::failed;
+    other.triggered = 0;
+  }
   if (!was_connected) raise(Event::connected);
 }
 

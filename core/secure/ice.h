@@ -51,8 +51,9 @@ class IceAgent {
   /// the same credentials adds candidates (trickle); other credentials start a new generation like restart().
   /// False, and nothing changes, when the credentials are not valid().
   bool set_remote(Instant now, IceCredentials remote, Span<const IceCandidate> candidates);
-  /// ICE restart (RFC 8445 section 9): new local credentials, all pairs forgotten. Comes before set_remote with the peer's new ones. Until set_remote the peer's checks with the
-  /// new credentials are answered; the selected pair of before stays usable for data until a new one is selected.
+  /// ICE restart (RFC 8445 section 9): new local credentials, all pairs forgotten. Comes before set_remote with the peer's
+  /// new ones; until then the peer's checks with our new credentials are answered. The selected pair of before stays usable
+  /// for data until another is selected.
   void restart(Instant now, IceCredentials local);
 
   /// Takes a STUN datagram. nullopt: authenticated and used. Before set_remote, checks are answered and remembered.
@@ -86,9 +87,9 @@ class IceAgent {
   };
 
   std::optional<Drop> on_request(Instant now, BytesView datagram, const stun::Message& m, const SocketAddress& from, Outbox& out);
-  std::optional<Drop> on_answer(Instant now, BytesView datagram, const stun::Message& m, const SocketAddress& from, Outbox& out);
+  std::optional<Drop> on_answer(Instant now, BytesView datagram, const stun::Message& m, const SocketAddress& from);
   std::optional<Drop> on_consent_answer(Instant now, BytesView datagram, const stun::Message& m, const SocketAddress& from);
-  bool keeps_role(Instant now, const stun::Message& m);
+  bool keeps_role(const stun::Message& m);
   void answer(const stun::Message& m, const SocketAddress& to, uint16_t error, std::string_view reason, Outbox& out);
   Pair* find(const SocketAddress& remote);
   Pair* add_pair(const SocketAddress& remote, uint32_t priority);

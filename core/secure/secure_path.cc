@@ -22,7 +22,8 @@ IceAgent::Config ice_config(SecurePath::Config& config) {
   ice.rng = config.rng.split("ice");
   ice.local_addresses = config.local_addresses;
   Rng credentials = config.rng.split("ice credentials");
-  ice.local = config.credentials.ufrag.empty() ? IceCredentials::make(credentials, config.randomness) : std::move(config.credentials);
+  ice.local = std::move(config.credentials);
+  if (ice.local.ufrag.empty()) ice.local = IceCredentials::make(credentials, config.randomness);
   return ice;
 }
 
@@ -109,7 +110,8 @@ Arrival SecurePath::on_datagram(Instant now, Datagram& datagram, Outbox& out) {
 Arrival SecurePath::on_media(PacketRef& packet) {
   if (!srtp_ || ended_) return {ArrivalKind::dropped, Drop::srtp_not_ready};
   const bool rtcp = is_rtcp(packet.bytes());
-  const Result<size_t, Drop> size = rtcp ? srtp_->unprotect_rtcp(packet.mutable_bytes()) : srtp_->unprotect_rtp(packet.mutable_bytes());
+  const MutableBytes bytes = packet.mutable_bytes();
+  const Result<size_t, Drop> size = rtcp ? srtp_->unprotect_rtcp(bytes) : srtp_->unprotect_rtp(bytes);
   if (!size) return {ArrivalKind::dropped, size.error()};
   packet.resize(*size);
   return {rtcp ? ArrivalKind::rtcp : ArrivalKind::rtp, {}};
@@ -150,7 +152,8 @@ void SecurePath::take_ice_events(Instant now, Outbox& out) {
 void SecurePath::start_dtls(Instant now, Outbox& out) {
   TACOMA_ASSERT(remote_fingerprint_);  // set together with the credentials without which no pair is selected
   if (crypto_ == Crypto::real) {
-    dtls_ = std::make_unique<DtlsSession>(DtlsSession::Config{dtls_role_, identity_, *remote_fingerprint_, randomness_, rng_.split("dtls")});
+    dtls_ = std::make_unique<DtlsSession>(
+        DtlsSession::Config{dtls_role_, identity_, *remote_fingerprint_, randomness_, rng_.split("dtls")});
     dtls_->start(now, remote(), out);
   } else {
     null_dtls_ = std::make_unique<NullHandshake>(

@@ -1,5 +1,5 @@
-// A 5-tuple becomes a keyed path: ICE finds and proves the way, DTLS agrees on keys, SRTP protects what goes over it. Bridge and
-// participant hold one SecurePath for each peer and see nothing below it.
+// A 5-tuple becomes a keyed path: ICE finds and proves the way, DTLS agrees on keys, SRTP protects what goes over it.
+// Bridge and participant hold one SecurePath for each peer and see nothing below it.
 #pragma once
 
 #include <array>
@@ -22,7 +22,7 @@ namespace tacoma {
 
 /// What a datagram turned out to be.
 enum class ArrivalKind : uint8_t {
-  stun,     // authenticated and consumed: `from` is an address of this path's peer, so later datagrams from there may be routed here
+  stun,     // authenticated and consumed: `from` is the peer's, so later datagrams from there may be routed here
   dtls,     // consumed
   rtp,      // opened: datagram.packet now holds the plain RTP packet
   rtcp,     // opened: datagram.packet now holds the plain RTCP compound packet
@@ -52,13 +52,13 @@ const char* name_of(PathEvent::Reason reason);
 enum class DtlsSetup : uint8_t { active, passive, actpass };
 
 /// States, and what happens in each:
-/// | state            | entered by                    | in                                               | out                   |
-/// |------------------|-------------------------------|--------------------------------------------------|-----------------------|
-/// | waiting          | construction                  | checks are answered, their sources remembered; up to kMaxEarlyDtls DTLS datagrams kept | answers to checks |
-/// | connecting       | set_remote                    | checks and their answers; DTLS kept as above     | checks every 20 ms    |
-/// | securing         | a pair is selected            | DTLS from proven addresses                       | DTLS flights          |
-/// | keyed            | DTLS done, fingerprint right  | RTP and RTCP from any address that holds the keys | RTP, RTCP, consent checks every 4 to 6 s |
-/// | ended            | failed or closed              | everything is dropped                            | nothing               |
+/// - waiting (from construction): checks are answered and their sources remembered; up to kMaxEarlyDtls DTLS datagrams from
+///   those are kept.
+/// - connecting (from set_remote): checks go out, 20 ms apart; DTLS is kept as before.
+/// - securing (from a selected pair, `ice_connected`): DTLS flights go out; DTLS is taken from proven addresses only.
+/// - keyed (DTLS done, fingerprint right): RTP and RTCP are taken from any address that holds the keys; consent checks go out
+///   every 4 to 6 s.
+/// - ended (`failed`, `closed`, close()): everything is dropped, nothing is sent.
 /// SRTP before `keyed` is Drop::srtp_not_ready. After consent_lost the keys stay, remote() is empty until ICE connects again.
 /// With Crypto::null ICE is the same; DTLS is a stand-in with the datagrams of a real handshake (count, order, sizes,
 /// timers, fingerprint check), and SRTP adds the same sizes without encrypting.
@@ -70,8 +70,8 @@ class SecurePath {
   struct Config {
     IceRole ice_role = IceRole::controlled;
     DtlsRole dtls_role = DtlsRole::client;
-    IceCredentials credentials;                  // made from rng when empty; the owner keeps ufrags unique where it demultiplexes by them
-    std::vector<SocketAddress> local_addresses;  // the process's own, one or more of each family it has; advertised as candidates
+    IceCredentials credentials;                    // made from rng when empty; an owner that demultiplexes by ufrag keeps it unique
+    std::vector<SocketAddress> local_addresses;    // the process's own, of each family it has; advertised as candidates
     std::shared_ptr<const DtlsIdentity> identity;  // of the same crypto mode
     Crypto crypto = Crypto::real;
     SecureRandomness randomness = SecureRandomness::seeded;
@@ -87,8 +87,9 @@ class SecurePath {
   /// Host candidates for signalling, the first address preferred.
   std::vector<IceCandidate> candidates() const;
 
-  /// What signalling said of the peer. May come after its first checks. Candidates may be empty. Calling it again adds candidates;
-  /// with other credentials it is the second half of an ICE restart (restart_ice() comes first). A changed fingerprint or setup is ignored once DTLS runs.
+  /// What signalling said of the peer. May come after its first checks. Candidates may be empty. Calling it again adds
+  /// candidates; with other credentials it is the second half of an ICE restart (restart_ice() comes first). A changed
+  /// fingerprint or setup is ignored once DTLS runs.
   /// False, and nothing changes, when the credentials break RFC 8839 section 5.4.
   bool set_remote(Instant now, const IceCredentials& remote, Span<const IceCandidate> candidates, const Fingerprint& fingerprint,
                   DtlsSetup setup, Outbox& out);

@@ -59,7 +59,8 @@ class SrtpSession {
   Result<size_t, Drop> protect_rtp(MutableBytes buffer, size_t size);
   /// SRTCP in place. Adds srtcp_overhead.
   Result<size_t, Drop> protect_rtcp(MutableBytes buffer, size_t size);
-  /// Opens in place, gives the plain size. After an error the bytes behind the header are void. Errors: rtp_malformed, srtp_auth, srtp_replay, srtp_error.
+  /// Opens in place, gives the plain size. After an error the bytes behind the header are void.
+  /// Errors: rtp_malformed or rtcp_malformed, srtp_auth, srtp_replay, srtp_error.
   Result<size_t, Drop> unprotect_rtp(MutableBytes packet);
   Result<size_t, Drop> unprotect_rtcp(MutableBytes packet);
 

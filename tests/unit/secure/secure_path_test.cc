@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <thread>
 
 #include "tests/unit/secure/path_pair.h"
 
@@ -110,6 +111,25 @@ TEST_CASE("system randomness does not repeat") {
   CHECK(std::get<0>(a) != std::get<0>(b));
   CHECK(std::get<1>(a) != std::get<1>(b));
   CHECK(std::get<2>(a) != std::get<2>(b));
+}
+
+TEST_CASE("threads do not share randomness or time") {
+  const auto identity = DtlsIdentity::make(Rng(1), SecureRandomness::seeded);
+  std::array<std::vector<PathPair::Sent>, 3> sent;
+  std::vector<std::thread> threads;
+  for (auto& mine : sent) {
+    threads.emplace_back([&mine, &identity] {
+      for (uint64_t seed = 1; seed <= 5; ++seed) {
+        PathPair pair({.seed = seed, .loss = 0.1, .bridge_identity = identity});
+        pair.introduce();
+        pair.run(at_seconds(30));
+        mine.insert(mine.end(), pair.sent.begin(), pair.sent.end());
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(sent[0] == sent[1]);
+  CHECK(sent[0] == sent[2]);
 }
 
 TEST_CASE("a bridge that learns of its client late keeps its checks and hellos") {

@@ -104,7 +104,7 @@ Streams::Entry* Streams::ready_entry(StreamId id) {
 void Streams::send(StreamId to, const Element& stanza) {
   Entry* entry = ready_entry(to);
   if (!entry) return;
-  entry->stream.send(stanza);
+  if (!entry->stream.send(stanza)) return stats_.drops.count(Drop::signalling_limit);  // it grew too long for its receiver
   ++stats_.stanzas_out;
   touch(to, *entry);
 }

@@ -193,6 +193,40 @@ TEST_CASE("broken XML ends the stream that it came on and no other") {
   CHECK(good.take().size() == 1);
 }
 
+TEST_CASE("a stanza that outgrows its receiver when it is written again is dropped, and nobody's stream ends") {
+  Deployment d;
+  Client victim(anonymous(), 1);
+  d.enter(victim);
+  class Crafty final : public Process {
+   public:
+    explicit Crafty(std::string to) : to_(std::move(to)) {}
+    void start(Instant, Outbox& out) override {
+      const std::string header = "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='tacoma.test' version='1.0'>";
+      std::string text = header + "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='ANONYMOUS'/>" + header +
+                         "<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq><message to='" + to_ + "' a=\"" +
+                         std::string(10'000, '\'') + "\"/><message to='" + to_ + "'><body>harmless</body></message>";
+      out.open_stream(StreamId(1), "xmpp");
+      out.write_stream(StreamId(1), text);
+    }
+    void on_datagrams(Instant, Span<Datagram>, Outbox&) override {}
+    void on_stream(Instant, const StreamEvent& event, Outbox&) override { closed |= event.kind == StreamEvent::Kind::closed; }
+    void on_deadline(Instant, Outbox&) override {}
+    Deadline deadline() const override { return {}; }
+    bool closed = false;
+
+   private:
+    std::string to_;
+  } crafty(victim.jid().to_string());
+  d.wires.attach(crafty);
+  d.wires.run();
+  CHECK_FALSE(crafty.closed);
+  CHECK_FALSE(victim.is_closed());
+  const auto got = victim.take();
+  REQUIRE(got.size() == 1);
+  CHECK(got[0].child_text("body", ns::kClient) == "harmless");
+  CHECK(d.router.stats().drops[Drop::signalling_limit] == 1);
+}
+
 TEST_CASE("streams over the limit are closed at once") {
   RouterConfig config = Deployment::make_config();
   config.limits.streams = 2;

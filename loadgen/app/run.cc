@@ -12,6 +12,7 @@
 
 #include <sys/utsname.h>
 
+#include "analysis/report/report.h"
 #include "loadgen/app/build_info.h"
 #include "loadgen/app/cast.h"
 #include "loadgen/app/progress.h"
@@ -100,13 +101,12 @@ class Run {
         path_(request.out.empty() ? "out/" + plan_.scenario + "/" + factory.name : request.out) {}
 
   int go() {
-    for (Result<void> (Run::*step)() : {&Run::open_folder, &Run::prepare_clips, &Run::open_taps, &Run::raise_world, &Run::play, &Run::end}) {
+    for (Result<void> (Run::*step)() : {&Run::open_folder, &Run::prepare_clips, &Run::open_taps, &Run::raise_world, &Run::play, &Run::end, &Run::report}) {
       const Result<void> done = (this->*step)();
       if (done) continue;
       progress_.note("tacoma: " + done.error());
       return 1;
     }
-    print_summary();
     return summary_.exit_code;
   }
 
@@ -205,7 +205,19 @@ class Run {
     Result<RunSummary> summary = folder_->finish(end_);
     if (!summary) return fail(summary.error());
     summary_ = *std::move(summary);
+    print_summary();
     return captured;
+  }
+
+  Result<void> report() {
+    Result<analysis::Run> run = analysis::load_run(path_);
+    if (!run) return fail(run.error());
+    std::vector<analysis::Run> runs;
+    runs.push_back(*std::move(run));
+    const std::string page = path_ + "/report.html";
+    if (const Result<void> written = analysis::write_report(runs, page); !written) return written;
+    std::printf("  report in %s\n", page.c_str());
+    return {};
   }
 
   // --- Summary ---

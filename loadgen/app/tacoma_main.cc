@@ -5,12 +5,16 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <iostream>
 
 #include <boost/program_options.hpp>
 #include <unistd.h>
 
+#include "analysis/compare/compare.h"
+#include "analysis/report/report.h"
 #include "loadgen/app/build_info.h"
+#include "loadgen/app/compare_bounds.h"
 #include "loadgen/app/run.h"
 #include "loadgen/app/scenario_files.h"
 #include "loadgen/plan/draw_plan.h"
@@ -155,6 +159,69 @@ int act_list(const Invocation&, const po::variables_map&) {
   return 0;
 }
 
+// --- report ---
+
+void report_options(po::options_description& o) {
+  o.add_options()("out,o", po::value<std::string>()->value_name("FILE"), "the page (default: report.html in DIR; of two runs in the folder around the first)");
+}
+
+/// Loads result folders; an empty vector after a complaint.
+std::vector<analysis::Run> load_runs(const Words& folders) {
+  std::vector<analysis::Run> runs;
+  for (const std::string& folder : folders) {
+    Result<analysis::Run> run = analysis::load_run(folder);
+    if (!run) {
+      std::fprintf(stderr, "tacoma: %s\n", run.error().c_str());
+      return {};
+    }
+    runs.push_back(*std::move(run));
+  }
+  return runs;
+}
+
+int act_report(const Invocation&, const po::variables_map& options) {
+  const Words folders = positionals(options);
+  const std::vector<analysis::Run> runs = load_runs(folders);
+  if (runs.empty()) return kFailed;
+  namespace fs = std::filesystem;
+  const fs::path first = fs::path(folders[0] + "/").lexically_normal().parent_path();
+  const std::string file = options.count("out") ? options["out"].as<std::string>() : ((folders.size() == 1 ? first : first / "..") / "report.html").lexically_normal().string();
+  const Result<void> written = analysis::write_report(runs, file);
+  if (!written) {
+    std::fprintf(stderr, "tacoma: %s\n", written.error().c_str());
+    return kFailed;
+  }
+  std::printf("report in %s\n", file.c_str());
+  return 0;
+}
+
+// --- compare ---
+
+void compare_options(po::options_description& o) {
+  o.add_options()
+      ("all", "all metrics, not only the main ones")
+      ("assert", po::value<std::string>()->value_name("BOUNDS"), "how far the two may differ, such as throughput=5%,delay.audio.p50=8ms,loss.video.mean=1pt; exit code 99 if one does not hold");
+}
+
+int act_compare(const Invocation&, const po::variables_map& options) {
+  std::vector<CompareBound> bounds;
+  if (options.count("assert")) {
+    Result<std::vector<CompareBound>> parsed = parse_bounds(options["assert"].as<std::string>());
+    if (!parsed) return wrong("--assert: " + parsed.error());
+    bounds = *std::move(parsed);
+  }
+  const std::vector<analysis::Run> runs = load_runs(positionals(options));
+  if (runs.empty()) return kFailed;
+  const analysis::Comparison comparison = analysis::compare_runs(runs[0], runs[1]);
+  std::cout << analysis::comparison_table(comparison, options.count("all") != 0);
+  bool all_hold = true;
+  for (const BoundResult& result : check_bounds(bounds, comparison)) {
+    std::cout << (result.holds ? "  holds  " : "  FAILS  ") << result.bound.text << ": " << result.difference << "\n";
+    all_hold = all_hold && result.holds;
+  }
+  return all_hold ? 0 : 99;
+}
+
 // --- The table ---
 
 constexpr Command kCommands[] = {
@@ -163,6 +230,12 @@ constexpr Command kCommands[] = {
      "  tacoma run scenarios/bad-wifi.yaml --world sockets --out /tmp/wifi --pcap\n"
      "  tacoma run quickstart --world ns3 --seed 7 --set duration=20s --set conferences.standup.people.far.count=4\n",
      "SCENARIO: a file, or a name that `tacoma list` shows", 1, 1, run_options, act_run},
+    {"report", "report DIR [DIR] [-o FILE.html]", "Writes the report of one run, or of two side by side.",
+     "  tacoma report out/quickstart/light\n  tacoma report out/quickstart/sockets out/quickstart/ns3 -o both.html\n", "DIR: a result folder", 1, 2, report_options, act_report},
+    {"compare", "compare DIR DIR [options]", "Prints two runs' figures and how they differ.",
+     "  tacoma compare out/quickstart/sockets out/quickstart/ns3\n"
+     "  tacoma compare old new --assert throughput=5%,delay.audio.p50=8ms,loss.video.mean=1pt\n",
+     "DIR: a result folder", 2, 2, compare_options, act_compare},
     {"validate", "validate SCENARIO... [options]", "Checks scenarios and tells every mistake with its place.",
      "  tacoma validate scenarios/*.yaml\n  tacoma validate quickstart --set duration=0s\n  tacoma validate quickstart --plan\n",
      "SCENARIO: a file, or a name that `tacoma list` shows", 1, 1000, validate_options, act_validate},

@@ -117,7 +117,7 @@ TEST_CASE("help, version, list and validate end with 0") {
   for (const std::vector<std::string>& arguments : {std::vector<std::string>{"--help"}, {"help"}, {"run", "--help"}, {"validate", "--help"}, {"list", "--help"}}) {
     const Outcome o = tacoma(arguments);
     CHECK(o.code == 0);
-    CHECK(o.out.find("tacoma run quickstart") != std::string::npos || o.out.find("Examples:") != std::string::npos);
+    CHECK((o.out.find("tacoma run quickstart") != std::string::npos || o.out.find("Examples:") != std::string::npos));
   }
   CHECK(tacoma({}).code == 2);
   CHECK(tacoma({"--version"}).out.rfind("tacoma 0.", 0) == 0);
@@ -178,6 +178,32 @@ TEST_CASE("Ctrl-C ends a run cleanly, keeps the partial result and says so") {
   CHECK(json["state"] == "interrupted");
   CHECK(json["verdict"] == "no-verdict");
   CHECK(json["reached_s"] > 0.4);
+}
+
+TEST_CASE("a run leaves a report; report and compare read result folders") {
+  const TempFolder folder;
+  const std::string a = folder.path + "/a", b = folder.path + "/b";
+  REQUIRE(tacoma(small_run("light", a)).code == 0);
+  REQUIRE(tacoma(small_run("light", b, {"--seed", "2"})).code == 0);
+  CHECK(text_of(a + "/report.html").find("</html>") != std::string::npos);
+  const Outcome both = tacoma({"report", a, b});
+  CHECK(both.code == 0);
+  CHECK(both.out == "report in " + folder.path + "/report.html\n");
+  CHECK(fs::file_size(folder.path + "/report.html") > 100'000);
+  CHECK(tacoma({"report", a, "-o", folder.path + "/one.html"}).code == 0);
+  CHECK(fs::exists(folder.path + "/one.html"));
+
+  const Outcome same = tacoma({"compare", a, a, "--assert", "throughput=0%,delay.audio.p50=0ms,loss.video.mean=0pt"});
+  CHECK(same.code == 0);
+  CHECK(same.out.find("throughput") != std::string::npos);
+  const Outcome differs = tacoma({"compare", a, b, "--assert", "throughput=0%"});
+  CHECK(differs.code == 99);
+  CHECK(differs.out.find("  FAILS  throughput=0%: ") != std::string::npos);
+  CHECK(tacoma({"compare", a, b, "--assert", "trougput=5%"}).err == "tacoma: --assert: unknown metric 'trougput' (did you mean 'throughput'?)\n");
+  CHECK(tacoma({"compare", a, b, "--assert", "trougput=5%"}).code == 2);
+  CHECK(tacoma({"compare", a, folder.path}).code == 1);
+  CHECK(tacoma({"report", "/nonexistent"}).code == 1);
+  CHECK(tacoma({"report", a, a, a}).code == 2);
 }
 
 TEST_CASE("a capture of a run is there when it was asked for") {

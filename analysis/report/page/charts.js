@@ -60,7 +60,7 @@ function eventLines(labels, at = 'end') {
 const swatch = (c) => `<span style="display:inline-block;width:.8em;height:.8em;border-radius:2px;background:${escaped(c)};margin-right:.5em"></span>`;
 /** A tooltip over a time axis: the time, then a row for each series that has a value there. */
 function timeTooltip(units) {
-  return { ...common().tooltip, trigger: 'axis', axisPointer: { type: 'line', lineStyle: { color: colour('faint') } }, formatter: (all) => {
+  return { ...common().tooltip, trigger: 'axis', axisPointer: { type: 'line', lineStyle: { color: colour('accent'), type: 'solid', width: 1 } }, formatter: (all) => {
     const rows = [...new Map(all.filter((p) => p.value && p.value[1] !== null && p.value[1] !== undefined).map((p) => [p.seriesName, p])).values()];
     if (!rows.length) return '';
     return `<b>${clock(rows[0].value[0])}</b><table style="margin-top:4px;font-variant-numeric:tabular-nums">` + rows.map((p) => {
@@ -165,7 +165,7 @@ function delayChart(who) {
   const narrow = isNarrow(), floor = 2 ** Math.floor(Math.log2(Math.max(0.25, least === Infinity ? 1 : least))), top = 2 ** Math.ceil(Math.log2(most));
   const ms = (v) => (v >= 1000 ? `${+(v / 1000).toPrecision(3)} s` : `${+v.toPrecision(3)} ms`);
   return { ...common(), legend: legend(), grid: { left: narrow ? 46 : 58, right: 20, top: 40, bottom: 30 },
-    tooltip: { ...common().tooltip, trigger: 'axis', axisPointer: { type: 'line', lineStyle: { color: colour('faint') } }, formatter: (all) => (all.length ? `<b>within ${ms(all[0].axisValue)}</b><br>` : '') + all.map((p) => `${swatch(p.color)}${escaped(p.seriesName)}: ${p.value[1].toFixed(1)} %`).join('<br>') },
+    tooltip: { ...common().tooltip, trigger: 'axis', axisPointer: { type: 'line', lineStyle: { color: colour('accent'), type: 'solid', width: 1 } }, formatter: (all) => (all.length ? `<b>within ${ms(all[0].axisValue)}</b><br>` : '') + all.map((p) => `${swatch(p.color)}${escaped(p.seriesName)}: ${p.value[1].toFixed(1)} %`).join('<br>') },
     xAxis: axis({ type: 'log', logBase: 2, min: floor, max: top, axisLabel: { formatter: ms } }),
     yAxis: axis({ type: 'value', min: 0, max: 100, interval: 25, axisLabel: { formatter: '{value} %' } }), series };
 }
@@ -185,7 +185,7 @@ function ratesChart(who) {
     capacity.up = Math.max(capacity.up, top(c.up));
     received.push(line(label('received, mean of each', i), ink(i, hue.audio), over(c.rate), { area: two ? 0 : 0.12 }), line(label('narrowest link ↓', i), two ? ink(i) : colour('ink'), over(c.down), { type: 'dashed', width: 1.3, step: true }));
     sent.push(line(label('sent, mean of each', i), ink(i, hue.sent), over(c.sent), { area: two ? 0 : 0.12 }), line(label('narrowest link ↑', i), two ? ink(i) : colour('ink'), over(c.up), { type: 'dashed', width: 1.3, step: true }));
-    loss.push(line(label('before repair', i), ink(i, hue.video), over(c.loss), { type: two ? 'dotted' : 'solid', width: 1.3 }), line(label('after repair', i), ink(i, colour('bad')), over(c.after), { area: two ? 0 : 0.2 }));
+    loss.push(line(label('lost, before repair', i), ink(i, hue.video), over(c.loss), { type: two ? 'dotted' : 'solid', width: 1.3 }), line(label('lost, after repair', i), ink(i, colour('bad')), over(c.after), { area: two ? 0 : 0.2 }));
     queue.push(line(label('queue ↓', i), ink(i, hue.queue), over(c.queue_down), { area: two ? 0 : 0.15 }), line(label('queue ↑', i), ink(i, hue.sent), over(c.queue_up), { type: 'dotted', width: 1.3 }));
     freeze.push(line(label('frozen', i), ink(i, hue.freeze), over(c.frozen), { area: two ? 0 : 0.25 }));
   });

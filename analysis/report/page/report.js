@@ -234,7 +234,7 @@ function fillRates() {
     if (i === 1 && sameMarks) return;
     list.append(...marks(run).map((e, n) => el('li', { class: e.planned ? '' : 'unplanned' }, sameMarks ? null : tag(i), el('span', { class: 'num' }, String(n + 1)), el('b', {}, clock(e.at)), ` ${e.subject}: ${e.text}`)));
   });
-  addChart(byId('rates-chart'), 'Rates, loss, queue and freezes over time', () => ratesChart(select.value), 780, 'rates');
+  addChart(byId('rates-chart'), 'Rates, loss, queue and freezes over time', () => ratesChart(select.value), 830, 'rates');
   asTable(byId('rates-table'), () => runs.map((run, i) => {
     const r = rowOf(run, select.value);
     if (!r) return el('p', { class: 'empty' }, 'Not in this run.');
@@ -254,11 +254,11 @@ function fillBridge() {
   byId('bridge-controls').hidden = names.length < 2;
   byId('bridge-who').append(...names.map((n) => el('option', { value: n }, n)));
   byId('bridge-who').addEventListener('change', () => redraw('bridge'));
-  addChart(byId('bridge-chart'), 'Bridge load over time', () => bridgeChart(byId('bridge-who').value), 400, 'bridge');
+  addChart(byId('bridge-chart'), 'Bridge load over time', () => bridgeChart(byId('bridge-who').value), 420, 'bridge');
 }
 function fillPictures() {
   if (!runs.some((r) => r.pictures.length)) return byId('pictures-chart').append(el('p', { class: 'empty' }, 'Nobody decoded in this run.'));
-  addChart(byId('pictures-chart'), 'PSNR over time', () => picturesChart(), 320);
+  addChart(byId('pictures-chart'), 'PSNR over time', () => picturesChart(), 310);
 }
 function fillDrops() {
   const reasons = [...new Set(runs.flatMap((r) => r.drops.map((d) => d.reason)))];

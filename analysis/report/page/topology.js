@@ -51,7 +51,7 @@ function drawGroup(g, group, y, width) {
 
 function topologyPicture(topology, width) {
   const regions = topology.regions, gap = 84;
-  const columns = Math.max(1, Math.min(regions.length, width < 640 ? 1 : width < 960 ? 2 : 3)), one = columns === 1;
+  const columns = Math.max(1, Math.min(regions.length, width < 760 ? 1 : width < 1200 ? 2 : 3)), one = columns === 1;
   const boxWidth = Math.min(520, (width - gap * (columns - 1)) / columns);
   const delay = (a, b) => topology.delays.find((d) => (d.a === a && d.b === b) || (d.a === b && d.b === a));
   const picture = svg('svg', { role: 'img', 'aria-label': regions.map((r) => `Region ${r.name}: ${r.bridges.length} bridges; ` + r.groups.map((x) => `${x.count} people ${x.name} on ${x.access}`).join(', ')).join('. ') });

@@ -1,4 +1,5 @@
 // What members say: session-accept, session-terminate, session-info, sources, mute.
+#include <algorithm>
 #include <utility>
 
 #include "focus/engine/room.h"
@@ -14,6 +15,13 @@ Failure<StanzaError> failure(Condition condition, std::string text) {
   error.condition = condition;
   error.text = std::move(text);
   return {std::move(error)};
+}
+
+/// What a bridge needs to reach a client. One that it refused would count against the bridge, and cost the whole conference
+/// its session: so it is refused here.
+bool is_complete(const jingle::IceTransport& transport) {
+  return !transport.ufrag.empty() && std::any_of(transport.fingerprints.begin(), transport.fingerprints.end(),
+                                                 [](const jingle::Fingerprint& f) { return f.hash == "sha-256"; });
 }
 }  // namespace
 
@@ -55,7 +63,7 @@ Result<jingle::SourceSet, StanzaError> Room::own_sources(const Member& member, c
 void Room::on_accept(Instant now, Member& member, const Element& iq, const jingle::Jingle& message) {
   if (member.state != State::invited) return refuse(iq, Condition::unexpected_request, "already accepted");
   const jingle::IceTransport* transport = message.transport();
-  if (!transport) return refuse(iq, Condition::bad_request, "no transport");
+  if (!transport || !is_complete(*transport)) return refuse(iq, Condition::bad_request, "no transport with a sha-256 fingerprint");
   auto sources = own_sources(member, message);
   if (sources)
     if (auto added = sources_.try_add(member.nick, *sources); !added) sources = fail(added.error());

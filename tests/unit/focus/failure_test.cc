@@ -340,6 +340,37 @@ TEST_CASE("Jingle of no session, out of turn, or unreadable is refused") {
   CHECK(c.focus.stats().sessions == 2);
 }
 
+TEST_CASE("a client without a usable transport is refused, and costs the others nothing") {
+  Pair c;
+  c.add_bridge();
+  c.bob.accepts = false;
+  c.come();
+  c.take_log();
+  jingle::Jingle message;
+  message.action = jingle::Action::session_accept;
+  message.sid = c.bob.offer.sid;
+  jingle::Content& content = message.contents.emplace_back();
+  content.name = "audio";
+  content.media = jingle::Media::audio;
+  content.transport = make_transport("pbob", jingle::Setup::active);
+  std::vector<jingle::IceTransport> unusable(3, *content.transport);
+  unusable[0].fingerprints.clear();
+  unusable[1].fingerprints[0].hash = "sha-1";
+  unusable[1].fingerprints[0].value.resize(59);  // 20 octets
+  unusable[2].ufrag = unusable[2].pwd = "";
+  for (const jingle::IceTransport& transport : unusable) {
+    jingle::Jingle spoilt = message;
+    spoilt.contents[0].transport = transport;
+    c.bob.send(spoilt, "bad");
+    CHECK(c.bob.last_error == "bad-request");
+    c.bob.last_error.clear();
+  }
+  for (const std::string& line : c.take_log()) CHECK(line.find("bbbbbbbb") == 0);
+  CHECK(c.focus.stats().sessions == 2);
+  c.bob.send(message, "good");
+  CHECK(c.focus.stats().accepts == 2);
+}
+
 TEST_CASE("when the server goes away the focus comes back to it, and conferences begin anew") {
   Pair c;
   c.add_bridge();

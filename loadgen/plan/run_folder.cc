@@ -69,12 +69,15 @@ constexpr const char* kOwnFiles[] = {"run.json", "run.json.new", "run.sqlite", "
 
 std::optional<int64_t> limit(DataRate rate) { return rate.is_infinite() ? std::nullopt : std::optional<int64_t>(rate.bps()); }
 
-/// Writes a whole file beside its place, syncs it and moves it there: a reader sees the old or the new one.
+/// Writes a whole file beside its place, syncs it and moves it there: a reader sees the old or the new one. What lies beside the
+/// place already (the reserve) is overwritten, not made anew, so that its blocks serve when the disk is full.
 Result<void> replace_file(const std::string& path, const std::string& text) {
   const std::string beside = path + ".new";
-  std::FILE* file = std::fopen(beside.c_str(), "wb");
+  std::FILE* file = std::fopen(beside.c_str(), "r+b");
+  if (!file) file = std::fopen(beside.c_str(), "wb");
   if (!file) return fail(path + ": cannot be written: " + std::strerror(errno));
-  bool ok = std::fwrite(text.data(), 1, text.size(), file) == text.size() && std::fflush(file) == 0 && ::fsync(::fileno(file)) == 0;
+  bool ok = std::fwrite(text.data(), 1, text.size(), file) == text.size() && std::fflush(file) == 0 &&
+            ::ftruncate(::fileno(file), static_cast<off_t>(text.size())) == 0 && ::fsync(::fileno(file)) == 0;
   int error = errno;
   if (std::fclose(file) != 0 && ok) { ok = false; error = errno; }
   if (ok && std::rename(beside.c_str(), path.c_str()) != 0) { ok = false; error = errno; }
@@ -154,6 +157,7 @@ class RunFolder::Store {
   Result<void> open(const Plan& plan) {
     if (Result<void> ready = prepare_folder(path_); !ready) return ready;
     if (Result<void> written = write_json(); !written) return written;
+    if (Result<void> reserved = reserve_json(); !reserved) return reserved;
     const std::string file = path_ + "/run.sqlite";
     if (sqlite3_open_v2(file.c_str(), &db_, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr) != SQLITE_OK)
       return fail(file + ": cannot be made: " + sqlite3_errmsg(db_));
@@ -214,8 +218,9 @@ class RunFolder::Store {
     if (problem_.empty()) write_results(summary);
     else summary.exit_code = 1;
     fill_json(end, summary);
-    if (Result<void> written = write_json(); !written) return fail(written.error());
+    const Result<void> written = write_json();
     if (!problem_.empty()) return fail(problem_);
+    if (!written) return fail(written.error());
     return summary;
   }
 
@@ -329,9 +334,23 @@ class RunFolder::Store {
     json_["conservation"] = {{"holds", end.conservation_problems.empty()}, {"problems", end.conservation_problems}};
   }
 
-  Result<void> write_json() {
+  /// The end of a run must be told even when the disk is full by then: room for it is taken at the start.
+  Result<void> reserve_json() {
+    constexpr size_t kMargin = 16 * 1024;
+    const std::string room(json_text().size() + kMargin, ' ');
+    std::FILE* file = std::fopen((path_ + "/run.json.new").c_str(), "wb");
+    const bool ok = file && std::fwrite(room.data(), 1, room.size(), file) == room.size() && std::fflush(file) == 0;
+    const int error = errno;
+    if (file) std::fclose(file);
+    if (ok) return {};
+    return fail(path_ + "/run.json: cannot be written: " + std::strerror(error));
+  }
+  std::string json_text() const {
     // A scenario may hold bytes that are not UTF-8: they become replacement characters, not an exception.
-    return replace_file(path_ + "/run.json", json_.dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+    return json_.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+  }
+  Result<void> write_json() {
+    return replace_file(path_ + "/run.json", json_text());
   }
 
   const std::string path_;

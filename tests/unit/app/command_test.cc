@@ -180,6 +180,22 @@ TEST_CASE("Ctrl-C ends a run cleanly, keeps the partial result and says so") {
   CHECK(json["reached_s"] > 0.4);
 }
 
+TEST_CASE("a run that could not keep its own schedule ends with 98 and no verdict") {
+  const TempFolder folder;
+  const std::string run = folder.path + "/run";
+  const pid_t child = start(folder, small_run("sockets", run));
+  for (int i = 0; i < 1200 && !(fs::exists(run + "/run.sqlite-wal") && fs::file_size(run + "/run.sqlite-wal") > 150'000); ++i) ::usleep(50'000);
+  ::kill(child, SIGSTOP);  // the machine is busy elsewhere for a second
+  ::usleep(1'000'000);
+  ::kill(child, SIGCONT);
+  const Outcome o = finish(folder, child);
+  CAPTURE(o.err, o.out);
+  CHECK(o.code == 98);
+  CHECK(o.out.find("this machine did not keep the schedule: ") != std::string::npos);
+  CHECK(json_of(run)["verdict"] == "no-verdict");
+  CHECK(json_of(run)["schedule"]["late"] > 0);
+}
+
 TEST_CASE("a run leaves a report; report and compare read result folders") {
   const TempFolder folder;
   const std::string a = folder.path + "/a", b = folder.path + "/b";

@@ -3,6 +3,7 @@
 
 #include "core/rtp/extensions.h"
 #include "core/rtp/vp8.h"
+#include "allocations.h"
 #include "harness.h"
 
 using namespace tacoma;
@@ -283,6 +284,45 @@ TEST_CASE("nothing is allocated for packets once warm") {
   CHECK(h.pool.growths() == growths);
   CHECK(h.counts().packets_out - before == 5 * 50 * 2 * 4 * 3);
   check_audit(h);
+}
+
+TEST_CASE("forwarding takes nothing from the heap once warm, repairs and silence included") {
+  const Crypto crypto = GENERATE(Crypto::null, Crypto::real);
+  Harness h(crypto);
+  std::vector<Client*> people;
+  for (const char* id : {"aaaaaaaa", "bbbbbbbb", "cccccccc"}) people.push_back(&h.join("m", id));
+  for (Client* p : people) h.send_video_answering_pli(*p);
+  uint64_t taken = 0;
+  {
+    PacketPool pool;
+    Outbox out(pool);
+    const auto feed = [&](Client& from) {
+      for (Outbox::Send& send : from.out.sends()) {
+        Datagram d{from.address, h.bridge_address, std::move(send.packet), h.now};
+        const uint64_t before = allocations();
+        h.bridge->on_datagrams(h.now, Span<Datagram>(&d, 1), out);
+        taken += allocations() - before;
+        out.clear();
+      }
+      from.out.clear();
+    };
+    for (int t = 0; t < 600; ++t) {
+      if (t == 300) taken = 0;  // warm
+      for (Client* p : people) {
+        p->send_audio(h.now, t % 20 < 10 ? 30 : 127);
+        p->send_video(h.now, t % 100 == 0, 1100);
+        if (t % 10 == 3) { ++p->video_sequence; ++p->transport_sequence; }  // upstream loss
+        const uint16_t newest = static_cast<uint16_t>(people[0]->video_sequence - 1);
+        if (p != people[0]) p->send_rtcp([&](RtcpWriter& w) { w.nack(Ssrc(1), people[0]->video, Span<const uint16_t>(&newest, 1)); });
+        feed(*p);
+      }
+      h.now = h.now + Duration::milliseconds(10);
+    }
+  }
+  CHECK(h.counts().retransmitted > 100);
+  CHECK(h.counts().drops[Drop::audio_silence] > 100);
+  CHECK(h.counts().packets_out > 2000);
+  CHECK(taken == 0);
 }
 
 TEST_CASE("the pool's limit turns packets into counted drops and the numbers stay continuous") {

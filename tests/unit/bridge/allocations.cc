@@ -1,0 +1,24 @@
+#include "allocations.h"
+
+#include <cstdlib>
+#include <new>
+
+namespace {
+uint64_t count = 0;
+void* take(std::size_t size) {
+  ++count;
+  if (void* p = std::malloc(size ? size : 1)) return p;
+  throw std::bad_alloc();
+}
+}  // namespace
+
+void* operator new(std::size_t size) { return take(size); }
+void* operator new[](std::size_t size) { return take(size); }
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete[](void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
+
+namespace tacoma::test {
+uint64_t allocations() { return count; }
+}

@@ -27,9 +27,14 @@ Role role_for(Affiliation affiliation) {
   }
 }
 
-/// The children that an occupant may say: the room's own words are left out, so that nobody can forge them.
-std::string extensions_of(const Element& presence) {
+/// Children of a presence that goes to a room. The room adds its own, and the sum must not end the receivers' streams.
+constexpr size_t kMaxExtensions = 256;
+
+/// The children that an occupant may say: the room's own words are left out, so that nobody can forge them. With too many
+/// children the text is too long for any room.
+std::string extensions_of(const Element& presence, const RouterLimits& limits) {
   std::string xml;
+  if (presence.children.size() > kMaxExtensions) return std::string(limits.broadcast_bytes + 1, ' ');
   for (const Element& child : presence.children)
     if (child.ns != ns::kMuc && child.ns != ns::kMucUser) write_xml(child, ns::kClient, xml);
   return xml;
@@ -74,7 +79,7 @@ Result<void, StanzaError> Room::join(StreamId stream, const Jid& real, std::stri
   if (members_only_ && mine < Affiliation::member) return fail(error(Condition::registration_required));
   if (!secret_.empty() && !privileged && muc::join_password(presence) != secret_) return fail(error(Condition::not_authorized));
   if (occupants_.size() >= limits_.occupants_per_room && !privileged) return fail(error(Condition::service_unavailable));
-  std::string extensions = extensions_of(presence);
+  std::string extensions = extensions_of(presence, limits_);
   if (extensions.size() > limits_.broadcast_bytes) return fail(error(Condition::policy_violation, "Presence too long"));
 
   if (mine == Affiliation::owner) affiliations_[bare.to_string()] = Affiliation::owner;
@@ -106,7 +111,7 @@ Result<void, StanzaError> Room::join(StreamId stream, const Jid& real, std::stri
 }
 
 Result<void, StanzaError> Room::update(Occupant& who, const Element& presence, bool again) {
-  std::string extensions = extensions_of(presence);
+  std::string extensions = extensions_of(presence, limits_);
   if (extensions.size() > limits_.broadcast_bytes) return fail(error(Condition::policy_violation, "Presence too long"));
   who.extensions = std::move(extensions);
   who.presence.reset();
@@ -120,7 +125,7 @@ Result<void, StanzaError> Room::update(Occupant& who, const Element& presence, b
 }
 
 void Room::leave(Occupant& who, const Element* said) {
-  std::string extensions = said ? extensions_of(*said) : std::string();
+  std::string extensions = said ? extensions_of(*said, limits_) : std::string();
   if (extensions.size() > limits_.broadcast_bytes) extensions.clear();
   who.role = Role::none;
   remove(who, {}, {}, {}, extensions);

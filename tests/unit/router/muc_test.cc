@@ -414,6 +414,11 @@ TEST_CASE("rooms, occupants, rooms of a stream, affiliations and broadcasts are 
   d.bob.send(update);
   d.wires.run();
   CHECK(last_error(d.bob) == "policy-violation");
+  Element many = make_presence("", kRoom.with_resource("bob"));
+  for (int i = 0; i < 257; ++i) many.add("a", ns::kClient);
+  d.bob.send(many);
+  d.wires.run();
+  CHECK(last_error(d.bob) == "policy-violation");
   Element message = make_message("groupchat", kRoom);
   message.add_text("body", ns::kClient, std::string(300, 'x'));
   d.bob.send(message);

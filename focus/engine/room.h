@@ -19,6 +19,12 @@
 
 namespace tacoma::focus {
 
+/// The text of sources in one stanza, as longest_text() counts: more go into further stanzas. XMPP servers and clients take
+/// stanzas of up to 256 KiB.
+inline constexpr size_t kSourcesBudget = 160 * 1024;
+/// A source change that is longer, because of one owner's excesses, is not passed on.
+inline constexpr size_t kMaxSourcesText = 192 * 1024;
+
 /// What all rooms share.
 struct Shared {
   const FocusConfig& config;

@@ -98,15 +98,25 @@ void Room::send_offer(Instant now, Member& member, const jingle::IceTransport& t
     message.bundle.push_back(content.name);
   }
   jingle::ConferenceSources others;
-  for (const auto& [owner, sources] : sources_.all())
-    if (owner != member.nick) others.emplace(owner, without_simulcast(sources));
+  member.untold.clear();
+  size_t room_left = kSourcesBudget;
+  for (const auto& [owner, sources] : sources_.all()) {
+    if (owner == member.nick) continue;
+    jingle::SourceSet shown = without_simulcast(sources);
+    const size_t longest = longest_text(shown);
+    if (longest > room_left) {
+      member.untold.emplace(owner, jingle::SourceSet());  // told once it accepted
+      continue;
+    }
+    room_left -= longest;
+    others.emplace(owner, std::move(shown));
+  }
   if (member.features.json_sources) message.json_sources = std::move(others);
   else jingle::put_sources(message, others);
   message.bridge_session = jingle::BridgeSession{session_->id(), session_->region()};
 
   member.state = State::invited;
   member.sid = message.sid;
-  member.untold.clear();
   ++shared_.stats.sessions;
   ++shared_.stats.invites;
   if (std::exchange(member.was_offered, true)) ++shared_.stats.re_invites;

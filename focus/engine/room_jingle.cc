@@ -142,14 +142,30 @@ void Room::tell_others(const std::string& owner, const jingle::SourceSet& before
 }
 
 void Room::tell_untold(Member& member) {
-  jingle::ConferenceSources removed, added;
-  for (auto& [owner, shown] : std::exchange(member.untold, {})) {
-    const jingle::SourceSet now_shown = without_simulcast(sources_.of(owner));
-    if (auto gone = difference(shown, now_shown); !gone.empty()) removed.emplace(owner, std::move(gone));
-    if (auto fresh = difference(now_shown, shown); !fresh.empty()) added.emplace(owner, std::move(fresh));
-  }
-  if (!removed.empty()) send_sources(jingle::Action::source_remove, removed, {&member});
-  if (!added.empty()) send_sources(jingle::Action::source_add, added, {&member});
+  struct Batch {
+    jingle::Action action;
+    jingle::ConferenceSources sources;
+    size_t longest = 0;
+  };
+  Batch removed{jingle::Action::source_remove, {}}, added{jingle::Action::source_add, {}};
+  std::vector<Batch> full_batches;
+  const auto put = [&](Batch& batch, const std::string& owner, jingle::SourceSet set) {
+    if (set.empty()) return;
+    const size_t longest = longest_text(set);
+    if (batch.longest + longest > kSourcesBudget && !batch.sources.empty()) {
+      full_batches.push_back({batch.action, std::exchange(batch.sources, {}), 0});
+      batch.longest = 0;
+    }
+    batch.longest += longest;
+    batch.sources.emplace(owner, std::move(set));
+  };
+  const auto untold = std::exchange(member.untold, {});
+  for (const auto& [owner, shown] : untold) put(removed, owner, difference(shown, without_simulcast(sources_.of(owner))));
+  full_batches.push_back(std::move(removed));
+  for (const auto& [owner, shown] : untold) put(added, owner, difference(without_simulcast(sources_.of(owner)), shown));
+  full_batches.push_back(std::move(added));
+  for (const Batch& batch : full_batches)
+    if (!batch.sources.empty()) send_sources(batch.action, batch.sources, {&member});
 }
 
 void Room::send_sources(jingle::Action action, const jingle::ConferenceSources& sources, const std::vector<Member*>& to) {
@@ -163,6 +179,10 @@ void Room::send_sources(jingle::Action action, const jingle::ConferenceSources& 
       if (member->features.json_sources) message.json_sources = sources;
       else jingle::put_sources(message, sources);
       for (const Element& child : jingle::to_element(message).children) write_xml(child, ns::kJingle, inner);
+    }
+    if (inner.size() > kMaxSourcesText) {
+      shared_.stats.drops.count(Drop::signalling_limit);
+      continue;
     }
     std::string iq = "<iq type='set' from='" + shared_.line.own_text() + "' to='";
     write_escaped(member->address, iq);

@@ -47,6 +47,8 @@ class SourceMap {
 /// What receivers are told of a sender: of each simulcast group only the first SSRC and its retransmission, since the bridge
 /// forwards every layer under it.
 jingle::SourceSet without_simulcast(const jingle::SourceSet& sources);
+/// At most how many bytes a stanza grows by these sources, names escaped in the worst way.
+size_t longest_text(const jingle::SourceSet& sources);
 /// What is in `a` and not in `b`.
 jingle::SourceSet difference(const jingle::SourceSet& a, const jingle::SourceSet& b);
 

@@ -1,6 +1,7 @@
 // Which sources are accepted, and who is told of them.
 #include <catch2/catch.hpp>
 
+#include "focus/engine/room.h"
 #include "focus/engine/sources.h"
 #include "tests/unit/focus/conference_fixture.h"
 
@@ -190,4 +191,56 @@ TEST_CASE("one that accepts late is told what changed since its offer") {
   late.accept();
   CHECK(only(c.take_log(), "dddddddd") ==
         Log{"dddddddd < result accept", "dddddddd < source-remove bbbbbbbb", "dddddddd < source-add cccccccc"});
+}
+
+namespace {
+/// Twenty audio sources with streams of long names, each byte a `letter`.
+jingle::SourceSet make_long(const std::string& owner, uint32_t base, char letter) {
+  jingle::SourceSet set;
+  for (uint32_t i = 0; i < 20; ++i) {
+    const std::string name = owner + "-a" + std::to_string(i);
+    set.audio.sources.push_back(make_source(base + i, name, name + std::string(1000, letter) + " track"));
+  }
+  return set;
+}
+}  // namespace
+
+TEST_CASE("sources that do not fit into the offer follow once it is accepted") {
+  Conference c;
+  c.add_bridge();
+  Person& alice = c.add_person("aaaaaaaa");
+  Person& bob = c.add_person("bbbbbbbb");
+  Person& carol = c.add_person("cccccccc");
+  Person& dora = c.add_person("dddddddd");
+  alice.sources = make_long("aaaaaaaa", 1000, 'x');
+  bob.sources = make_long("bbbbbbbb", 2000, 'x');
+  CHECK(focus::longest_text(alice.sources) < focus::kSourcesBudget * 2);
+  alice.come();
+  bob.come();
+  carol.come();
+  dora.come();
+  const auto offered = jingle::sources_of(dora.offer, "?");
+  REQUIRE(offered);
+  CHECK(offered->contains("cccccccc"));
+  CHECK_FALSE(offered->contains("bbbbbbbb"));
+  CHECK(dora.last_change.contains("bbbbbbbb"));
+  CHECK(only(c.take_log(), "dddddddd < source-add").size() == 2);  // each too long to share a stanza
+}
+
+TEST_CASE("sources that outgrow a stanza when they are written again are not passed on, and end no stream") {
+  Conference c;
+  c.add_bridge();
+  Person& alice = c.add_person("aaaaaaaa");
+  Person& bob = c.add_person("bbbbbbbb");
+  bob.sources = make_long("bbbbbbbb", 2000, '\'');
+  for (jingle::Source& source : bob.sources.audio.sources) source.name += std::string(900, '\'');
+  alice.come();
+  bob.come();
+  INFO(bob.last_error << " " << bob.last_error_text);
+  CHECK(c.focus.stats().accepts == 2);
+  CHECK(c.focus.stats().drops[Drop::signalling_limit] == 1);
+  CHECK(c.focus.ready());
+  CHECK(c.focus.stats().sessions == 2);
+  CHECK(c.focus.stats().reconnects == 0);
+  CHECK_FALSE(alice.last_change.contains("bbbbbbbb"));
 }

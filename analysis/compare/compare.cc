@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <tuple>
 
 namespace tacoma::analysis {
 namespace {
@@ -51,6 +52,17 @@ ComparedMetric compared(const std::string& name, const std::string& unit, const 
     if (a->value != 0) row.relative = (b->value - a->value) / std::fabs(a->value);
   }
   return row;
+}
+
+/// Whole figures before those of a group, kinds by name, and endings from the lucky to the unlucky.
+auto reading_order(const std::string& name) {
+  constexpr std::string_view kEndings[] = {".min", ".p5", ".p50", ".mean", ".p95", ".p99", ".max"};
+  const size_t group = name.find(" in "), dot = name.substr(0, group).rfind('.');
+  size_t rank = 0;
+  for (size_t i = 0; i < std::size(kEndings); ++i) {
+    if (dot != name.npos && std::string_view(name).substr(dot, kEndings[i].size()) == kEndings[i]) rank = i + 1;
+  }
+  return std::tuple(group != name.npos, group == name.npos ? "" : name.substr(group), name.substr(0, rank ? dot : group), rank, name);
 }
 
 /// Length in characters, not bytes, of UTF-8 text.
@@ -111,6 +123,8 @@ Comparison compare_runs(const Run& a, const Run& b) {
   for (const Metric& m : b.metrics) {
     if (!a.metric(m.name)) c.metrics.push_back(compared(m.name, m.unit, nullptr, &m));
   }
+  std::stable_sort(c.metrics.begin(), c.metrics.end(),
+                   [](const ComparedMetric& x, const ComparedMetric& y) { return reading_order(x.name) < reading_order(y.name); });
   return c;
 }
 

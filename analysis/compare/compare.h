@@ -23,7 +23,7 @@ struct ComparedMetric {
 
 struct Comparison {
   std::string name_a, name_b;           // "quickstart, sockets", "quickstart, ns3"
-  std::vector<ComparedMetric> metrics;  // in the order of A's, then what only B has
+  std::vector<ComparedMetric> metrics;  // by name, those of groups last
   std::vector<std::string> notes;       // what makes the two less comparable: another scenario, seed, length, an interrupted run
 };
 

@@ -205,15 +205,35 @@ class Loader {
       if (host < 0 || host >= static_cast<int64_t>(person_of.size())) return;
       PersonBin* b = bin_of(person_of[static_cast<size_t>(host)], r.integer(0));
       if (!b) return;
-      LinkBin& link = r.text(2) == "up" ? b->up : b->down;
-      const auto rate = r.maybe(3);
-      if (rate) link.rate = link.rate ? std::min(*link.rate, *rate) : *rate;
-      link.known = true;
+      const bool is_up = r.text(2) == "up";
+      LinkBin& link = is_up ? b->up : b->down;
+      // A sample's counts are of the interval before it, its rate is that of its moment: it holds for the interval after.
+      if (PersonBin* next = bin_of(person_of[static_cast<size_t>(host)], r.integer(0) + run_.sample_every.ns() / 2 + 1))
+        set_rate(is_up ? next->up : next->down, r.maybe(3));
       link.packets += static_cast<uint64_t>(r.integer(4));
       link.queue_drops += static_cast<uint64_t>(r.integer(5));
       link.loss_drops += static_cast<uint64_t>(r.integer(6));
       link.queue_max = std::max(link.queue_max, ns(r.integer(7)));
     });
+    for (size_t i = 0; i < run_.people.size(); ++i) {
+      const Host host = run_.people[i].host < run_.hosts.size() ? run_.hosts[run_.people[i].host] : Host();
+      LinkBin up, down;  // until the first sample a link is as the plan has it
+      set_rate(up, host.up_bps);
+      set_rate(down, host.down_bps);
+      for (PersonBin& b : run_.by_person[i]) {
+        carry_rate(up, b.up);
+        carry_rate(down, b.down);
+      }
+    }
+  }
+  static void set_rate(LinkBin& link, const std::optional<int64_t>& rate) {
+    if (!link.known || !link.rate) link.rate = rate;
+    else if (rate) link.rate = std::min(*link.rate, *rate);
+    link.known = true;
+  }
+  static void carry_rate(LinkBin& before, LinkBin& now) {
+    if (!now.known) set_rate(now, before.rate);
+    before = now;
   }
 
   void load_end() {

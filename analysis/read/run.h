@@ -62,8 +62,8 @@ struct BridgeSample {
 
 /// One direction of one access link in one bin.
 struct LinkBin {
-  bool known = false;
-  std::optional<int64_t> rate;  // the lowest of the bin; none: no limit
+  bool known = false;           // whether there is a rate, limited or not
+  std::optional<int64_t> rate;  // the capacity while the bin lasts, the lowest of it; none: no limit
   uint64_t packets = 0, queue_drops = 0, loss_drops = 0;
   Duration queue_max;
 };

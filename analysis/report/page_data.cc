@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "analysis/report/quality.h"
+#include "core/base/drop.h"
 
 namespace tacoma::analysis {
 namespace {
@@ -246,11 +247,14 @@ Json cumulative(const std::vector<Bucket>& buckets) {
   for (const Bucket& b : buckets) total += b.count;
   Json points = Json::array();
   double last = -1;
+  Duration reached;
   for (const Bucket& b : buckets) {
+    // Between two buckets that hold something the curve is flat.
+    if (points.empty() || b.low > reached) points.push_back({rounded(b.low.to_ms(), 1e3), rounded(std::max(0.0, last), 1e5)});
+    reached = b.high;
     sum += b.count;
     const double share = static_cast<double>(sum) / static_cast<double>(total);
     if (share - last < 0.0005 && sum != total) continue;
-    if (points.empty()) points.push_back({rounded(b.low.to_ms(), 1e3), 0});
     points.push_back({rounded(b.high.to_ms(), 1e3), rounded(share, 1e5)});
     last = share;
   }
@@ -318,11 +322,19 @@ Json events(const Run& run, const ReportLimits& limits) {
   return {{"total", run.events.size()}, {"list", out}};
 }
 
+/// What a reason's identifier means; a reason of another version stands for itself.
+std::string explained(const std::string& reason) {
+  for (size_t i = 0; i < kDropReasons; ++i) {
+    if (reason == name_of(static_cast<Drop>(i))) return explain(static_cast<Drop>(i));
+  }
+  return reason;
+}
+
 Json drops(const Run& run) {
   std::vector<std::string> order;
   std::map<std::string, Json> reasons;
   for (const Drops& d : run.drops) {
-    auto [at, added] = reasons.try_emplace(d.reason, Json{{"reason", d.reason}, {"count", 0}, {"where", Json::array()}, {"places", 0}});
+    auto [at, added] = reasons.try_emplace(d.reason, Json{{"reason", d.reason}, {"text", explained(d.reason)}, {"count", 0}, {"where", Json::array()}, {"places", 0}});
     if (added) order.push_back(d.reason);
     Json& r = at->second;
     r["count"] = r["count"].get<uint64_t>() + d.count;

@@ -267,7 +267,7 @@ function fillDrops() {
   byId('drops-table').append(el('thead', {}, el('tr', {}, el('th', { scope: 'col' }, 'Reason'), runs.map((_, i) => el('th', { scope: 'col' }, two ? tag(i) : 'Packets')), el('th', { scope: 'col', style: 'text-align:left' }, 'Where'))),
     el('tbody', {}, reasons.map((reason) => {
       const found = runs.map((r) => r.drops.find((d) => d.reason === reason));
-      return el('tr', {}, el('th', { scope: 'row' }, reason), found.map((d) => el('td', {}, d ? count(d.count) : '–')),
+      return el('tr', {}, el('th', { scope: 'row' }, found.find(Boolean).text, ' ', el('code', { class: 'id' }, reason)), found.map((d) => el('td', {}, d ? count(d.count) : '–')),
         el('td', { class: 'words' }, found.map((d, i) => (d ? (two ? `${tags[i]}: ` : '') + where(d) : '')).filter(Boolean).join(' · ')));
     })));
 }

@@ -40,6 +40,14 @@ TEST_CASE("differences are B minus A, absolute and relative") {
   CHECK(find(c, "nonsense") == nullptr);
 }
 
+TEST_CASE("figures come by name, from the lucky to the unlucky, groups last") {
+  const Comparison c = compare_runs(run_with({{"fps.max", "1/s", 1}, {"fps.mean in a/b", "1/s", 1}, {"fps.p5", "1/s", 1}, {"joined", "ratio", 1}}, "x"),
+                                    run_with({{"fps.p95", "1/s", 1}, {"delay.audio.p50", "s", 1}}, "y"));
+  std::vector<std::string> names;
+  for (const ComparedMetric& m : c.metrics) names.push_back(m.name);
+  CHECK(names == std::vector<std::string>{"delay.audio.p50", "fps.p5", "fps.p95", "fps.max", "joined", "fps.mean in a/b"});
+}
+
 TEST_CASE("what makes two runs hard to compare is noted") {
   Run a = run_with({}, "ns3"), b = run_with({}, "ns3");
   b.manifest.scenario_text = "other";

@@ -144,7 +144,7 @@ class Story {
     bytes_ += bytes;
     rows_.add("sent", when, double(i), std::string("audio"), 30., 2500., 0., 0., 0.);
     rows_.add("sent", when, double(i), std::string("video"), 72., 75000., share < 1 ? 6. : 1., second % 11 == 0 ? 1. : 0., 25.);
-    const double rate = collapsed(i, second) ? f_.collapse_kbps * 1e3 : down;
+    const double rate = collapsed(i, second + 1) ? f_.collapse_kbps * 1e3 : down;
     rows_.add("links", (second + 1) * kSecond, double(host(i)), std::string("down"), rate, 500 * share, bytes * 1.04, std::floor(500 * (1 - share)), far(i) ? 2. : 0.,
               (share < 1 ? 290 : 1.5 * rng_.uniform()) * kMillisecond);
     rows_.add("links", (second + 1) * kSecond, double(host(i)), std::string("up"), up, 105., 80000., 0., 0., (far(i) ? 14 : 1) * kMillisecond);
@@ -211,9 +211,9 @@ class Story {
     rows_.add("expectations", std::string("freeze_ratio.p95 < 2%"), std::string("freeze_ratio.p95"), 0.02, freeze, freeze < 0.02 ? 1. : 0.);
     rows_.add("expectations", std::string("audio_mos.p5 > 3.5"), std::string("audio_mos.p5"), 3.5, 3.255, 0.);
     rows_.add("expectations", std::string("psnr.p5 > 30"), std::string("psnr.p5"), 30., nullptr, 0.);
-    rows_.add("drops", std::string("eu-1"), std::string("receiver has not had a key frame of the source yet"), 412.);
-    rows_.add("drops", std::string("eu-1"), std::string("SRTP before the handshake finished"), 7.);
-    rows_.add("drops", std::string("standup/near-1"), std::string("RTP packet seen before"), 3.);
+    rows_.add("drops", std::string("eu-1"), std::string("waiting_for_key_frame"), 412.);
+    rows_.add("drops", std::string("eu-1"), std::string("srtp_not_ready"), 7.);
+    rows_.add("drops", std::string("standup/near-1"), std::string("rtp_duplicate"), 3.);
   }
 
   const Fixture& f_;

@@ -66,6 +66,11 @@ TEST_CASE("samples are summed into bins: the bytes of the database are the bytes
   CHECK(hit.loss_after() < hit.loss());
   CHECK(hit.down.rate == 400'000);
   CHECK(calm.down.rate == 8'000'000);
+  CHECK(run.by_person[6][29].down.rate == 8'000'000);  // the capacity changes with the event, at 30 s
+  CHECK(run.by_person[6][30].down.rate == 400'000);
+  CHECK(run.by_person[6][39].down.rate == 400'000);
+  CHECK(run.by_person[6][40].down.rate == 8'000'000);
+  CHECK(run.by_person[6][0].down.rate == 8'000'000);   // as planned, before the first sample
   CHECK(hit.down.queue_max == Duration::milliseconds(290));
   CHECK(hit.frozen > calm.frozen);
   CHECK(hit.watched == 7);

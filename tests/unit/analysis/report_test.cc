@@ -87,6 +87,7 @@ TEST_CASE("the data of the page are the run's") {
   CHECK(r.at("delays").size() == 1 + 2);
   CHECK(r.at("events").at("list").size() == 2);
   CHECK(r.at("drops")[0].at("count") == 412);
+  CHECK(r.at("drops")[0].at("text") == "receiver has not had a key frame of the source yet");
   CHECK(r.at("bridges")[0].at("in")[5] == 816);  // 102 packets a second from each of eight
   CHECK(r.at("pictures").size() == 2);
   CHECK_FALSE(data.contains("comparison"));

@@ -77,16 +77,17 @@ Result<colibri2::ConferenceModified, colibri2::Error> ColibriRequest::handle(con
   bool creates = request.create;
   for (const colibri2::Endpoint& wanted : request.endpoints) creates = creates || wanted.create;
   if (creates) answer.sources = colibri2::to_media_sources(jingle::make_feedback_sources(bridge_.feedback_audio_, bridge_.feedback_video_));
-  for (const colibri2::Endpoint& wanted : request.endpoints) {
-    // Expiring the last endpoint ends the conference: those that follow are gone with it.
-    conference = bridge_.find_conference(request.meeting_id);
-    if (!conference) {
-      answer.endpoints.push_back({});
-      answer.endpoints.back().id = wanted.id;
-      answer.endpoints.back().expire = true;
-      continue;
+  // Expiry last: it may end the conference that others of the request still want.
+  answer.endpoints.resize(request.endpoints.size());
+  for (const bool expires : {false, true}) {
+    for (size_t i = 0; i < request.endpoints.size(); ++i) {
+      const colibri2::Endpoint& wanted = request.endpoints[i];
+      if (wanted.expire != expires) continue;
+      if (expires) conference = bridge_.find_conference(request.meeting_id);
+      answer.endpoints[i].id = wanted.id;
+      answer.endpoints[i].expire = expires;
+      if (conference) answer.endpoints[i] = apply(wanted, *conference);
     }
-    answer.endpoints.push_back(apply(wanted, *conference));
   }
   return answer;
 }

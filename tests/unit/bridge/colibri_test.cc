@@ -192,6 +192,20 @@ TEST_CASE("endpoints expire by request, the last takes the conference with it") 
   CHECK(h.bridge->stats().endpoints == 0);
   CHECK(h.clients[0]->was_closed);
 
+  // One goes while another comes: the conference lives on.
+  h.join("o", "dddddddd");
+  auto swap = Harness::conference("o");
+  swap.endpoints = {{}, Harness::new_endpoint("eeeeeeee")};
+  swap.endpoints[0].id = "dddddddd";
+  swap.endpoints[0].expire = true;
+  const auto swapped = h.modify(swap);
+  REQUIRE(swapped);
+  CHECK(swapped->endpoints.at(0).expire);
+  CHECK(swapped->endpoints.at(1).transport);
+  REQUIRE(h.bridge->conferences().size() == 1);
+  CHECK(h.bridge->conferences()[0].endpoints == std::vector<std::string>{"eeeeeeee"});
+  h.expire("o", "eeeeeeee");
+
   h.join("n", "cccccccc");
   auto end = Harness::conference("n");
   end.expire = true;

@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 
+#include "bridge/engine/endpoint.h"
 #include "bridge/engine/projection.h"
 #include "bridge/engine/speaker.h"
 #include "core/base/rng.h"
@@ -14,7 +15,7 @@ using namespace tacoma::bridge;
 namespace {
 Instant ms(int64_t n) { return Instant::at(Duration::milliseconds(n)); }
 Endpoint& nobody() {
-  static char place[1];
+  alignas(Endpoint) static unsigned char place[sizeof(Endpoint)];
   return *reinterpret_cast<Endpoint*>(place);  // only its address is used
 }
 }  // namespace

@@ -101,7 +101,8 @@ void Cast::retire_bridge(size_t index) {
     const Bridge& bridge = static_cast<Bridge&>(process);
     const BridgeStatsNow stats = bridge.stats();
     past_[index].counts += stats.counts;
-    for (const std::string& violation : bridge.audit().violations) problems_.push_back(plan_.bridges[index].name + ": " + violation);
+    for (const std::string& violation : bridge.audit().violations) problems_.push_back(plan_.bridges[index].name + ": " +
+        violation);
   });
 }
 
@@ -121,7 +122,8 @@ void Cast::sample(Instant at) {
     sample.bridge = static_cast<uint32_t>(i);
     BridgeStatsNow now;
     if (bridges_[i])
-      world_.inspect(plan_.bridges[i].host, [&now](Process& process, Instant, Outbox&) { now = static_cast<Bridge&>(process).stats(); });
+      world_.inspect(plan_.bridges[i].host, [&now](Process& process, Instant,
+          Outbox&) { now = static_cast<Bridge&>(process).stats(); });
     BridgeCounts counts = past_[i].counts;
     counts += now.counts;
     sample.endpoints = now.endpoints;

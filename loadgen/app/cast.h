@@ -27,8 +27,10 @@ class TallySink final : public ResultSink {
   void sent(Instant at, const SendSample& sample) override { next_.sent(at, sample); }
   void decoded(Instant at, const DecodedFrame& frame) override { next_.decoded(at, frame); }
   void bridge(Instant at, const BridgeSample& sample) override { next_.bridge(at, sample); }
-  void event(Instant at, std::string_view kind, std::string_view subject, std::string_view text) override { next_.event(at, kind, subject, text); }
-  void delays(uint32_t person, Media media, bool frames, const Histogram& histogram) override { next_.delays(person, media, frames, histogram); }
+  void event(Instant at, std::string_view kind, std::string_view subject,
+      std::string_view text) override { next_.event(at, kind, subject, text); }
+  void delays(uint32_t person, Media media, bool frames, const Histogram& histogram) override { next_.delays(person, media,
+      frames, histogram); }
   void drops(std::string_view subject, const DropCounts& counts) override { next_.drops(subject, counts); }
 
   uint32_t joined() const { return joined_.load(std::memory_order_relaxed); }

@@ -19,7 +19,8 @@ std::vector<std::string> known_metrics() {
 }
 
 Result<double> parse_points(std::string_view text) {
-  if (text.size() < 3 || text.substr(text.size() - 2) != "pt") return fail(in_quotes(text) + ": a ratio differs by points (write '1pt') or in relation (write '5%')");
+  if (text.size() < 3 || text.substr(text.size() - 2) != "pt")
+    return fail(in_quotes(text) + ": a ratio differs by points (write '1pt') or in relation (write '5%')");
   text.remove_suffix(2);
   const Result<double> points = parse_number(text);
   if (!points) return points;

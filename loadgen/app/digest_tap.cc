@@ -51,7 +51,8 @@ void DigestTap::stream_written(Instant now, HostId host, StreamId id, BytesView 
 std::string DigestTap::result() const {
   const XXH128_hash_t hash = XXH3_128bits_digest(state_->hash);
   char text[33];
-  std::snprintf(text, sizeof text, "%016llx%016llx", static_cast<unsigned long long>(hash.high64), static_cast<unsigned long long>(hash.low64));
+  std::snprintf(text, sizeof text, "%016llx%016llx", static_cast<unsigned long long>(hash.high64),
+      static_cast<unsigned long long>(hash.low64));
   return text;
 }
 

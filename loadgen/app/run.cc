@@ -101,7 +101,8 @@ class Run {
         path_(request.out.empty() ? "out/" + plan_.scenario + "/" + factory.name : request.out) {}
 
   int go() {
-    for (Result<void> (Run::*step)() : {&Run::open_folder, &Run::prepare_clips, &Run::open_taps, &Run::raise_world, &Run::play, &Run::end, &Run::report}) {
+    for (Result<void> (Run::*step)() : {&Run::open_folder, &Run::prepare_clips, &Run::open_taps, &Run::raise_world, &Run::play,
+        &Run::end, &Run::report}) {
       const Result<void> done = (this->*step)();
       if (done) continue;
       progress_.note("tacoma: " + done.error());
@@ -169,14 +170,16 @@ class Run {
       if (next_change < plan_.process_changes.size()) until = std::min(until, std::max(now, plan_.process_changes[next_change].at));
       world_->run_until(until);
       now = until;
-      while (next_change < plan_.process_changes.size() && plan_.process_changes[next_change].at <= now) cast_->apply(plan_.process_changes[next_change++]);
+      while (next_change < plan_.process_changes.size() &&
+          plan_.process_changes[next_change].at <= now) cast_->apply(plan_.process_changes[next_change++]);
       if (now == next_sample) {
         sample(now);
         next_sample = std::min(next_sample + plan_.sample_every, end);
       }
       end_.reached = now.since_start();
       end_.wall_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - wall_start).count();
-      progress_.show({end_.reached, plan_.length, end_.wall_seconds, results_->joined(), static_cast<uint32_t>(plan_.people.size()), results_->packets()});
+      progress_.show({end_.reached, plan_.length, end_.wall_seconds, results_->joined(),
+          static_cast<uint32_t>(plan_.people.size()), results_->packets()});
       if (!folder_->problem().empty()) break;  // said by the end, which keeps what can be kept
     }
     end_.interrupted = interrupted != 0;
@@ -230,21 +233,27 @@ class Run {
 
   void print_summary() const {
     constexpr const char* kVerdicts[] = {"PASS", "FAIL", "no expectations", "NO VERDICT"};
-    std::printf("%s in the %s world: %s (%s of %s in %.1f s)\n", plan_.scenario.c_str(), factory_.name.c_str(), kVerdicts[static_cast<size_t>(summary_.verdict)],
+    std::printf("%s in the %s world: %s (%s of %s in %.1f s)\n", plan_.scenario.c_str(), factory_.name.c_str(),
+        kVerdicts[static_cast<size_t>(summary_.verdict)],
                 to_text(end_.reached).c_str(), to_text(plan_.length).c_str(), end_.wall_seconds);
-    if (end_.interrupted) std::printf("  interrupted after %s: the result is partial, so there is no verdict\n", to_text(end_.reached).c_str());
+    if (end_.interrupted)
+      std::printf("  interrupted after %s: the result is partial, so there is no verdict\n", to_text(end_.reached).c_str());
     if (!end_.kept_schedule)
       std::printf("  this machine did not keep the schedule: %s of %s timed sends were over 5 ms late (worst %.1f ms), so there is no verdict\n",
                   with_commas(end_.late).c_str(), with_commas(end_.timed).c_str(), end_.late_max.to_ms());
-    for (const std::string& problem : end_.conservation_problems) std::printf("  conservation does not hold: %s\n", problem.c_str());
+    for (const std::string& problem : end_.conservation_problems) std::printf("  conservation does not hold: %s\n",
+        problem.c_str());
     for (const ExpectationResult& result : summary_.expectations) {
       const MetricKind* kind = find_metric(result.expectation.metric);
       std::printf("  %s  %-44s %s\n", result.holds ? "holds" : "FAILS", result.expectation.text.c_str(),
                   result.value && kind ? format_value(*result.value, kind->unit).c_str() : "not measured");
     }
-    std::printf("  joined %s (p95 %s) | delay p50 audio %s, video %s | loss video %s, after repair %s\n", figure("joined").c_str(), figure("join_time.p95").c_str(),
-                figure("delay.audio.p50").c_str(), figure("delay.video.p50").c_str(), figure("loss.video.mean").c_str(), figure("loss_after.video.mean").c_str());
-    std::printf("  throughput %s | fps %s | frozen %s | audio MOS %s | PSNR %s\n", figure("throughput").c_str(), figure("fps.mean").c_str(),
+    std::printf("  joined %s (p95 %s) | delay p50 audio %s, video %s | loss video %s, after repair %s\n",
+        figure("joined").c_str(), figure("join_time.p95").c_str(),
+                figure("delay.audio.p50").c_str(), figure("delay.video.p50").c_str(), figure("loss.video.mean").c_str(),
+                    figure("loss_after.video.mean").c_str());
+    std::printf("  throughput %s | fps %s | frozen %s | audio MOS %s | PSNR %s\n", figure("throughput").c_str(),
+        figure("fps.mean").c_str(),
                 figure("freeze_ratio.mean").c_str(), figure("audio_mos.mean").c_str(), figure("psnr.mean").c_str());
     if (!end_.digest.empty()) std::printf("  digest %s\n", end_.digest.c_str());
     std::printf("  result in %s\n", path_.c_str());

@@ -70,10 +70,12 @@ int report_errors(const ScenarioErrors& errors) {
 
 void run_options(po::options_description& o) {
   o.add_options()
-      ("world", po::value<std::string>()->value_name("WORLD"), "sockets (real UDP and TCP, real time), ns3 (ns-3, virtual time) or light (own link model, virtual time)")
+      ("world", po::value<std::string>()->value_name("WORLD"),
+          "sockets (real UDP and TCP, real time), ns3 (ns-3, virtual time) or light (own link model, virtual time)")
       ("seed", po::value<std::string>()->value_name("N"), "in place of the scenario's seed")
       ("out", po::value<std::string>()->value_name("DIR"), "the result folder (default: out/SCENARIO/WORLD)")
-      ("set", po::value<Words>()->value_name("KEY=VALUE")->composing(), "change a value of the scenario, such as duration=20s or conferences.standup.people.far.count=4; may be repeated")
+      ("set", po::value<Words>()->value_name("KEY=VALUE")->composing(),
+          "change a value of the scenario, such as duration=20s or conferences.standup.people.far.count=4; may be repeated")
       ("pcap", "capture what every host sends into DIR/run.pcap")
       ("quiet", "no progress");
 }
@@ -82,7 +84,8 @@ void run_options(po::options_description& o) {
 int hand_over_to_sim(const Invocation& call) {
   const std::string sim = own_folder() + "/tacoma-sim";
   if (::access(sim.c_str(), X_OK) != 0) {
-    std::fprintf(stderr, "tacoma: the ns3 world needs %s, which is not there: build with -DTACOMA_NS3=ON (it is a binary of its own because ns-3 is GPL-2.0)\n", sim.c_str());
+    std::fprintf(stderr,
+        "tacoma: the ns3 world needs %s, which is not there: build with -DTACOMA_NS3=ON (it is a binary of its own because ns-3 is GPL-2.0)\n", sim.c_str());
     return kFailed;
   }
   ::execv(sim.c_str(), call.argv);
@@ -133,8 +136,10 @@ int act_validate(const Invocation&, const po::variables_map& options) {
     const Plan plan = draw_plan(*scenario);
     if (options.count("plan")) std::cout << describe(plan);
     else
-      std::printf("%s: fine: %zu people in %zu room%s, %zu bridge%s, %s, %zu expectation%s\n", name.c_str(), plan.people.size(), plan.conferences.size(),
-                  plan.conferences.size() == 1 ? "" : "s", plan.bridges.size(), plan.bridges.size() == 1 ? "" : "s", to_text(plan.length).c_str(),
+      std::printf("%s: fine: %zu people in %zu room%s, %zu bridge%s, %s, %zu expectation%s\n", name.c_str(), plan.people.size(),
+          plan.conferences.size(),
+                  plan.conferences.size() == 1 ? "" : "s", plan.bridges.size(), plan.bridges.size() == 1 ? "" : "s",
+                      to_text(plan.length).c_str(),
                   plan.expectations.size(), plan.expectations.size() == 1 ? "" : "s");
   }
   return code;
@@ -162,7 +167,8 @@ int act_list(const Invocation&, const po::variables_map&) {
 // --- report ---
 
 void report_options(po::options_description& o) {
-  o.add_options()("out,o", po::value<std::string>()->value_name("FILE"), "the page (default: report.html in DIR; of two runs in the folder around the first)");
+  o.add_options()("out,o", po::value<std::string>()->value_name("FILE"),
+      "the page (default: report.html in DIR; of two runs in the folder around the first)");
 }
 
 /// Loads result folders; an empty vector after a complaint.
@@ -185,7 +191,8 @@ int act_report(const Invocation&, const po::variables_map& options) {
   if (runs.empty()) return kFailed;
   namespace fs = std::filesystem;
   const fs::path first = fs::path(folders[0] + "/").lexically_normal().parent_path();
-  const std::string file = options.count("out") ? options["out"].as<std::string>() : ((folders.size() == 1 ? first : first / "..") / "report.html").lexically_normal().string();
+  const std::string file = options.count("out") ? options["out"].as<std::string>() :
+      ((folders.size() == 1 ? first : first / "..") / "report.html").lexically_normal().string();
   const Result<void> written = analysis::write_report(runs, file);
   if (!written) {
     std::fprintf(stderr, "tacoma: %s\n", written.error().c_str());
@@ -200,7 +207,8 @@ int act_report(const Invocation&, const po::variables_map& options) {
 void compare_options(po::options_description& o) {
   o.add_options()
       ("all", "all metrics, not only the main ones")
-      ("assert", po::value<std::string>()->value_name("BOUNDS"), "how far the two may differ, such as throughput=5%,delay.audio.p50=8ms,loss.video.mean=1pt; exit code 99 if one does not hold");
+      ("assert", po::value<std::string>()->value_name("BOUNDS"),
+          "how far the two may differ, such as throughput=5%,delay.audio.p50=8ms,loss.video.mean=1pt; exit code 99 if one does not hold");
 }
 
 int act_compare(const Invocation&, const po::variables_map& options) {
@@ -231,7 +239,8 @@ constexpr Command kCommands[] = {
      "  tacoma run quickstart --world ns3 --seed 7 --set duration=20s --set conferences.standup.people.far.count=4\n",
      "SCENARIO: a file, or a name that `tacoma list` shows", 1, 1, run_options, act_run},
     {"report", "report DIR [DIR] [-o FILE.html]", "Writes the report of one run, or of two side by side.",
-     "  tacoma report out/quickstart/light\n  tacoma report out/quickstart/sockets out/quickstart/ns3 -o both.html\n", "DIR: a result folder", 1, 2, report_options, act_report},
+     "  tacoma report out/quickstart/light\n  tacoma report out/quickstart/sockets out/quickstart/ns3 -o both.html\n",
+         "DIR: a result folder", 1, 2, report_options, act_report},
     {"compare", "compare DIR DIR [options]", "Prints two runs' figures and how they differ.",
      "  tacoma compare out/quickstart/sockets out/quickstart/ns3\n"
      "  tacoma compare old new --assert throughput=5%,delay.audio.p50=8ms,loss.video.mean=1pt\n",
@@ -239,7 +248,8 @@ constexpr Command kCommands[] = {
     {"validate", "validate SCENARIO... [options]", "Checks scenarios and tells every mistake with its place.",
      "  tacoma validate scenarios/*.yaml\n  tacoma validate quickstart --set duration=0s\n  tacoma validate quickstart --plan\n",
      "SCENARIO: a file, or a name that `tacoma list` shows", 1, 1000, validate_options, act_validate},
-    {"list", "list", "Lists the scenarios of ./scenarios, or those installed with this program.", "  tacoma list\n", nullptr, 0, 0, no_options, act_list},
+    {"list", "list", "Lists the scenarios of ./scenarios, or those installed with this program.", "  tacoma list\n", nullptr, 0,
+        0, no_options, act_list},
 };
 
 void print_help() {
@@ -263,7 +273,8 @@ std::string explain(const po::error& error, const po::options_description& visib
   if (!unknown) return error.what();
   Words names;
   for (const auto& option : visible.options()) names.push_back("--" + option->long_name());
-  return "unknown option " + in_quotes(unknown->get_option_name()) + did_you_mean(unknown->get_option_name(), names) + "; options are: " + list_of(names);
+  return "unknown option " + in_quotes(unknown->get_option_name()) + did_you_mean(unknown->get_option_name(), names) +
+      "; options are: " + list_of(names);
 }
 
 int carry_out(const Command& command, const Invocation& call) {
@@ -277,7 +288,8 @@ int carry_out(const Command& command, const Invocation& call) {
   po::variables_map options;
   try {
     const int style = po::command_line_style::default_style & ~po::command_line_style::allow_guessing;
-    po::store(po::command_line_parser(call.argc - 1, call.argv + 1).options(all).positional(positional).style(style).run(), options);
+    po::store(po::command_line_parser(call.argc - 1, call.argv + 1).options(all).positional(positional).style(style).run(),
+        options);
     po::notify(options);
   } catch (const po::error& e) {
     return wrong(std::string(command.name) + ": " + explain(e, visible));
@@ -285,7 +297,8 @@ int carry_out(const Command& command, const Invocation& call) {
   if (options.count("help")) return print_command_help(command, visible);
   const int given = static_cast<int>(positionals(options).size());
   if (given < command.at_least || given > command.at_most)
-    return wrong(std::string(command.name) + ": " + (given < command.at_least ? "something is missing" : "too much is given") + "; usage: tacoma " + command.usage);
+    return wrong(std::string(command.name) + ": " + (given < command.at_least ? "something is missing" : "too much is given") +
+        "; usage: tacoma " + command.usage);
   return command.act(call, options);
 }
 
@@ -295,7 +308,8 @@ int tacoma_main(int argc, char** argv, const std::vector<WorldFactory>& worlds) 
   const std::string name = argc > 1 ? argv[1] : "";
   if (name == "--version") {
     const BuildInfo& build = build_info();
-    std::printf("tacoma %s%s%s%s, %s, %s\n", build.version, build.commit[0] ? " " : "", build.commit, build.dirty ? " (changed)" : "", build.compiler, build.build);
+    std::printf("tacoma %s%s%s%s, %s, %s\n", build.version, build.commit[0] ? " " : "", build.commit, build.dirty ?
+        " (changed)" : "", build.compiler, build.build);
     return 0;
   }
   if (name.empty() || name == "--help" || name == "-h" || name == "help") {

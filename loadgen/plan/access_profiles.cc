@@ -4,7 +4,8 @@ namespace tacoma {
 namespace {
 
 /// `down` and `up` in kbit/s (0: no limit), delay one way and in each direction, the rest alike in both directions.
-AccessProfile profile(const char* name, int64_t down, int64_t up, int64_t delay_us, int64_t jitter_us, double loss, int64_t queue_ms) {
+AccessProfile profile(const char* name, int64_t down, int64_t up, int64_t delay_us, int64_t jitter_us, double loss,
+    int64_t queue_ms) {
   LinkConfig link;
   link.delay = Duration::microseconds(delay_us);
   link.jitter = Duration::microseconds(jitter_us);

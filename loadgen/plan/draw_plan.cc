@@ -43,7 +43,8 @@ class Drawing {
     plan_.router_host = add_host("router", signalling.region, signalling.up, signalling.down);
     plan_.focus_host = add_host("focus", signalling.region, signalling.up, signalling.down);
     for (const BridgeSpec& bridge : scenario_.bridges)
-      plan_.bridges.push_back({bridge.name, scenario_.regions[bridge.region], add_host(bridge.name, bridge.region, bridge.up, bridge.down)});
+      plan_.bridges.push_back({bridge.name, scenario_.regions[bridge.region],
+          add_host(bridge.name, bridge.region, bridge.up, bridge.down)});
     for (const ConferenceSpec& conference : scenario_.conferences) draw_conference(conference);
     draw_link_changes();
     draw_bridge_changes();
@@ -196,7 +197,8 @@ class Drawing {
 
   /// The two with the greatest lots among those who are there, send audio and did not talk last. Drawing by lots keeps the
   /// others' turns when somebody is added (rendezvous hashing).
-  std::pair<size_t, size_t> draw_talkers(const ConferencePlan& room, const std::vector<uint64_t>& lots, uint64_t turn, Instant at, size_t last) const {
+  std::pair<size_t, size_t> draw_talkers(const ConferencePlan& room, const std::vector<uint64_t>& lots, uint64_t turn,
+      Instant at, size_t last) const {
     const size_t none = room.people.size();
     size_t first = none, second = none, candidates = 0;
     uint64_t best = 0, next = 0;
@@ -204,7 +206,8 @@ class Drawing {
       if (candidates > 0) break;
       for (size_t k = 0; k < room.people.size(); ++k) {
         const PersonPlan& person = plan_.people[room.people[k]];
-        if (!person.sends_audio || person.joins > at || (person.leaves && *person.leaves <= at) || (k == last && !may_repeat)) continue;
+        if (!person.sends_audio || person.joins > at || (person.leaves && *person.leaves <= at) || (k == last && !may_repeat))
+          continue;
         ++candidates;
         const uint64_t lot = Rng(lots[k] + turn * 0x9e3779b97f4a7c15ull).u64();
         if (first == none || lot > best) { second = first; next = best; first = k; best = lot; }
@@ -218,7 +221,8 @@ class Drawing {
 
   void draw_link_changes() {
     for (size_t i = 0; i < plan_.people.size(); ++i)
-      change_links(plan_.people[i].host, [&](const EventSpec& e) { return !is_bridge(e.subject) && addresses_[i].matches(e.subject); });
+      change_links(plan_.people[i].host, [&](const EventSpec& e) { return !is_bridge(e.subject) &&
+          addresses_[i].matches(e.subject); });
     for (const BridgePlan& bridge : plan_.bridges)
       change_links(bridge.host, [&](const EventSpec& e) { return e.subject == bridge.name; });
     std::stable_sort(plan_.network.changes.begin(), plan_.network.changes.end(),
@@ -264,7 +268,8 @@ class Drawing {
         if (event.kind != EventSpec::Kind::bridge_down || event.subject != bridge.name) continue;
         if (event.at < up_again) {  // still down: perhaps for longer
           up_again = std::max(up_again, event.lasts ? event.at + *event.lasts : Instant::never());
-          while (!plan_.process_changes.empty() && plan_.process_changes.back().host == bridge.host && plan_.process_changes.back().up)
+          while (!plan_.process_changes.empty() && plan_.process_changes.back().host == bridge.host &&
+              plan_.process_changes.back().up)
             plan_.process_changes.pop_back();
         } else {
           plan_.process_changes.push_back({event.at, bridge.host, false});
@@ -282,17 +287,20 @@ class Drawing {
       const char* kind = event.kind == EventSpec::Kind::link ? "link" : "bridge";
       plan_.events.push_back({event.at, kind, event.subject, event.text});
       if (event.lasts && event.at + *event.lasts < Instant::at(plan_.length))
-        plan_.events.push_back({event.at + *event.lasts, kind, event.subject, event.kind == EventSpec::Kind::link ? "as before" : "up again"});
+        plan_.events.push_back({event.at + *event.lasts, kind, event.subject, event.kind == EventSpec::Kind::link ? "as before" :
+            "up again"});
     }
     for (const ConferenceSpec& conference : scenario_.conferences)
       for (const GroupSpec& group : conference.people) mark_group(conference, group);
-    std::stable_sort(plan_.events.begin(), plan_.events.end(), [](const PlannedEvent& a, const PlannedEvent& b) { return a.at < b.at; });
+    std::stable_sort(plan_.events.begin(), plan_.events.end(), [](const PlannedEvent& a,
+        const PlannedEvent& b) { return a.at < b.at; });
   }
   void mark_group(const ConferenceSpec& conference, const GroupSpec& group) {
     const std::string subject = conference.name + "/" + group.name;
     const uint64_t people = uint64_t{conference.count} * group.count;
     const std::string who = people == 1 ? "joins" : std::to_string(people) + " join";
-    const Duration over = group.joins.over > Duration::zero() ? group.joins.over : group.joins.gap * static_cast<int64_t>(people - 1);
+    const Duration over = group.joins.over > Duration::zero() ? group.joins.over :
+        group.joins.gap * static_cast<int64_t>(people - 1);
     plan_.events.push_back({group.joins.at, "join", subject, who + (over > Duration::zero() ? " over " + to_text(over) : "")});
     if (group.leaves) plan_.events.push_back({*group.leaves, "leave", subject, people == 1 ? "leaves" : "leave"});
   }
@@ -313,11 +321,13 @@ std::string at_text(Instant at) {
 
 std::string link_text(const LinkConfig& link) {
   char text[200];
-  std::snprintf(text, sizeof text, "%s %s jitter %s loss %.6g queue %s", link.rate.is_infinite() ? "unlimited" : std::to_string(link.rate.bps()).c_str(),
+  std::snprintf(text, sizeof text, "%s %s jitter %s loss %.6g queue %s", link.rate.is_infinite() ? "unlimited" :
+      std::to_string(link.rate.bps()).c_str(),
                 to_text(link.delay).c_str(), to_text(link.jitter).c_str(), link.loss, to_text(link.queue).c_str());
   std::string out = text;
   if (link.bursts) {
-    std::snprintf(text, sizeof text, " bursts %.6g %.6g %.6g %.6g", link.bursts->good_to_bad, link.bursts->bad_to_good, link.bursts->loss_good, link.bursts->loss_bad);
+    std::snprintf(text, sizeof text, " bursts %.6g %.6g %.6g %.6g", link.bursts->good_to_bad, link.bursts->bad_to_good,
+        link.bursts->loss_good, link.bursts->loss_bad);
     out += text;
   }
   constexpr const char* kDiscs[] = {"", " fq-codel", " codel", " pie"};
@@ -329,28 +339,38 @@ std::string link_text(const LinkConfig& link) {
 Plan draw_plan(const Scenario& scenario) { return Drawing(scenario).draw(); }
 
 std::string describe(const Plan& plan) {
-  std::string out = "plan " + plan.scenario + " seed " + std::to_string(plan.seed) + " length " + to_text(plan.length) + " sample " +
-                    to_text(plan.sample_every) + (plan.crypto == Crypto::real ? " crypto real" : " crypto null") + " network seed " +
+  std::string out = "plan " + plan.scenario + " seed " + std::to_string(plan.seed) + " length " + to_text(plan.length) +
+      " sample " +
+                    to_text(plan.sample_every) + (plan.crypto == Crypto::real ? " crypto real" : " crypto null") +
+                        " network seed " +
                     std::to_string(plan.network.seed) + "\n";
   for (size_t i = 0; i < plan.network.regions.size(); ++i)
     for (size_t j = 0; j < i; ++j)
-      out += "region " + plan.network.regions[j] + " " + plan.network.regions[i] + " one way " + to_text(plan.network.one_way[j][i]) + "\n";
+      out += "region " + plan.network.regions[j] + " " + plan.network.regions[i] + " one way " +
+          to_text(plan.network.one_way[j][i]) + "\n";
   for (const HostPlan& host : plan.network.hosts)
-    out += "host " + host.name + " in " + plan.network.regions[host.region] + (host.family == IpFamily::v6 ? " v6" : "") + " up " + link_text(host.up) +
+    out += "host " + host.name + " in " + plan.network.regions[host.region] + (host.family == IpFamily::v6 ? " v6" : "") +
+        " up " + link_text(host.up) +
            " down " + link_text(host.down) + "\n";
   for (const ConferencePlan& conference : plan.conferences) out += "conference " + conference.name + " " + conference.room + "\n";
   for (const PersonPlan& p : plan.people) {
-    out += "person " + p.name + " group " + p.group + " endpoint " + p.endpoint_id + " seed " + std::to_string(p.seed) + " clip " + std::to_string(p.clip) +
+    out += "person " + p.name + " group " + p.group + " endpoint " + p.endpoint_id + " seed " + std::to_string(p.seed) +
+        " clip " + std::to_string(p.clip) +
            " joins " + at_text(p.joins) + (p.leaves ? " leaves " + at_text(*p.leaves) : "") + (p.sends_audio ? " audio" : "");
-    if (p.sends_video) out += " video " + std::to_string(p.video.width) + "x" + std::to_string(p.video.height) + "@" + std::to_string(p.video.fps) + " " + to_text(p.video.rate);
+    if (p.sends_video)
+      out += " video " + std::to_string(p.video.width) + "x" + std::to_string(p.video.height) + "@" +
+          std::to_string(p.video.fps) + " " + to_text(p.video.rate);
     out += p.decodes ? " decodes\n" : "\n";
     for (const Utterance& talk : p.talks) out += "  talks " + at_text(talk.from) + " " + at_text(talk.to) + "\n";
   }
   for (const LinkChange& change : plan.network.changes)
-    out += "change " + at_text(change.at) + " " + plan.network.hosts[change.host.value()].name + (change.is_up ? " up " : " down ") + link_text(change.link) + "\n";
+    out += "change " + at_text(change.at) + " " + plan.network.hosts[change.host.value()].name +
+        (change.is_up ? " up " : " down ") + link_text(change.link) + "\n";
   for (const ProcessChange& change : plan.process_changes)
-    out += "process " + at_text(change.at) + " " + plan.network.hosts[change.host.value()].name + (change.up ? " up" : " down") + "\n";
-  for (const PlannedEvent& event : plan.events) out += "event " + at_text(event.at) + " " + event.kind + " " + event.subject + ": " + event.text + "\n";
+    out += "process " + at_text(change.at) + " " + plan.network.hosts[change.host.value()].name + (change.up ? " up" : " down") +
+        "\n";
+  for (const PlannedEvent& event : plan.events) out += "event " + at_text(event.at) + " " + event.kind + " " + event.subject +
+      ": " + event.text + "\n";
   return out;
 }
 

@@ -29,7 +29,8 @@ struct Stream {
   double jitter_sum = 0, mos_sum = 0;
   int64_t jitter_rows = 0, mos_rows = 0;
   /// The rows stand at the ends of their intervals, which are all alike: n rows over n-1 steps.
-  double seconds() const { return rows > 1 ? static_cast<double>(last - first) * 1e-9 * static_cast<double>(rows) / static_cast<double>(rows - 1) : 0; }
+  double seconds() const { return rows > 1 ?
+      static_cast<double>(last - first) * 1e-9 * static_cast<double>(rows) / static_cast<double>(rows - 1) : 0; }
 };
 
 struct Bucket {
@@ -107,7 +108,8 @@ bool load_measurements(sqlite3* db, Measured& m) {
     s.person = received.integer(0);
     s.is_video = received.integer(1) != 0;
     int column = 2;
-    for (int64_t* field : {&s.packets, &s.bytes, &s.expected, &s.lost, &s.repaired, &s.rendered, &s.freezes, &s.frozen, &s.first, &s.last, &s.rows})
+    for (int64_t* field : {&s.packets, &s.bytes, &s.expected, &s.lost, &s.repaired, &s.rendered, &s.freezes, &s.frozen, &s.first,
+        &s.last, &s.rows})
       *field = received.integer(column++);
     s.jitter_sum = received.real(13);
     s.jitter_rows = received.integer(14);
@@ -115,9 +117,11 @@ bool load_measurements(sqlite3* db, Measured& m) {
     s.mos_rows = received.integer(16);
     m.streams.push_back(s);
   }
-  Statement delays(db, "SELECT media, unit, person, low, high, SUM(count) FROM delays GROUP BY media, unit, person, low, high ORDER BY low");
+  Statement delays(db,
+      "SELECT media, unit, person, low, high, SUM(count) FROM delays GROUP BY media, unit, person, low, high ORDER BY low");
   while (delays.step())
-    m.delays[delays.text(1) == "frame" ? "delay.frame" : "delay." + delays.text(0)].push_back({delays.integer(2), delays.integer(3), delays.integer(4), delays.integer(5)});
+    m.delays[delays.text(1) == "frame" ? "delay.frame" : "delay." +
+        delays.text(0)].push_back({delays.integer(2), delays.integer(3), delays.integer(4), delays.integer(5)});
   Statement sent(db, "SELECT person, SUM(bytes) FROM sent GROUP BY person");
   while (sent.step()) m.sent_bytes[sent.integer(0)] = sent.integer(1);
   Statement psnr(db, "SELECT person, SUM(psnr_db), COUNT(*) FROM decoded GROUP BY person");
@@ -125,7 +129,8 @@ bool load_measurements(sqlite3* db, Measured& m) {
   return received.ok() && delays.ok() && sent.ok() && psnr.ok();
 }
 
-constexpr std::pair<const char*, double> kQuantiles[] = {{"p5", 0.05}, {"p50", 0.5}, {"p95", 0.95}, {"p99", 0.99}, {"min", 0}, {"max", 1}};
+constexpr std::pair<const char*, double> kQuantiles[] = {{"p5", 0.05}, {"p50", 0.5}, {"p95", 0.95}, {"p99", 0.99}, {"min", 0},
+    {"max", 1}};
 
 /// The figures of one set of people.
 class Figures {
@@ -144,10 +149,12 @@ class Figures {
   bool counts(size_t person) const {
     if (person >= m_.people.size()) return false;
     const std::string& g = m_.people[person].group;
-    return group_.empty() || g == group_ || (g.size() > group_.size() && g.compare(0, group_.size(), group_) == 0 && g[group_.size()] == '/');
+    return group_.empty() || g == group_ || (g.size() > group_.size() && g.compare(0, group_.size(), group_) == 0 &&
+        g[group_.size()] == '/');
   }
   void put(const std::string& name, double value) {
-    if (const MetricKind* kind = find_metric(name)) out_.push_back({group_.empty() ? name : name + " in " + group_, value, kind->unit});
+    if (const MetricKind* kind = find_metric(name))
+      out_.push_back({group_.empty() ? name : name + " in " + group_, value, kind->unit});
   }
   /// Nearest-rank percentiles: always a value that some person had.
   void distribution(const std::string& base, std::vector<double> values) {
@@ -168,9 +175,11 @@ class Figures {
     for (size_t i = 0; i < m_.people.size(); ++i) {
       const Person& p = m_.people[i];
       if (!counts(i) || p.joins >= end_) continue;
-      const auto step = [&p](const char* name) { const auto at = p.steps.find(name); return at == p.steps.end() ? std::optional<int64_t>() : at->second; };
+      const auto step = [&p](const char* name) { const auto at = p.steps.find(name); return at == p.steps.end() ?
+          std::optional<int64_t>() : at->second; };
       const auto took = [&](const char* name, std::optional<int64_t> from) {
-        if (from && step(name)) times["join_" + std::string(name)].push_back(static_cast<double>(std::max<int64_t>(0, *step(name) - *from)) * 1e-9);
+        if (from && step(name))
+          times["join_" + std::string(name)].push_back(static_cast<double>(std::max<int64_t>(0, *step(name) - *from)) * 1e-9);
       };
       took("conference_request", step("started"));
       took("muc", step("conference_request"));
@@ -236,7 +245,9 @@ class Figures {
         if (p.jitter_rows[k] > 0) values["jitter." + media].push_back(p.jitter[k] * 1e-9 / static_cast<double>(p.jitter_rows[k]));
         if (p.expected[k] <= 0) continue;
         values["loss." + media].push_back(static_cast<double>(p.lost[k]) / static_cast<double>(p.expected[k]));
-        values["loss_after." + media].push_back(static_cast<double>(std::max<int64_t>(0, p.lost[k] - p.repaired[k])) / static_cast<double>(p.expected[k]));
+        values["loss_after." +
+            media].push_back(static_cast<double>(std::max<int64_t>(0,
+                p.lost[k] - p.repaired[k])) / static_cast<double>(p.expected[k]));
       }
       if (p.mos_rows > 0) values["audio_mos"].push_back(p.mos / static_cast<double>(p.mos_rows));
       if (p.watched > 0) {
@@ -244,7 +255,8 @@ class Figures {
         values["fps"].push_back(p.fps / p.watched);
         values["freezes"].push_back(static_cast<double>(p.freezes) * 60 / p.longest);
       }
-      if (const double seconds = in_room(static_cast<size_t>(index)); seconds > 0) values["receive_rate"].push_back(static_cast<double>(p.bytes) * 8 / seconds);
+      if (const double seconds = in_room(static_cast<size_t>(index)); seconds > 0)
+        values["receive_rate"].push_back(static_cast<double>(p.bytes) * 8 / seconds);
     }
     for (auto& [name, list] : values) distribution(name, std::move(list));
   }
@@ -293,14 +305,16 @@ class Figures {
 
 }  // namespace
 
-Result<std::vector<MetricValue>> compute_metrics(const std::string& path, Duration reached, const std::vector<std::string>& groups) {
+Result<std::vector<MetricValue>> compute_metrics(const std::string& path, Duration reached,
+    const std::vector<std::string>& groups) {
   sqlite3* opened = nullptr;
   const int code = sqlite3_open_v2(path.c_str(), &opened, SQLITE_OPEN_READONLY, nullptr);
   const std::unique_ptr<sqlite3, int (*)(sqlite3*)> db(opened, sqlite3_close);
   if (code != SQLITE_OK) return fail(path + ": cannot be opened: " + sqlite3_errmsg(opened));
   Measured measured;
   const int64_t end = std::max<int64_t>(1, reached.ns());
-  if (!load_people(opened, end, measured) || !load_measurements(opened, measured)) return fail(path + ": cannot be read: " + sqlite3_errmsg(opened));
+  if (!load_people(opened, end, measured) || !load_measurements(opened, measured))
+    return fail(path + ": cannot be read: " + sqlite3_errmsg(opened));
   std::vector<MetricValue> out;
   Figures(measured, end, "", out).compute();
   for (const std::string& group : groups) Figures(measured, end, group, out).compute();

@@ -39,7 +39,8 @@ struct ExpectationResult {
 
 /// Computes the figures of everybody, and of each of `groups` (with " in GROUP" behind their names), from a run's database. Those
 /// without a measurement are left out. `reached` is how long the run lasted.
-Result<std::vector<MetricValue>> compute_metrics(const std::string& sqlite_path, Duration reached, const std::vector<std::string>& groups);
+Result<std::vector<MetricValue>> compute_metrics(const std::string& sqlite_path, Duration reached,
+    const std::vector<std::string>& groups);
 /// What each expectation's metric came to.
 std::vector<ExpectationResult> evaluate(const std::vector<Expectation>& expectations, const std::vector<MetricValue>& metrics);
 /// "join_time.p95", or "join_time.p95 in standup/far".

@@ -65,7 +65,8 @@ constexpr const char* kInserts[kRows] = {
 };
 
 /// What an earlier run leaves behind, and no other file.
-constexpr const char* kOwnFiles[] = {"run.json", "run.json.new", "run.sqlite", "run.sqlite-wal", "run.sqlite-shm", "run.pcap", "report.html"};
+constexpr const char* kOwnFiles[] = {"run.json", "run.json.new", "run.sqlite", "run.sqlite-wal", "run.sqlite-shm", "run.pcap",
+    "report.html"};
 
 std::optional<int64_t> limit(DataRate rate) { return rate.is_infinite() ? std::nullopt : std::optional<int64_t>(rate.bps()); }
 
@@ -108,7 +109,8 @@ Result<void> prepare_folder(const std::string& path) {
 
 class RunFolder::Store {
  public:
-  Store(std::string path, const Plan& plan, const RunManifest& manifest) : path_(std::move(path)), expectations_(plan.expectations) {
+  Store(std::string path, const Plan& plan, const RunManifest& manifest) : path_(std::move(path)),
+      expectations_(plan.expectations) {
     json_ = {{"format", 1},
              {"scenario", plan.scenario},
              {"about", plan.about},
@@ -229,7 +231,8 @@ class RunFolder::Store {
   void note_failure() {
     if (!problem_.empty()) return;
     const int code = sqlite3_errcode(db_);
-    problem_ = path_ + "/run.sqlite: " + (code == SQLITE_FULL ? "the disk is full" : std::string("cannot be written: ") + sqlite3_errmsg(db_)) +
+    problem_ = path_ + "/run.sqlite: " + (code == SQLITE_FULL ? "the disk is full" : std::string("cannot be written: ") +
+        sqlite3_errmsg(db_)) +
                "; what was recorded before is intact";
   }
   Result<void> failure() {
@@ -278,7 +281,8 @@ class RunFolder::Store {
     for (size_t i = 0; i < network.hosts.size(); ++i) {
       const HostPlan& host = network.hosts[i];
       write_row(hosts, uint64_t{i}, host.name, kinds[i].first, network.regions[host.region],
-                kinds[i].second.empty() ? std::nullopt : std::optional<std::string>(kinds[i].second), limit(host.up.rate), limit(host.down.rate), host.up.delay);
+                kinds[i].second.empty() ? std::nullopt : std::optional<std::string>(kinds[i].second), limit(host.up.rate),
+                    limit(host.down.rate), host.up.delay);
     }
     Statement regions(db_, "INSERT INTO regions VALUES(?)"), region_delays(db_, "INSERT INTO region_delays VALUES(?,?,?)");
     for (size_t i = 0; i < network.regions.size(); ++i) {
@@ -287,12 +291,15 @@ class RunFolder::Store {
         if (i != j) write_row(region_delays, network.regions[i], network.regions[j], network.one_way[i][j]);
     }
     Statement bridges(db_, "INSERT INTO bridges VALUES(?,?,?,?)"), conferences(db_, "INSERT INTO conferences VALUES(?,?,?)");
-    for (size_t i = 0; i < plan.bridges.size(); ++i) write_row(bridges, uint64_t{i}, plan.bridges[i].name, plan.bridges[i].region, plan.bridges[i].host.value());
-    for (size_t i = 0; i < plan.conferences.size(); ++i) write_row(conferences, uint64_t{i}, plan.conferences[i].name, plan.conferences[i].room);
+    for (size_t i = 0; i < plan.bridges.size(); ++i) write_row(bridges, uint64_t{i}, plan.bridges[i].name,
+        plan.bridges[i].region, plan.bridges[i].host.value());
+    for (size_t i = 0; i < plan.conferences.size(); ++i) write_row(conferences, uint64_t{i}, plan.conferences[i].name,
+        plan.conferences[i].room);
     Statement people(db_, "INSERT INTO people VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)"), talks(db_, "INSERT INTO talks VALUES(?,?,?)");
     for (size_t i = 0; i < plan.people.size(); ++i) {
       const PersonPlan& p = plan.people[i];
-      write_row(people, uint64_t{i}, p.name, p.group, p.conference, p.host.value(), p.region, p.access, p.endpoint_id, p.sends_audio, p.sends_video, p.joins,
+      write_row(people, uint64_t{i}, p.name, p.group, p.conference, p.host.value(), p.region, p.access, p.endpoint_id,
+          p.sends_audio, p.sends_video, p.joins,
                 p.leaves, p.decodes);
       for (const Utterance& talk : p.talks) write_row(talks, uint64_t{i}, talk.from, talk.to);
     }
@@ -305,7 +312,8 @@ class RunFolder::Store {
     Statement metrics(db_, "INSERT INTO metrics VALUES(?,?,?)"), expectations(db_, "INSERT INTO expectations VALUES(?,?,?,?,?)");
     for (const MetricValue& metric : summary.metrics) write_row(metrics, metric.name, metric.value, metric.unit);
     for (const ExpectationResult& result : summary.expectations)
-      write_row(expectations, result.expectation.text, metric_name(result.expectation), result.expectation.bound, result.value, result.holds);
+      write_row(expectations, result.expectation.text, metric_name(result.expectation), result.expectation.bound, result.value,
+          result.holds);
     commit_open();
   }
 
@@ -377,7 +385,8 @@ Result<std::unique_ptr<RunFolder>> RunFolder::create(const std::string& path, co
 void RunFolder::join_step(uint32_t person, JoinStep step, Instant at) { store_->insert(kJoinStep, person, name_of(step), at); }
 
 void RunFolder::received(Instant at, const ReceiveSample& s) {
-  store_->insert(kReceived, at, s.person, s.from, name_of(s.media), s.packets, s.bytes, s.expected, s.lost, s.repaired, s.jitter, s.delay_p50, s.delay_max,
+  store_->insert(kReceived, at, s.person, s.from, name_of(s.media), s.packets, s.bytes, s.expected, s.lost, s.repaired, s.jitter,
+      s.delay_p50, s.delay_max,
                  s.frames_complete, s.frames_rendered, s.frame_delay_p50, s.frame_delay_max, s.freezes, s.frozen, s.mos);
 }
 
@@ -388,7 +397,8 @@ void RunFolder::sent(Instant at, const SendSample& s) {
 void RunFolder::decoded(Instant at, const DecodedFrame& f) { store_->insert(kDecoded, at, f.person, f.from, f.frame, f.psnr_db); }
 
 void RunFolder::bridge(Instant at, const BridgeSample& s) {
-  store_->insert(kBridge, at, s.bridge, s.endpoints, s.packets_in, s.bytes_in, s.packets_out, s.bytes_out, s.retransmitted, s.nacks_in, s.nacks_out,
+  store_->insert(kBridge, at, s.bridge, s.endpoints, s.packets_in, s.bytes_in, s.packets_out, s.bytes_out, s.retransmitted,
+      s.nacks_in, s.nacks_out,
                  s.plis_in, s.plis_out);
 }
 
@@ -398,18 +408,21 @@ void RunFolder::event(Instant at, std::string_view kind, std::string_view subjec
 
 void RunFolder::delays(uint32_t person, Media media, bool frames, const Histogram& histogram) {
   store_->insert_many([&](auto insert) {
-    histogram.each([&](Duration low, Duration high, uint64_t count) { insert(kDelay, person, name_of(media), frames ? "frame" : "packet", low, high, count); });
+    histogram.each([&](Duration low, Duration high, uint64_t count) { insert(kDelay, person, name_of(media), frames ? "frame" :
+        "packet", low, high, count); });
   });
 }
 
 void RunFolder::drops(std::string_view subject, const DropCounts& counts) {
-  store_->insert_many([&](auto insert) { counts.each([&](Drop drop, uint64_t count) { insert(kDrop, subject, name_of(drop), count); }); });
+  store_->insert_many([&](auto insert) { counts.each([&](Drop drop,
+      uint64_t count) { insert(kDrop, subject, name_of(drop), count); }); });
 }
 
 void RunFolder::links(Instant at, const std::vector<LinkSample>& samples) {
   store_->insert_many([&](auto insert) {
     for (const LinkSample& s : samples)
-      insert(kLink, at, s.host.value(), s.is_up ? "up" : "down", limit(s.rate), s.packets, s.bytes, s.queue_drops, s.loss_drops, s.queue_max);
+      insert(kLink, at, s.host.value(), s.is_up ? "up" : "down", limit(s.rate), s.packets, s.bytes, s.queue_drops, s.loss_drops,
+          s.queue_max);
   });
 }
 

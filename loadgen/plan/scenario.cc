@@ -36,7 +36,8 @@ std::vector<std::string> names_of(const std::vector<T>& all) {
 
 /// A number at the end of "far-12", or 0 when "far-12" is not `stem`-number without a leading zero.
 uint64_t number_after(const std::string& text, const std::string& stem) {
-  if (text.size() < stem.size() + 2 || text.compare(0, stem.size(), stem) != 0 || text[stem.size()] != '-' || text[stem.size() + 1] == '0') return 0;
+  if (text.size() < stem.size() + 2 || text.compare(0, stem.size(), stem) != 0 || text[stem.size()] != '-' ||
+      text[stem.size() + 1] == '0') return 0;
   const Result<uint64_t> number = parse_whole(std::string_view(text).substr(stem.size() + 1));
   return number ? *number : 0;
 }
@@ -45,7 +46,8 @@ uint64_t number_after(const std::string& text, const std::string& stem) {
 
 const std::vector<KeySet>& scenario_keys() {
   static const std::vector<KeySet> kAll = {
-      {"scenario", {"scenario", "about", "duration", "seed", "crypto", "sample_every", "ip", "regions", "bridges", "signalling", "access", "conferences",
+      {"scenario", {"scenario", "about", "duration", "seed", "crypto", "sample_every", "ip", "regions", "bridges", "signalling",
+          "access", "conferences",
                     "events", "expect"}},
       {"region", {"rtt"}},
       {"bridge", {"name", "region", "uplink", "link"}},
@@ -144,7 +146,8 @@ void ScenarioReader::read_regions(const YamlNode* node) {
     key.place = node->key_places[i];
     key.scalar = node->keys[i];
     std::string region_name = node->keys[i];
-    if (name(&key, "regions", region_name) && region_name == "spread") error(key.place, "regions: 'spread' is a word of the language, not a name");
+    if (name(&key, "regions", region_name) && region_name == "spread")
+      error(key.place, "regions: 'spread' is a word of the language, not a name");
     scenario_.regions.push_back(region_name);
   }
   const size_t n = scenario_.regions.size();
@@ -172,7 +175,9 @@ void ScenarioReader::read_regions(const YamlNode* node) {
   }
   for (size_t i = 0; i < n; ++i)
     for (size_t j = 0; j < i; ++j)
-      if (!given[i][j]) error(node->key_places[i], "regions: no rtt between " + in_quotes(scenario_.regions[j]) + " and " + in_quotes(scenario_.regions[i]));
+      if (!given[i][j])
+        error(node->key_places[i], "regions: no rtt between " + in_quotes(scenario_.regions[j]) + " and " +
+            in_quotes(scenario_.regions[i]));
 }
 
 void ScenarioReader::read_access(const YamlNode* node) {
@@ -195,7 +200,8 @@ void ScenarioReader::read_access(const YamlNode* node) {
       if (scalar(*like, what + ".like", base)) {
         const AccessProfile* found = named(scenario_.access, base);
         if (found) profile = *found;
-        else error(like->place, what + ".like: no access profile is called " + in_quotes(base) + did_you_mean(base, names_of(scenario_.access)));
+        else error(like->place, what + ".like: no access profile is called " + in_quotes(base) +
+            did_you_mean(base, names_of(scenario_.access)));
       }
     }
     profile.name = profile_name;
@@ -225,9 +231,11 @@ void ScenarioReader::read_bridges(const YamlNode* node) {
     if (!is_map(item, what, keys_of("bridge"))) return;
     name(item.find("name"), what + ".name", bridge.name);
     if (item.find("region")) region(item.find("region"), what + ".region", bridge.region);
-    else if (scenario_.regions.size() > 1) error(item.place, what + ": 'region' is missing; regions are: " + list_of(scenario_.regions));
+    else if (scenario_.regions.size() > 1)
+      error(item.place, what + ": 'region' is missing; regions are: " + list_of(scenario_.regions));
     read_bridge_link(item, what, bridge);
-    if (bridge.name == "router" || bridge.name == "focus") error(item.place, what + ": the name " + in_quotes(bridge.name) + " is taken by the signalling");
+    if (bridge.name == "router" || bridge.name == "focus")
+      error(item.place, what + ": the name " + in_quotes(bridge.name) + " is taken by the signalling");
     if (named(scenario_.bridges, bridge.name)) error(item.place, what + ": a second bridge called " + in_quotes(bridge.name));
     scenario_.bridges.push_back(bridge);
   });
@@ -259,18 +267,24 @@ void ScenarioReader::read_conferences(const YamlNode* node) {
     const YamlNode* people = item.find("people");
     if (!people) error(item.place, what + ": 'people' is missing");
     each_item(people, what + ".people", 10'000, [&](const YamlNode& group, size_t k) { read_group(group, conference, k == 0); });
-    if (people && people->kind == YamlNode::Kind::list && people->items.empty()) error(people->place, what + ".people: nobody is in the room");
+    if (people && people->kind == YamlNode::Kind::list && people->items.empty())
+      error(people->place, what + ".people: nobody is in the room");
     read_talk(item.find("talk"), what + ".talk", conference);
     scenario_.conferences.push_back(std::move(conference));
   });
-  if (node->kind == YamlNode::Kind::null || (node->kind == YamlNode::Kind::list && node->items.empty())) error(node->place, "conferences: there is none");
+  if (node->kind == YamlNode::Kind::null || (node->kind == YamlNode::Kind::list && node->items.empty()))
+    error(node->place, "conferences: there is none");
   uint64_t people = 0, rooms = 0;
   for (const ConferenceSpec& conference : scenario_.conferences) {
     rooms += conference.count;
     for (const GroupSpec& group : conference.people) people += uint64_t{conference.count} * group.count;
   }
-  if (people > kMaxPeople) error(node->place, "conferences: " + std::to_string(people) + " people; at most " + std::to_string(kMaxPeople) + " are allowed");
-  if (rooms > kMaxConferences) error(node->place, "conferences: " + std::to_string(rooms) + " rooms; at most " + std::to_string(kMaxConferences) + " are allowed");
+  if (people > kMaxPeople)
+    error(node->place, "conferences: " + std::to_string(people) + " people; at most " + std::to_string(kMaxPeople) +
+        " are allowed");
+  if (rooms > kMaxConferences)
+    error(node->place, "conferences: " + std::to_string(rooms) + " rooms; at most " + std::to_string(kMaxConferences) +
+        " are allowed");
 }
 
 void ScenarioReader::read_group(const YamlNode& item, ConferenceSpec& conference, bool is_first) {
@@ -280,9 +294,11 @@ void ScenarioReader::read_group(const YamlNode& item, ConferenceSpec& conference
   group.name = "people";
   const YamlNode* name_node = item.find("name");
   name(name_node, what + ".name", group.name);
-  if (!name_node && !is_first && named(conference.people, group.name)) error(item.place, what + ": a second group without a name; give it one");
+  if (!name_node && !is_first && named(conference.people, group.name))
+    error(item.place, what + ": a second group without a name; give it one");
   for (const GroupSpec& other : conference.people)
-    if (name_node && (other.name == group.name || number_after(group.name, other.name) >= 1 || number_after(other.name, group.name) >= 1))
+    if (name_node && (other.name == group.name || number_after(group.name, other.name) >= 1 ||
+        number_after(other.name, group.name) >= 1))
       error(name_node->place, what + ": the name " + in_quotes(group.name) + " collides with " + in_quotes(other.name));
   uint64_t count = 1;
   group.numbered = item.find("count") != nullptr;
@@ -299,8 +315,10 @@ void ScenarioReader::read_group(const YamlNode& item, ConferenceSpec& conference
   std::string access = "cable";
   const YamlNode* access_node = item.find("access");
   if (access_node) scalar(*access_node, what + ".access", access);
-  if (const AccessProfile* profile = named(scenario_.access, access)) group.access = static_cast<uint32_t>(profile - scenario_.access.data());
-  else error(access_node->place, what + ".access: no access profile is called " + in_quotes(access) + did_you_mean(access, names_of(scenario_.access)) +
+  if (const AccessProfile* profile = named(scenario_.access, access))
+    group.access = static_cast<uint32_t>(profile - scenario_.access.data());
+  else error(access_node->place, what + ".access: no access profile is called " + in_quotes(access) +
+      did_you_mean(access, names_of(scenario_.access)) +
                  "; profiles are: " + list_of(names_of(scenario_.access)));
 
   read_sends(item.find("sends"), what + ".sends", group);
@@ -310,13 +328,16 @@ void ScenarioReader::read_group(const YamlNode& item, ConferenceSpec& conference
   }
   const uint64_t people = count * conference.count;
   read_joins(item.find("joins"), what + ".joins", people, group.joins);
-  const Instant last_join = group.joins.poisson ? group.joins.at : group.joins.at + group.joins.gap * static_cast<int64_t>(std::min<uint64_t>(people, kMaxPeople) - 1);
+  const Instant last_join = group.joins.poisson ? group.joins.at : group.joins.at +
+      group.joins.gap * static_cast<int64_t>(std::min<uint64_t>(people, kMaxPeople) - 1);
   if (has_duration_ && last_join >= Instant::at(scenario_.duration))
-    error(item.find("joins") ? item.find("joins")->place : item.place, what + ".joins: the last one would join at " + to_text(last_join.since_start()) +
+    error(item.find("joins") ? item.find("joins")->place : item.place, what + ".joins: the last one would join at " +
+        to_text(last_join.since_start()) +
           ", not before the end of the run (duration " + to_text(scenario_.duration) + ")");
   read_leaves(item.find("leaves"), what + ".leaves", group);
   if (group.leaves && *group.leaves <= last_join)
-    error(item.find("leaves")->place, what + ".leaves: " + to_text(group.leaves->since_start()) + " is not after the last join (" + to_text(last_join.since_start()) + ")");
+    error(item.find("leaves")->place, what + ".leaves: " + to_text(group.leaves->since_start()) +
+        " is not after the last join (" + to_text(last_join.since_start()) + ")");
   uint64_t decodes = 0;
   whole(item.find("decode"), what + ".decode", 0, people, decodes);
   group.decodes = static_cast<uint32_t>(decodes);
@@ -328,7 +349,8 @@ void ScenarioReader::read_sends(const YamlNode* node, const std::string& what, G
   group.sends_audio = group.sends_video = false;
   std::string word;
   if (node->kind == YamlNode::Kind::scalar) {
-    if (one_of(node, what, {"audio", "video", "nothing"}, word)) (word == "audio" ? group.sends_audio : group.sends_video) = word != "nothing";
+    if (one_of(node, what, {"audio", "video", "nothing"}, word))
+      (word == "audio" ? group.sends_audio : group.sends_video) = word != "nothing";
     return;
   }
   each_item(node, what, 2, [&](const YamlNode& item, size_t) {
@@ -345,7 +367,8 @@ void ScenarioReader::read_video(const YamlNode* node, const std::string& what, V
   if (const YamlNode* size_node = node->find("size"); size_node && scalar(*size_node, what + ".size", size)) {
     unsigned width = 0, height = 0;
     char rest = 0;
-    if (std::sscanf(size.c_str(), "%5ux%5u%c", &width, &height, &rest) != 2 || size.find_first_not_of("0123456789x") != std::string::npos)
+    if (std::sscanf(size.c_str(), "%5ux%5u%c", &width, &height, &rest) != 2 ||
+        size.find_first_not_of("0123456789x") != std::string::npos)
       error(size_node->place, what + ".size: " + in_quotes(size) + " is not a size (write '640x360')");
     else if (width < 160 || width > 1920 || height < 90 || height > 1080 || width % 2 != 0 || height % 2 != 0)
       error(size_node->place, what + ".size: " + in_quotes(size) + " is not within 160x90 and 1920x1080, both even");
@@ -355,7 +378,8 @@ void ScenarioReader::read_video(const YamlNode* node, const std::string& what, V
   if (whole(node->find("fps"), what + ".fps", 1, 60, fps)) video.fps = static_cast<uint32_t>(fps);
   DataRate rate;
   if (const YamlNode* rate_node = node->find("rate"); value<DataRate>(rate_node, what + ".rate", parse_rate, rate)) {
-    if (rate < DataRate::kbps(50) || rate > DataRate::mbps(20)) error(rate_node->place, what + ".rate: must be within 50kbps and 20Mbps");
+    if (rate < DataRate::kbps(50) || rate > DataRate::mbps(20))
+      error(rate_node->place, what + ".rate: must be within 50kbps and 20Mbps");
     else video.rate = rate;
   }
 }
@@ -371,9 +395,11 @@ void ScenarioReader::read_joins(const YamlNode* node, const std::string& what, u
       pace = found;
     }
   double per_second = 0;
-  if (duration(node->find("over"), what + ".over", joins.over)) joins.gap = joins.over / static_cast<int64_t>(std::max<uint64_t>(people, 1));
+  if (duration(node->find("over"), what + ".over", joins.over))
+    joins.gap = joins.over / static_cast<int64_t>(std::max<uint64_t>(people, 1));
   else if (duration(node->find("each"), what + ".each", joins.gap)) { }
-  else if (value<double>(node->find("rate"), what + ".rate", parse_per_second, per_second)) joins.gap = Duration::from_seconds(1 / per_second);
+  else if (value<double>(node->find("rate"), what + ".rate", parse_per_second, per_second))
+    joins.gap = Duration::from_seconds(1 / per_second);
   if (joins.poisson && !pace) error(node->place, what + ": 'poisson' needs 'over', 'each' or 'rate'");
   // With `over`, the last one joins one gap before its end; the rest follows from the check of the last join.
   if (has_duration_ && joins.gap > scenario_.duration) {
@@ -415,14 +441,16 @@ void ScenarioReader::read_talk(const YamlNode* node, const std::string& what, Co
     error(mean->place, what + ".mean: must be within 500ms and 1h");
     talk.mean = Duration::seconds(6);
   }
-  if (const YamlNode* pause = node->find("pause"); duration(pause, what + ".pause", talk.pause) && talk.pause > Duration::seconds(3600)) {
+  if (const YamlNode* pause = node->find("pause"); duration(pause, what + ".pause", talk.pause) &&
+      talk.pause > Duration::seconds(3600)) {
     error(pause->place, what + ".pause: must be at most 1h");
     talk.pause = Duration::zero();
   }
   value<double>(node->find("overlap"), what + ".overlap", parse_percent, talk.overlap);
   if (const YamlNode* speaker = node->find("speaker"); speaker && scalar(*speaker, what + ".speaker", word)) {
     if (!named(conference.people, word))
-      error(speaker->place, what + ".speaker: no group is called " + in_quotes(word) + did_you_mean(word, names_of(conference.people)));
+      error(speaker->place, what + ".speaker: no group is called " + in_quotes(word) +
+          did_you_mean(word, names_of(conference.people)));
     else if (talk.model != TalkSpec::Model::speaker) error(speaker->place, what + ".speaker: only for 'model: speaker'");
     else talk.speaker = word;
   }
@@ -458,7 +486,8 @@ bool ScenarioReader::is_subject(const std::string& subject) const {
 
 void ScenarioReader::read_events(const YamlNode* node) {
   each_item(node, "events", kMaxEvents, [this](const YamlNode& item, size_t) { read_event(item); });
-  std::stable_sort(scenario_.events.begin(), scenario_.events.end(), [](const EventSpec& a, const EventSpec& b) { return a.at < b.at; });
+  std::stable_sort(scenario_.events.begin(), scenario_.events.end(),
+      [](const EventSpec& a, const EventSpec& b) { return a.at < b.at; });
 }
 
 /// "down 400kbps, loss 5%": the keys of `set` as they were written.
@@ -485,10 +514,12 @@ void ScenarioReader::read_event(const YamlNode& item) {
   const YamlNode* down = item.find("down");
   if (!access == !bridge) return error(item.place, "events: exactly one of 'access' and 'bridge' must stand");
   if (access && scalar(*access, "events.access", event.subject) && !is_subject(event.subject))
-    error(access->place, "events.access: no conference, group or person is called " + in_quotes(event.subject) + did_you_mean(event.subject, subjects()) +
+    error(access->place, "events.access: no conference, group or person is called " + in_quotes(event.subject) +
+        did_you_mean(event.subject, subjects()) +
                              "; groups are: " + list_of(subjects()));
   if (bridge && scalar(*bridge, "events.bridge", event.subject) && !named(scenario_.bridges, event.subject))
-    error(bridge->place, "events.bridge: no bridge is called " + in_quotes(event.subject) + did_you_mean(event.subject, names_of(scenario_.bridges)) +
+    error(bridge->place, "events.bridge: no bridge is called " + in_quotes(event.subject) +
+        did_you_mean(event.subject, names_of(scenario_.bridges)) +
                              "; bridges are: " + list_of(names_of(scenario_.bridges)));
   if (down) {
     if (!bridge) error(down->place, "events: 'down' is for bridges; for an access link write 'set: { down: 400kbps }'");
@@ -530,7 +561,8 @@ void ScenarioReader::read_expectation(const YamlNode& item) {
   if (!scalar(item, "expect", text)) return;
   const std::vector<std::string> groups = subjects();
   const Result<Expectation> parsed =
-      parse_expectation(text, [&](const std::string& g) { return std::find(groups.begin(), groups.end(), g) != groups.end(); }, groups);
+      parse_expectation(text, [&](const std::string& g) { return std::find(groups.begin(), groups.end(), g) != groups.end(); },
+          groups);
   if (parsed) scenario_.expectations.push_back(*parsed);
   else error(item.place, "expect: " + parsed.error());
 }

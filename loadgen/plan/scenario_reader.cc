@@ -45,11 +45,13 @@ bool ScenarioReader::is_map(const YamlNode& node, const std::string& what, const
     const std::string& key = node.keys[i];
     if (!keys.empty() && std::find(keys.begin(), keys.end(), key) == keys.end()) {
       const std::string hint = did_you_mean(key, keys);
-      error(node.key_places[i], "unknown key " + in_quotes(key) + (hint.empty() ? "; keys of " + what + " are: " + list_of(keys) : hint));
+      error(node.key_places[i], "unknown key " + in_quotes(key) + (hint.empty() ? "; keys of " + what + " are: " +
+          list_of(keys) : hint));
     }
     for (size_t k = 0; k < i; ++k)
       if (node.keys[k] == key) {
-        error(node.key_places[i], "key " + in_quotes(key) + " stands twice (first in line " + std::to_string(node.key_places[k].line) + ")");
+        error(node.key_places[i], "key " + in_quotes(key) + " stands twice (first in line " +
+            std::to_string(node.key_places[k].line) + ")");
         break;
       }
   }
@@ -94,7 +96,8 @@ bool ScenarioReader::moment(const YamlNode* node, const std::string& what, Insta
   Duration since_start;
   if (!duration(node, what, since_start)) return false;
   if (has_duration_ && since_start >= scenario_.duration) {
-    error(node->place, what + ": " + in_quotes(node->scalar) + " is not before the end of the run (duration " + to_text(scenario_.duration) + ")");
+    error(node->place, what + ": " + in_quotes(node->scalar) + " is not before the end of the run (duration " +
+        to_text(scenario_.duration) + ")");
     return false;
   }
   out = Instant::at(since_start);
@@ -132,7 +135,8 @@ bool ScenarioReader::name(const YamlNode* node, const std::string& what, std::st
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
   });
   if (!fits) {
-    error(node->place, what + ": " + in_quotes(text) + " is not a name (a-z, 0-9, '-' and '_', at most " + std::to_string(kMost) + ")");
+    error(node->place, what + ": " + in_quotes(text) + " is not a name (a-z, 0-9, '-' and '_', at most " +
+        std::to_string(kMost) + ")");
     return false;
   }
   out = text;
@@ -143,7 +147,8 @@ bool ScenarioReader::one_of(const YamlNode* node, const std::string& what, const
   std::string text;
   if (!node || !scalar(*node, what, text)) return false;
   if (std::find(words.begin(), words.end(), text) == words.end()) {
-    error(node->place, what + ": unknown value " + in_quotes(text) + did_you_mean(text, words) + "; it may be " + list_of(words, " or "));
+    error(node->place, what + ": unknown value " + in_quotes(text) + did_you_mean(text, words) + "; it may be " +
+        list_of(words, " or "));
     return false;
   }
   out = text;
@@ -158,7 +163,8 @@ bool ScenarioReader::region(const YamlNode* node, const std::string& what, uint3
       out = static_cast<uint32_t>(i);
       return true;
     }
-  error(node->place, what + ": no region is called " + in_quotes(text) + did_you_mean(text, scenario_.regions) + "; regions are: " + list_of(scenario_.regions));
+  error(node->place, what + ": no region is called " + in_quotes(text) + did_you_mean(text, scenario_.regions) +
+      "; regions are: " + list_of(scenario_.regions));
   return false;
 }
 
@@ -166,7 +172,8 @@ void ScenarioReader::each_item(const YamlNode* node, const std::string& what, si
                                const std::function<void(const YamlNode&, size_t)>& visit) {
   if (!node || node->kind == YamlNode::Kind::null || !is_list(*node, what)) return;
   if (node->items.size() > most) {
-    error(node->place, what + ": " + std::to_string(node->items.size()) + " items; at most " + std::to_string(most) + " are allowed");
+    error(node->place, what + ": " + std::to_string(node->items.size()) + " items; at most " + std::to_string(most) +
+        " are allowed");
     return;
   }
   for (size_t i = 0; i < node->items.size(); ++i) visit(node->items[i], i);
@@ -202,9 +209,11 @@ void ScenarioReader::read_shared(const YamlNode& node, const std::string& what, 
   if (duration(node.find("delay"), what + ".delay", time)) out.delay = time;
   if (duration(node.find("jitter"), what + ".jitter", time)) out.jitter = time;
   for (const auto& [key, limit] : {std::pair{"delay", out.delay}, std::pair{"jitter", out.jitter}})
-    if (limit && *limit > Duration::seconds(60)) error(node.find(key) ? node.find(key)->place : node.place, what + "." + key + ": more than 60s");
+    if (limit && *limit > Duration::seconds(60))
+      error(node.find(key) ? node.find(key)->place : node.place, what + "." + key + ": more than 60s");
   if (const YamlNode* queue = node.find("queue"); duration(queue, what + ".queue", time)) {
-    if (time == Duration::zero() || time > Duration::seconds(60)) error(queue->place, what + ".queue: must be more than 0s and at most 60s");
+    if (time == Duration::zero() || time > Duration::seconds(60))
+      error(queue->place, what + ".queue: must be more than 0s and at most 60s");
     else out.queue = time;
   }
   double loss = 0;
@@ -212,7 +221,8 @@ void ScenarioReader::read_shared(const YamlNode& node, const std::string& what, 
   if (const YamlNode* bursts = node.find("bursts")) read_bursts(*bursts, what + ".bursts", out);
   std::string disc;
   if (may_set_disc && one_of(node.find("disc"), what + ".disc", {"drop-tail", "fq-codel", "codel", "pie"}, disc))
-    out.disc = disc == "drop-tail" ? QueueDisc::drop_tail : disc == "fq-codel" ? QueueDisc::fq_codel : disc == "codel" ? QueueDisc::codel : QueueDisc::pie;
+    out.disc = disc == "drop-tail" ? QueueDisc::drop_tail : disc == "fq-codel" ? QueueDisc::fq_codel : disc == "codel" ?
+        QueueDisc::codel : QueueDisc::pie;
 }
 
 void ScenarioReader::read_bursts(const YamlNode& node, const std::string& what, LinkPatch& out) {
@@ -225,7 +235,8 @@ void ScenarioReader::read_bursts(const YamlNode& node, const std::string& what, 
   double loss = 1;
   for (const char* key : {"every", "length"})
     if (!node.find(key)) error(node.place, what + ": '" + key + "' is missing (packets)");
-  const bool complete = whole(node.find("every"), what + ".every", 1, 100'000'000, every) & whole(node.find("length"), what + ".length", 1, 1'000'000, length);
+  const bool complete = whole(node.find("every"), what + ".every", 1, 100'000'000, every) & whole(node.find("length"), what +
+      ".length", 1, 1'000'000, length);
   value<double>(node.find("loss"), what + ".loss", parse_percent, loss);
   if (complete) out.bursts = GilbertElliott{1.0 / static_cast<double>(every), 1.0 / static_cast<double>(length), 0, loss};
 }
@@ -313,13 +324,15 @@ Result<Expectation> parse_expectation(std::string_view text, const std::function
   if (!kind) {
     for (const MetricKind& known : metric_kinds())
       if (out.metric == known.name)
-        return fail("metric " + in_quotes(out.metric) + " is a distribution: say which figure of it, " + out.metric + "." + list_of(metric_endings(), " ." ));
+        return fail("metric " + in_quotes(out.metric) + " is a distribution: say which figure of it, " + out.metric + "." +
+            list_of(metric_endings(), " ." ));
     return fail("unknown metric " + in_quotes(out.metric) + did_you_mean(out.metric, all_metric_names()));
   }
   if (left.size() == 3) {
     out.group = left[2];
     if (!is_group(out.group))
-      return fail("no conference or group is called " + in_quotes(out.group) + did_you_mean(out.group, groups) + "; they are: " + list_of(groups));
+      return fail("no conference or group is called " + in_quotes(out.group) + did_you_mean(out.group, groups) + "; they are: " +
+          list_of(groups));
   }
   if (bound.empty()) return fail(in_quotes(text) + " has no bound after '" + text[at] + "'");
   const Result<double> number = parse_bound(bound, *kind);

@@ -42,7 +42,8 @@ class ScenarioReader {
   bool one_of(const YamlNode* node, const std::string& what, const Keys& words, std::string& out);
   bool region(const YamlNode* node, const std::string& what, uint32_t& out);
   /// Iterates the items of a list node, or the one map that stands in its place.
-  void each_item(const YamlNode* node, const std::string& what, size_t most, const std::function<void(const YamlNode&, size_t)>& visit);
+  void each_item(const YamlNode* node, const std::string& what, size_t most,
+      const std::function<void(const YamlNode&, size_t)>& visit);
 
   // Sections.
   void read_top(const YamlNode& root);

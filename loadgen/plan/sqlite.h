@@ -53,7 +53,8 @@ class Statement {
   void put(bool value) { put(int64_t{value ? 1 : 0}); }
   void put(Duration value) { put(value.ns()); }
   void put(Instant value) { put(value.ns()); }
-  void put(std::string_view value) { sqlite3_bind_text(statement_, ++at_, value.data(), static_cast<int>(value.size()), SQLITE_TRANSIENT); }
+  void put(std::string_view value) { sqlite3_bind_text(statement_, ++at_, value.data(), static_cast<int>(value.size()),
+      SQLITE_TRANSIENT); }
   void put(const std::string& value) { put(std::string_view(value)); }
   void put(const char* value) { put(std::string_view(value)); }
   template <typename T>

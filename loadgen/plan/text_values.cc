@@ -52,7 +52,8 @@ Result<double> parse_with_unit(std::string_view text, const Unit (&units)[N], co
   }
   for (const Unit& u : units)
     if (unit == u.name) return number * u.factor;
-  return fail(in_quotes(text) + ": unknown unit " + in_quotes(unit) + did_you_mean(unit, names_of(units)) + "; units are " + list_of(names_of(units)));
+  return fail(in_quotes(text) + ": unknown unit " + in_quotes(unit) + did_you_mean(unit, names_of(units)) + "; units are " +
+      list_of(names_of(units)));
 }
 
 size_t edit_distance(std::string_view a, std::string_view b) {
@@ -118,7 +119,8 @@ Result<double> parse_number(std::string_view text) {
 Result<uint64_t> parse_whole(std::string_view text) {
   uint64_t number = 0;
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (text.empty() || error != std::errc() || stop != text.data() + text.size()) return fail(in_quotes(text) + " is not a whole number");
+  if (text.empty() || error != std::errc() || stop != text.data() + text.size())
+    return fail(in_quotes(text) + " is not a whole number");
   return number;
 }
 
@@ -158,7 +160,8 @@ std::optional<std::string> nearest(std::string_view word, const std::vector<std:
     const std::string c = lower(candidate);
     size_t distance = edit_distance(wanted, c);
     // "unit" for "units", "join" for "joins": what contains the other whole is near as well.
-    if (wanted.size() >= 3 && (c.rfind(wanted, 0) == 0 || (c.size() >= 3 && wanted.rfind(c, 0) == 0))) distance = std::min<size_t>(distance, 1);
+    if (wanted.size() >= 3 && (c.rfind(wanted, 0) == 0 || (c.size() >= 3 && wanted.rfind(c, 0) == 0)))
+      distance = std::min<size_t>(distance, 1);
     if (distance < best_distance) { best = &candidate; best_distance = distance; }
   }
   return best ? std::optional<std::string>(*best) : std::nullopt;

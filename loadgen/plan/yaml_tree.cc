@@ -47,7 +47,8 @@ class Builder : public YAML::EventHandler {
 
  private:
   [[noreturn]] static void stop(const YAML::Mark& mark, std::string message) { throw Stop{{place_of(mark), std::move(message)}}; }
-  [[noreturn]] static void refuse_alias(const YAML::Mark& mark) { stop(mark, "anchors and aliases (&, *) are not part of the language"); }
+  [[noreturn]] static void refuse_alias(const YAML::Mark& mark) { stop(mark,
+      "anchors and aliases (&, *) are not part of the language"); }
   void check(const YAML::Mark& mark, YAML::anchor_t anchor) {
     if (anchor != 0) refuse_alias(mark);
     if (++nodes_ > kMaxScenarioNodes) stop(mark, "more than " + std::to_string(kMaxScenarioNodes) + " values");
@@ -71,7 +72,8 @@ class Builder : public YAML::EventHandler {
   void open(const YAML::Mark& mark, YAML::anchor_t anchor, YamlNode::Kind kind) {
     // Only the innermost open node grows, so the pointers to those around it stay true.
     YamlNode& node = add(mark, anchor, kind);
-    if (static_cast<int>(open_.size()) >= kMaxScenarioNesting) stop(mark, "nested deeper than " + std::to_string(kMaxScenarioNesting) + " levels");
+    if (static_cast<int>(open_.size()) >= kMaxScenarioNesting)
+      stop(mark, "nested deeper than " + std::to_string(kMaxScenarioNesting) + " levels");
     open_.push_back(&node);
   }
 
@@ -121,7 +123,8 @@ Result<YamlNode, YamlError> parse_yaml(std::string_view text) {
     Builder builder;
     if (!parser.HandleNextDocument(builder)) return YamlNode{YamlNode::Kind::null, {1, 1, -1}, {}, {}, {}, {}};
     Builder second;
-    if (parser.HandleNextDocument(second)) return fail(YamlError{second.root.place, "a second document ('---') begins here; one file is one scenario"});
+    if (parser.HandleNextDocument(second))
+      return fail(YamlError{second.root.place, "a second document ('---') begins here; one file is one scenario"});
     return std::move(builder.root);
   } catch (const Stop& stop) {
     return fail(stop.error);
@@ -152,7 +155,9 @@ Result<void, YamlError> apply_set(YamlNode& root, std::string_view assignment, i
     YamlNode* next = nullptr;
     if (node->kind == YamlNode::Kind::list) {
       next = item_of(*node, part);
-      if (!next) return fail(YamlError{here, in_quotes(walked) + " has no item " + in_quotes(part) + " (it has " + list_of(item_names(*node)) + ")"});
+      if (!next)
+        return fail(YamlError{here, in_quotes(walked) + " has no item " + in_quotes(part) + " (it has " +
+            list_of(item_names(*node)) + ")"});
     } else if (node->kind == YamlNode::Kind::map) {
       next = const_cast<YamlNode*>(node->find(part));
       if (!next) {

@@ -43,7 +43,8 @@ pid_t start(const TempFolder& folder, const std::vector<std::string>& arguments)
   const pid_t child = ::fork();
   REQUIRE(child >= 0);
   if (child != 0) return child;
-  if (!std::freopen((folder.path + "/out").c_str(), "w", stdout) || !std::freopen((folder.path + "/err").c_str(), "w", stderr)) ::_exit(120);
+  if (!std::freopen((folder.path + "/out").c_str(), "w", stdout) || !std::freopen((folder.path + "/err").c_str(), "w", stderr))
+    ::_exit(120);
   std::vector<char*> argv;
   std::string binary = TACOMA_BINARY;
   argv.push_back(binary.data());
@@ -56,7 +57,8 @@ pid_t start(const TempFolder& folder, const std::vector<std::string>& arguments)
 Outcome finish(const TempFolder& folder, pid_t child) {
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status), text_of(folder.path + "/out"), text_of(folder.path + "/err")};
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status), text_of(folder.path + "/out"),
+      text_of(folder.path + "/err")};
 }
 
 Outcome tacoma(const std::vector<std::string>& arguments) {
@@ -93,13 +95,15 @@ TEST_CASE("a wrong command ends with 2 and says what is right") {
   CHECK(wrong({"run", "quickstart", "--world", "light", "--sed", "3"}) ==
         "tacoma: run: unknown option '--sed' (did you mean '--seed'?); options are: --world, --seed, --out, --set, --pcap, --quiet, --help\n");
   CHECK(wrong({"run", "quickstart", "--world", "light", "--seed", "x"}) == "tacoma: --seed: 'x' is not a whole number\n");
-  CHECK(wrong({"run", "nosuch.yaml", "--world", "light"}) == "nosuch.yaml: there is no such file, and no scenario of that name in scenarios\n");
+  CHECK(wrong({"run", "nosuch.yaml", "--world",
+      "light"}) == "nosuch.yaml: there is no such file, and no scenario of that name in scenarios\n");
   CHECK(wrong({"run", "quikstart", "--world", "light"}) ==
         "quikstart: there is no such file, and no scenario of that name in scenarios (did you mean 'quickstart'?)\n");
   CHECK(wrong({"run", "/nonexistent/x.yaml", "--world", "light"}) == "/nonexistent/x.yaml: there is no such file\n");
   CHECK(wrong({"run", "quickstart", "--world", "light", "--set", "duration=0s"}) ==
         "--set 'duration=0s': duration: a run of no length measures nothing\n");
-  CHECK(wrong({"validate", "quickstart", "--set", "durations=3s"}) == "--set 'durations=3s': unknown key 'durations' (did you mean 'duration'?)\n");
+  CHECK(wrong({"validate", "quickstart", "--set",
+      "durations=3s"}) == "--set 'durations=3s': unknown key 'durations' (did you mean 'duration'?)\n");
 }
 
 TEST_CASE("a wrong scenario ends with 2 and tells all mistakes") {
@@ -108,13 +112,15 @@ TEST_CASE("a wrong scenario ends with 2 and tells all mistakes") {
   std::ofstream(file) << "scenario: wrong\nduration: 10\nconferences:\n  - people:\n      - { acces: dsl, region: mars }\n";
   const Outcome o = tacoma({"run", file, "--world", "light", "--out", folder.path + "/run"});
   CHECK(o.code == 2);
-  CHECK(o.err == file + ":2:11: duration: '10' has no unit (write '10ms', '10s', '10min')\n" + file + ":5:11: unknown key 'acces' (did you mean 'access'?)\n" +
+  CHECK(o.err == file + ":2:11: duration: '10' has no unit (write '10ms', '10s', '10min')\n" + file +
+      ":5:11: unknown key 'acces' (did you mean 'access'?)\n" +
                      file + ":5:31: room.people[0].region: no region is called 'mars'; regions are: here\n");
   CHECK_FALSE(fs::exists(folder.path + "/run"));
 }
 
 TEST_CASE("help, version, list and validate end with 0") {
-  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"--help"}, {"help"}, {"run", "--help"}, {"validate", "--help"}, {"list", "--help"}}) {
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"--help"}, {"help"}, {"run", "--help"},
+      {"validate", "--help"}, {"list", "--help"}}) {
     const Outcome o = tacoma(arguments);
     CHECK(o.code == 0);
     CHECK((o.out.find("tacoma run quickstart") != std::string::npos || o.out.find("Examples:") != std::string::npos));
@@ -123,7 +129,8 @@ TEST_CASE("help, version, list and validate end with 0") {
   CHECK(tacoma({"--version"}).out.rfind("tacoma 0.", 0) == 0);
   const Outcome list = tacoma({"list"});
   CHECK(list.code == 0);
-  for (const char* name : {"quickstart ", "one-on-one ", "all-hands-30 ", "bad-wifi ", "flash-join "}) CHECK(list.out.find(name) != std::string::npos);
+  for (const char* name : {"quickstart ", "one-on-one ", "all-hands-30 ", "bad-wifi ",
+      "flash-join "}) CHECK(list.out.find(name) != std::string::npos);
   const Outcome valid = tacoma({"validate", "quickstart", "one-on-one"});
   CHECK(valid.code == 0);
   CHECK(valid.out.find("quickstart: fine: 8 people in 1 room, 1 bridge, ") == 0);
@@ -133,7 +140,8 @@ TEST_CASE("help, version, list and validate end with 0") {
 TEST_CASE("a run writes its folder; the same seed gives the same digest, another seed another") {
   const TempFolder folder;
   for (const char* name : {"a", "b", "c"}) {
-    const Outcome o = tacoma(small_run("light", folder.path + "/" + name, name[0] == 'c' ? std::vector<std::string>{"--seed", "2"} : std::vector<std::string>{}));
+    const Outcome o = tacoma(small_run("light", folder.path + "/" + name, name[0] == 'c' ?
+        std::vector<std::string>{"--seed", "2"} : std::vector<std::string>{}));
     CAPTURE(o.err, o.out);
     REQUIRE(o.code == 0);
     CHECK(o.out.find("result in " + folder.path + "/" + name) != std::string::npos);
@@ -168,7 +176,8 @@ TEST_CASE("Ctrl-C ends a run cleanly, keeps the partial result and says so") {
   const std::string run = folder.path + "/run";
   const pid_t child = start(folder, {"run", "one-on-one", "--world", "sockets", "--out", run, "--quiet"});
   // Until rows are there, which is after clips are made and the first second is over.
-  for (int i = 0; i < 1200 && !(fs::exists(run + "/run.sqlite-wal") && fs::file_size(run + "/run.sqlite-wal") > 150'000); ++i) ::usleep(50'000);
+  for (int i = 0; i < 1200 && !(fs::exists(run + "/run.sqlite-wal") &&
+      fs::file_size(run + "/run.sqlite-wal") > 150'000); ++i) ::usleep(50'000);
   ::kill(child, SIGINT);
   const Outcome o = finish(folder, child);
   CAPTURE(o.err, o.out);
@@ -184,7 +193,8 @@ TEST_CASE("a run that could not keep its own schedule ends with 98 and no verdic
   const TempFolder folder;
   const std::string run = folder.path + "/run";
   const pid_t child = start(folder, small_run("sockets", run));
-  for (int i = 0; i < 1200 && !(fs::exists(run + "/run.sqlite-wal") && fs::file_size(run + "/run.sqlite-wal") > 150'000); ++i) ::usleep(50'000);
+  for (int i = 0; i < 1200 && !(fs::exists(run + "/run.sqlite-wal") &&
+      fs::file_size(run + "/run.sqlite-wal") > 150'000); ++i) ::usleep(50'000);
   ::kill(child, SIGSTOP);  // the machine is busy elsewhere for a second
   ::usleep(1'000'000);
   ::kill(child, SIGCONT);
@@ -215,7 +225,8 @@ TEST_CASE("a run leaves a report; report and compare read result folders") {
   const Outcome differs = tacoma({"compare", a, b, "--assert", "throughput=0%"});
   CHECK(differs.code == 99);
   CHECK(differs.out.find("  FAILS  throughput=0%: ") != std::string::npos);
-  CHECK(tacoma({"compare", a, b, "--assert", "trougput=5%"}).err == "tacoma: --assert: unknown metric 'trougput' (did you mean 'throughput'?)\n");
+  CHECK(tacoma({"compare", a, b, "--assert",
+      "trougput=5%"}).err == "tacoma: --assert: unknown metric 'trougput' (did you mean 'throughput'?)\n");
   CHECK(tacoma({"compare", a, b, "--assert", "trougput=5%"}).code == 2);
   CHECK(tacoma({"compare", a, folder.path}).code == 1);
   CHECK(tacoma({"report", "/nonexistent"}).code == 1);

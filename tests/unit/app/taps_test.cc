@@ -43,7 +43,8 @@ std::vector<uint8_t> part(const std::vector<uint8_t>& bytes, size_t from, size_t
 }  // namespace
 
 TEST_CASE("the digest changes with anything that it covers, and with nothing else") {
-  const auto digest = [](Instant at, uint32_t host, const SocketAddress& from, const SocketAddress& to, std::string_view bytes, std::string_view stream) {
+  const auto digest = [](Instant at, uint32_t host, const SocketAddress& from, const SocketAddress& to, std::string_view bytes,
+      std::string_view stream) {
     DigestTap tap;
     tap.sent(at, HostId(host), from, to, as_bytes(bytes));
     tap.delivered(at + Duration::milliseconds(1), HostId(host + 1), from, to, as_bytes(bytes));
@@ -115,11 +116,13 @@ TEST_CASE("a capture that cannot be written says so") {
 }
 
 TEST_CASE("several threads may be captured at once") {
-  const std::string path = (std::filesystem::temp_directory_path() / ("tacoma-mt-" + std::to_string(::getpid()) + ".pcap")).string();
+  const std::string path = (std::filesystem::temp_directory_path() / ("tacoma-mt-" + std::to_string(::getpid()) +
+      ".pcap")).string();
   auto tap = PcapTap::create(path);
   REQUIRE(tap);
   std::vector<std::thread> threads;
-  for (int t = 0; t < 4; ++t) threads.emplace_back([&] { for (int i = 0; i < 1000; ++i) (*tap)->sent(kNow, HostId(1), kA, kB, as_bytes("0123456789")); });
+  for (int t = 0; t < 4; ++t) threads.emplace_back([&] { for (int i = 0; i < 1000; ++i) (*tap)->sent(kNow, HostId(1), kA, kB,
+      as_bytes("0123456789")); });
   for (std::thread& thread : threads) thread.join();
   REQUIRE((*tap)->close());
   const std::vector<uint8_t> bytes = file_bytes(path);

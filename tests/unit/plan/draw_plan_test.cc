@@ -91,7 +91,8 @@ TEST_CASE("one more person does not shift what the others drew") {
   const Plan before = plan_of(kSmall), after = plan_of(kSmall, {"conferences.a.people.near.count=3"});
   REQUIRE(after.people.size() == before.people.size() + 1);
   for (const PersonPlan& old : before.people) {
-    const auto same = std::find_if(after.people.begin(), after.people.end(), [&](const PersonPlan& p) { return p.name == old.name; });
+    const auto same = std::find_if(after.people.begin(), after.people.end(),
+        [&](const PersonPlan& p) { return p.name == old.name; });
     REQUIRE(same != after.people.end());
     CHECK(same->seed == old.seed);
     CHECK(same->endpoint_id == old.endpoint_id);
@@ -99,7 +100,8 @@ TEST_CASE("one more person does not shift what the others drew") {
     CHECK(same->clip == old.clip);
     // The new one takes turns, so the others may lose some; those that they keep stand where they stood.
     for (const Utterance& talk : same->talks) {
-      const bool was_there = std::any_of(old.talks.begin(), old.talks.end(), [&](const Utterance& t) { return t.from <= talk.from && talk.to <= t.to; });
+      const bool was_there = std::any_of(old.talks.begin(), old.talks.end(),
+          [&](const Utterance& t) { return t.from <= talk.from && talk.to <= t.to; });
       const bool handed_on = talk.from > Instant::at(Duration::seconds(1));  // who may not talk twice running changes with the talker before
       CHECK((was_there || handed_on));
     }
@@ -112,13 +114,15 @@ TEST_CASE("overlapping events add up, and the end of one does not undo another")
   for (const LinkChange& c : plan.network.changes)
     if (plan.network.hosts[c.host.value()].name == "a/far-2" && !c.is_up)
       changes.push_back(to_text(c.at.since_start()) + " " + to_text(c.link.rate) + " " + std::to_string(c.link.loss));
-  CHECK(changes == std::vector<std::string>{"5s 300 kbps 0.010000", "8s 300 kbps 0.050000", "10s 300 kbps 0.010000", "15s 8 Mbps 0.010000"});
+  CHECK(changes == std::vector<std::string>{"5s 300 kbps 0.010000", "8s 300 kbps 0.050000", "10s 300 kbps 0.010000",
+      "15s 8 Mbps 0.010000"});
   // The loss is the first event's only change of the way up.
   CHECK(std::count_if(plan.network.changes.begin(), plan.network.changes.end(), [](const LinkChange& c) { return c.is_up; }) == 2);
 }
 
 TEST_CASE("a bridge that is down in two overlapping events comes back once") {
-  const Plan plan = plan_of(kSmall, {"events=[ {at: 2s, bridge: eu-1, down: 5s}, {at: 4s, bridge: eu-1, down: 6s}, {at: 15s, bridge: eu-1, down: forever} ]"});
+  const Plan plan = plan_of(kSmall,
+      {"events=[ {at: 2s, bridge: eu-1, down: 5s}, {at: 4s, bridge: eu-1, down: 6s}, {at: 15s, bridge: eu-1, down: forever} ]"});
   std::vector<std::string> changes;
   for (const ProcessChange& c : plan.process_changes) changes.push_back(to_text(c.at.since_start()) + (c.up ? " up" : " down"));
   CHECK(changes == std::vector<std::string>{"2s down", "10s up", "15s down"});

@@ -97,7 +97,8 @@ ReceiveSample sample(uint32_t person, uint32_t from, Media media) {
 void record(RunFolder& folder) {
   for (uint32_t person = 0; person < 3; ++person) {
     int64_t ms = 1000;
-    for (const JoinStep step : {JoinStep::started, JoinStep::conference_request, JoinStep::muc, JoinStep::jingle, JoinStep::ice, JoinStep::dtls,
+    for (const JoinStep step : {JoinStep::started, JoinStep::conference_request, JoinStep::muc, JoinStep::jingle, JoinStep::ice,
+        JoinStep::dtls,
                                 JoinStep::first_audio, JoinStep::first_video})
       folder.join_step(person, step, Instant::at(Duration::milliseconds(ms += 100 * (person + 1))));
     Histogram histogram;
@@ -142,7 +143,8 @@ TEST_CASE("a run folder holds the plan, the rows, the figures and the verdict") 
     DropCounts drops;
     drops.count(Drop::link_loss, 7);
     folder->drops("links", drops);
-    folder->links(Instant::at(Duration::seconds(1)), {{HostId(3), true, DataRate::infinite(), 1, 2, 3, 4, Duration::milliseconds(5)}});
+    folder->links(Instant::at(Duration::seconds(1)),
+        {{HostId(3), true, DataRate::infinite(), 1, 2, 3, 4, Duration::milliseconds(5)}});
     RunEnd end;
     end.reached = Duration::seconds(10);
     end.digest = "abc";

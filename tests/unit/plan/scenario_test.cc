@@ -120,7 +120,8 @@ TEST_CASE("numbers with units") {
   CHECK(parse_rate("unlimited")->is_infinite());
   CHECK(*parse_percent("2.5%") == Approx(0.025));
   CHECK(*parse_per_second("30/min") == Approx(0.5));
-  for (const char* text : {"", "s", "-1s", "1e3s", "inf", "nan", "1.2.3s", "5S", "5 seconds", "99999999999999999999h", "0x10s", "--5s", "1s1s"}) {
+  for (const char* text : {"", "s", "-1s", "1e3s", "inf", "nan", "1.2.3s", "5S", "5 seconds", "99999999999999999999h", "0x10s",
+      "--5s", "1s1s"}) {
     CAPTURE(text);
     CHECK_FALSE(parse_duration(text));
   }

@@ -52,7 +52,8 @@ TEST_CASE("every key, profile and metric is documented") {
   for (const MetricKind& kind : metric_kinds()) {
     CAPTURE(kind.name);
     const std::string name = kind.name;
-    CHECK(results.find(name.rfind("join_", 0) == 0 && name != "join_time" ? "`join_<step>`" : "`" + name + "`") != std::string::npos);
+    CHECK(results.find(name.rfind("join_", 0) == 0 && name != "join_time" ? "`join_<step>`" : "`" + name +
+        "`") != std::string::npos);
   }
 }
 

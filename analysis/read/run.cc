@@ -137,28 +137,30 @@ class Loader {
     each("samples", "SELECT r.at FROM received r, (SELECT person, sender, media FROM received LIMIT 1) f "
          "WHERE r.person = f.person AND r.sender = f.sender AND r.media = f.media LIMIT 50",
          [&](const Row& r) { times.insert(r.integer(0)); });
-    int64_t least = 0;
-    for (auto at = times.begin(); at != times.end() && std::next(at) != times.end(); ++at) {
-      const int64_t gap = *std::next(at) - *at;
-      if (least == 0 || gap < least) least = gap;
+    std::vector<int64_t> gaps;
+    for (auto at = times.begin(); at != times.end() && std::next(at) != times.end(); ++at) gaps.push_back(*std::next(at) - *at);
+    if (!gaps.empty()) {
+      // Real time jitters, so the middle one counts; whole tenths of a second are what scenarios choose.
+      std::nth_element(gaps.begin(), gaps.begin() + static_cast<int64_t>(gaps.size() / 2), gaps.end());
+      constexpr int64_t kTenth = 100'000'000;
+      run_.sample_every = ns(std::max<int64_t>(kTenth, (gaps[gaps.size() / 2] + kTenth / 2) / kTenth * kTenth));
     }
-    // Real time jitters: 0.9998 s is a second. Whole tenths of a second are what scenarios choose.
-    constexpr int64_t kTenth = 100'000'000;
-    if (least > 0) run_.sample_every = ns(std::max<int64_t>(kTenth, (least + kTenth / 2) / kTenth * kTenth));
     Duration end = run_.manifest.reached;
     each("samples", "SELECT max(at) FROM received", [&](const Row& r) { end = std::max(end, ns(r.integer(0))); });
     each("samples", "SELECT max(at) FROM links", [&](const Row& r) { end = std::max(end, ns(r.integer(0))); });
     if (run_.manifest.reached == Duration::zero()) run_.manifest.reached = end;
-    const int64_t samples = std::max<int64_t>(1, (end.ns() + run_.sample_every.ns() - 1) / run_.sample_every.ns());
-    run_.bin = run_.sample_every * ((samples + kMaxBins - 1) / kMaxBins);
-    run_.bins = static_cast<uint32_t>((end.ns() + run_.bin.ns() - 1) / run_.bin.ns());
+    const int64_t samples = (end.ns() + run_.sample_every.ns() - 1) / run_.sample_every.ns();
+    run_.bin = run_.sample_every * std::max<int64_t>(1, (samples + kMaxBins - 1) / kMaxBins);
+    // The tenth of a second that a world in real time takes to stop makes no bin of its own.
+    run_.bins = end > Duration::zero() ? static_cast<uint32_t>(std::max<int64_t>(1, (end.ns() + run_.bin.ns() / 2) / run_.bin.ns())) : 0;
     run_.by_person.assign(run_.people.size(), std::vector<PersonBin>(run_.bins));
   }
 
   bool knows(int64_t person) const { return person >= 0 && person < static_cast<int64_t>(run_.people.size()); }
   PersonBin* bin_of(int64_t person, int64_t at) {
     if (!knows(person) || run_.bins == 0) return nullptr;
-    const int64_t k = std::clamp<int64_t>((at - 1) / run_.bin.ns(), 0, run_.bins - 1);
+    // The middle of the interval that a sample ends decides, so that jitter at a bin's edge does not.
+    const int64_t k = std::clamp<int64_t>((at - run_.sample_every.ns() / 2) / run_.bin.ns(), 0, run_.bins - 1);
     return &run_.by_person[static_cast<size_t>(person)][static_cast<size_t>(k)];
   }
 
@@ -208,8 +210,11 @@ class Loader {
       const bool is_up = r.text(2) == "up";
       LinkBin& link = is_up ? b->up : b->down;
       // A sample's counts are of the interval before it, its rate is that of its moment: it holds for the interval after.
-      if (PersonBin* next = bin_of(person_of[static_cast<size_t>(host)], r.integer(0) + run_.sample_every.ns() / 2 + 1))
+      const int64_t after = r.integer(0) + run_.sample_every.ns();
+      if (after - run_.sample_every.ns() / 2 < run_.bin.ns() * run_.bins) {
+        PersonBin* next = bin_of(person_of[static_cast<size_t>(host)], after);
         set_rate(is_up ? next->up : next->down, r.maybe(3));
+      }
       link.packets += static_cast<uint64_t>(r.integer(4));
       link.queue_drops += static_cast<uint64_t>(r.integer(5));
       link.loss_drops += static_cast<uint64_t>(r.integer(6));

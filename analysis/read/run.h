@@ -110,7 +110,7 @@ struct Run {
   Duration sample_every = Duration::seconds(1);
   Duration bin = Duration::seconds(1);            // a whole multiple of sample_every
   uint32_t bins = 0;
-  std::vector<std::vector<PersonBin>> by_person;  // [person][bin]; bin k covers (k * bin, (k + 1) * bin]
+  std::vector<std::vector<PersonBin>> by_person;  // [person][bin]; bin k covers k * bin to (k + 1) * bin
   std::map<std::string, Delays> delays_by_group;
 
   const Metric* metric(const std::string& name) const;

@@ -37,7 +37,7 @@ function drawRegion(region, width) {
   return g;
 }
 function drawGroup(g, group, y, width) {
-  const left = 104, link = group.link || {}, w = width - left - 16;
+  const left = width < 400 ? 84 : 104, link = group.link || {}, w = width - left - 16;
   const sends = [group.audio && 'audio', group.video && 'video'].filter(Boolean).join(' and ') || 'nothing';
   const dots = Math.min(group.count, Math.max(3, Math.floor((w - 24) / 15)));
   g.append(wire(kBus, y + kCard / 2, left, y + kCard / 2, { 'stroke-width': thickness(link.down), stroke: 'var(--accent)' }),
@@ -50,8 +50,8 @@ function drawGroup(g, group, y, width) {
 }
 
 function topologyPicture(topology, width) {
-  const regions = topology.regions, gap = 84;
-  const columns = Math.max(1, Math.min(regions.length, width < 760 ? 1 : width < 1200 ? 2 : 3)), one = columns === 1;
+  const regions = topology.regions, gap = regions.length > 2 ? 64 : 84;
+  const columns = Math.max(1, Math.min(regions.length, width < 760 ? 1 : width < 1000 ? 2 : 3)), one = columns === 1;
   const boxWidth = Math.min(520, (width - gap * (columns - 1)) / columns);
   const delay = (a, b) => topology.delays.find((d) => (d.a === a && d.b === b) || (d.a === b && d.b === a));
   const picture = svg('svg', { role: 'img', 'aria-label': regions.map((r) => `Region ${r.name}: ${r.bridges.length} bridges; ` + r.groups.map((x) => `${x.count} people ${x.name} on ${x.access}`).join(', ')).join('. ') });
@@ -75,10 +75,10 @@ function topologyPicture(topology, width) {
     y += height + 34;
   }
   const rest = topology.delays.filter((d) => !drawn.has(d));
-  rest.slice(0, 20).forEach((d, i) => picture.append(words(4, y + 4 + i * 20, `${d.a} – ${d.b}: ${millis(d.ms)}`, { fill: 'var(--soft)' })));
-  y += Math.min(20, rest.length) * 20;
+  rest.slice(0, 20).forEach((d, i) => picture.append(words(4, y - 6 + i * 20, `between ${d.a} and ${d.b}: ${millis(d.ms)}`, { fill: 'var(--soft)' })));
+  y += Math.min(20, rest.length) * 20 - 14;
   const whole = one ? boxWidth : columns * boxWidth + (columns - 1) * gap;
-  picture.setAttribute('viewBox', `0 0 ${whole} ${Math.max(40, y - 20)}`);
+  picture.setAttribute('viewBox', `0 0 ${whole} ${Math.max(40, y)}`);
   picture.style.maxWidth = whole + 'px';
   return picture;
 }

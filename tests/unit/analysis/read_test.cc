@@ -76,6 +76,22 @@ TEST_CASE("samples are summed into bins: the bytes of the database are the bytes
   CHECK(hit.watched == 7);
 }
 
+TEST_CASE("samples that jitter, as real time makes them, stay one a bin") {
+  Folder folder;
+  write_fixture(folder.path, Fixture());
+  const Run exact = loaded(folder.path);
+  run_sql(folder.path / "run.sqlite", "UPDATE received SET at = at + (person * 7919 + at / 1000000000 * 104729) % 300000000 - 150000000;"
+                                      "UPDATE links SET at = at + (host * 7919 + at / 1000000000 * 104729) % 300000000 - 150000000;");
+  const Run jittery = loaded(folder.path);
+  CHECK(jittery.sample_every == Duration::seconds(1));
+  REQUIRE(jittery.bins == exact.bins);
+  for (uint32_t k = 0; k < exact.bins; ++k) {
+    CHECK(jittery.by_person[6][k].bytes == exact.by_person[6][k].bytes);
+    CHECK(jittery.by_person[6][k].down.rate == exact.by_person[6][k].down.rate);
+    CHECK(jittery.by_person[6][k].down.queue_max == exact.by_person[6][k].down.queue_max);
+  }
+}
+
 TEST_CASE("a long run gets wider bins, not more of them") {
   Folder folder;
   Fixture f;

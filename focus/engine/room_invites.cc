@@ -31,10 +31,11 @@ std::string_view Room::preferred_region() const {
   // The region of most of those who are to be invited; of equal ones that of the earliest.
   std::vector<std::pair<std::string_view, size_t>> counts;
   for (const auto& [number, member] : members_) {
-    if (member->region.empty()) continue;
-    const auto known = std::find_if(counts.begin(), counts.end(), [&](const auto& c) { return c.first == member->region; });
+    const std::string_view region = member->region;
+    if (region.empty()) continue;
+    const auto known = std::find_if(counts.begin(), counts.end(), [&](const auto& c) { return c.first == region; });
     if (known != counts.end()) ++known->second;
-    else counts.emplace_back(member->region, 1);
+    else counts.emplace_back(region, 1);
   }
   const auto most = std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   return most == counts.end() ? std::string_view() : most->first;

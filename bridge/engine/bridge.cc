@@ -14,9 +14,18 @@ using bridge::Endpoint;
 
 namespace {
 // Objects of the deadline heap.
-constexpr uint32_t kBreweryDeadline = 0, kEmptyConferences = 1, kFirstEndpoint = 2;
+constexpr uint32_t kBreweryDeadline = 0, kEmptyConferences = 1, kChannels = 2, kFirstEndpoint = 3;
+constexpr Duration kChannelCheck = Duration::seconds(1);
 /// JVB's measure of a full bridge, and ours until something better is known.
 constexpr double kFullPacketRate = 50'000;
+
+/// Takes as long for a wrong guess as for the right one.
+bool same_secret(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  unsigned difference = 0;
+  for (size_t i = 0; i < a.size(); ++i) difference |= static_cast<unsigned>(a[i] ^ b[i]);
+  return difference == 0;
+}
 }  // namespace
 
 Bridge::Bridge(BridgeConfig config) : config_(std::move(config)), rng_(config_.rng) {
@@ -188,6 +197,8 @@ void Bridge::on_deadline(Instant now, Outbox& out) {
     } else if (object == kEmptyConferences) {
       end_empty_conferences(now);
       deadlines_.set(kEmptyConferences, next_empty_conference());
+    } else if (object == kChannels) {
+      check_channels(now, out);
     } else if (const auto& endpoint = endpoints_[object - kFirstEndpoint]) {
       on_endpoint_deadline(now, *endpoint, out);
     }
@@ -197,6 +208,14 @@ void Bridge::on_deadline(Instant now, Outbox& out) {
 Deadline Bridge::deadline() const { return {deadlines_.earliest(), "bridge: brewery, path, report or expiry"}; }
 
 void Bridge::on_stream(Instant now, const StreamEvent& event, Outbox& out) {
+  if (event.kind == StreamEvent::Kind::accepted) return open_channel(now, event, out);
+  if (Endpoint** found = by_channel_.find(event.id)) {
+    Endpoint& endpoint = **found;
+    if (event.kind == StreamEvent::Kind::data) return endpoint.conference->on_channel_message(now, endpoint, event.data, out);
+    by_channel_.erase(event.id);
+    endpoint.channel.stream = StreamId(0);
+    return;
+  }
   brewery_->on_stream(now, event, out);
   on_requests(now, out);
   deadlines_.set(kBreweryDeadline, brewery_->deadline());
@@ -212,9 +231,55 @@ void Bridge::on_requests(Instant now, Outbox& out) {
       brewery_->send(colibri2::make_error(*iq, error), out);
       continue;
     }
-    const auto answer = bridge::ColibriRequest(*this, now, out).handle(*request);
+    const auto answer = modify(now, *request, out);
     brewery_->send(answer ? colibri2::make_answer(*iq, *answer) : colibri2::make_error(*iq, answer.error()), out);
   }
+}
+
+Result<colibri2::ConferenceModified, colibri2::Error> Bridge::modify(Instant now, const colibri2::ConferenceModify& request, Outbox& out) {
+  auto answer = bridge::ColibriRequest(*this, now, out).handle(request);
+  if (Conference* conference = answer ? find_conference(request.meeting_id) : nullptr) conference->tell_forwarded(out);
+  return answer;
+}
+
+std::pair<Bridge::ChannelVerdict, Endpoint*> Bridge::find_channel(std::string_view text) const {
+  const auto target = channel::parse_target(text);
+  if (!target || config_.channel_url_prefix.empty() || target->server != config_.name) return {ChannelVerdict::not_found, nullptr};
+  for (const auto& conference : conferences_) {
+    if (conference->channel_id != target->conference) continue;
+    Endpoint* endpoint = conference->find_endpoint(target->endpoint);
+    if (endpoint && same_secret(endpoint->channel.password, target->password)) return {ChannelVerdict::welcome, endpoint};
+    break;
+  }
+  return {ChannelVerdict::forbidden, nullptr};  // strangers do not learn which conferences there are
+}
+
+Bridge::ChannelVerdict Bridge::check_channel(std::string_view target) const { return find_channel(target).first; }
+
+void Bridge::open_channel(Instant now, const StreamEvent& event, Outbox& out) {
+  Endpoint* endpoint = find_channel(event.service).second;
+  if (!endpoint) return out.close_stream(event.id);
+  close_channel(*endpoint, out);  // the newer one counts
+  endpoint->channel.stream = event.id;
+  by_channel_.set(event.id, endpoint);
+  endpoint->conference->on_channel_open(now, *endpoint, config_.version, out);
+  if (by_channel_.size() == 1) deadlines_.set(kChannels, now + kChannelCheck);
+}
+
+void Bridge::close_channel(Endpoint& endpoint, Outbox& out) {
+  if (!endpoint.channel.is_open()) return;
+  out.close_stream(endpoint.channel.stream);
+  by_channel_.erase(endpoint.channel.stream);
+  endpoint.channel.stream = StreamId(0);
+}
+
+std::string Bridge::channel_url(const Endpoint& endpoint) const {
+  return config_.channel_url_prefix + channel::to_string({config_.name, endpoint.conference->channel_id, endpoint.id, endpoint.channel.password});
+}
+
+void Bridge::check_channels(Instant now, Outbox& out) {
+  for (const auto& conference : conferences_) conference->tell_connectivity(now, out);
+  deadlines_.set(kChannels, by_channel_.size() == 0 ? Instant::never() : now + kChannelCheck);
 }
 
 void Bridge::publish(Instant now, Outbox& out) {
@@ -242,6 +307,7 @@ bridge::Conference* Bridge::find_conference(std::string_view meeting_id) {
 
 bridge::Conference& Bridge::add_conference(Instant now, const std::string& meeting_id, const std::string& name) {
   conferences_.push_back(std::make_unique<Conference>(meeting_id, name, feedback_video_, config_.name, now));
+  conferences_.back()->channel_id = std::to_string(++last_channel_id_);
   ++totals_.conferences_created;
   deadlines_.set(kEmptyConferences, next_empty_conference());
   return *conferences_.back();
@@ -276,6 +342,12 @@ bridge::Endpoint& Bridge::add_endpoint(Instant now, Conference& conference, cons
   Endpoint& endpoint = *endpoints_[index];
   endpoint.ufrag = endpoint.path.credentials().ufrag;
   by_ufrag_.set(endpoint.ufrag, &endpoint);
+  if (!config_.channel_url_prefix.empty()) {
+    Rng rng = rng_.split("channel", made_);
+    uint8_t secret[16];
+    fill_random(rng, config_.randomness, secret, sizeof secret);
+    endpoint.channel.password = hex_encode(as_text(BytesView(secret)));
+  }
   ++totals_.endpoints_created;
   rearm(endpoint);
   return endpoint;
@@ -284,7 +356,9 @@ bridge::Endpoint& Bridge::add_endpoint(Instant now, Conference& conference, cons
 void Bridge::remove_endpoint(Instant now, Endpoint& endpoint, Outbox& out) {
   Conference& conference = *endpoint.conference;
   endpoint.path.close(now, out);
+  close_channel(endpoint, out);
   conference.leave(endpoint);
+  conference.tell_forwarded(out);
   unbind(endpoint);
   touched_.erase(std::remove(touched_.begin(), touched_.end(), &endpoint), touched_.end());
   deadlines_.set(kFirstEndpoint + endpoint.index, Instant::never());
@@ -326,6 +400,7 @@ BridgeStatsNow Bridge::stats() const {
   BridgeStatsNow s = totals_;
   s.conferences = static_cast<uint32_t>(conferences_.size());
   s.endpoints = static_cast<uint32_t>(endpoints_.size() - free_.size());
+  s.channels = static_cast<uint32_t>(by_channel_.size());
   s.xmpp_disconnects = brewery_->disconnects();
   s.counts.drops += brewery_->drops();
   for (const auto& conference : conferences_) s.counts += conference->counts;

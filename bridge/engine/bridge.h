@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "bridge/engine/stats.h"
@@ -12,6 +14,7 @@
 #include "core/base/deadlines.h"
 #include "core/base/flat_map.h"
 #include "core/base/process.h"
+#include "core/base/result.h"
 #include "core/base/rng.h"
 #include "core/secure/credentials.h"
 #include "core/signal/deployment.h"
@@ -42,6 +45,8 @@ struct BridgeConfig {
   std::string version = "0.1.0";        // bridges of one conference must have one version
   std::vector<SocketAddress> candidates;  // own addresses to advertise, the preferred one first
   BridgeLogin xmpp;
+  /// "wss://meet.example": endpoints are offered a channel at PREFIX/colibri-ws/NAME/... Empty: none, the bridge forwards all to all.
+  std::string channel_url_prefix;
   Crypto crypto = Crypto::real;
   SecureRandomness randomness = SecureRandomness::seeded;
   Rng rng{1};
@@ -49,6 +54,11 @@ struct BridgeConfig {
 };
 
 class DtlsIdentity;
+namespace colibri2 {
+struct ConferenceModify;
+struct ConferenceModified;
+struct Error;
+}  // namespace colibri2
 namespace bridge {
 class Brewery;
 class ColibriRequest;
@@ -67,6 +77,15 @@ class Bridge final : public Process {
   void on_stream(Instant now, const StreamEvent& event, Outbox& out) override;
   void on_deadline(Instant now, Outbox& out) override;
   Deadline deadline() const override;
+
+  /// What colibri2 asks for, from whatever side it came.
+  Result<colibri2::ConferenceModified, colibri2::Error> modify(Instant now, const colibri2::ConferenceModify& request, Outbox& out);
+
+  /// The bridge channel is a stream of whole messages that somebody opens to the bridge: an `accepted` event whose service is the
+  /// target "/colibri-ws/NAME/CONFERENCE/ENDPOINT?pwd=PASSWORD", then one `data` event a message. The host asks here first,
+  /// so that it can refuse with a status; a stream that may not be is closed at once.
+  enum class ChannelVerdict : uint8_t { welcome, not_found, forbidden };
+  ChannelVerdict check_channel(std::string_view target) const;
 
   /// Takes no new conferences from now on and says so in the brewery.
   void shut_down_gracefully() { shutting_down_ = true; }
@@ -95,6 +114,12 @@ class Bridge final : public Process {
   void end_empty_conferences(Instant now);
   Instant next_empty_conference() const;
 
+  std::pair<ChannelVerdict, bridge::Endpoint*> find_channel(std::string_view target) const;
+  void open_channel(Instant now, const StreamEvent& event, Outbox& out);
+  void close_channel(bridge::Endpoint& endpoint, Outbox& out);
+  std::string channel_url(const bridge::Endpoint& endpoint) const;
+  void check_channels(Instant now, Outbox& out);
+
   bridge::Conference* find_conference(std::string_view meeting_id);
   bridge::Conference& add_conference(Instant now, const std::string& meeting_id, const std::string& name);
   bridge::Endpoint& add_endpoint(Instant now, bridge::Conference& conference, const std::string& id);
@@ -115,9 +140,11 @@ class Bridge final : public Process {
   std::vector<uint32_t> free_;
   FlatMap<SocketAddress, bridge::Endpoint*> by_address_;
   FlatMap<std::string, bridge::Endpoint*> by_ufrag_;
+  FlatMap<StreamId, bridge::Endpoint*> by_channel_;
   std::vector<bridge::Endpoint*> touched_;  // in this batch
   Deadlines deadlines_;
 
+  uint64_t last_channel_id_ = 0;
   uint64_t made_ = 0;                    // endpoints so far: names their random numbers
   uint64_t published_packets_ = 0;       // at the last presence, for the stress level
   bool shutting_down_ = false;

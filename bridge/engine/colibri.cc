@@ -60,7 +60,8 @@ std::vector<SourceDescription> describe_sources(const std::vector<colibri2::Medi
     };
     for (const jingle::Source& source : media.ssrcs.sources)
       if (!is_rtx(source.ssrc))
-        result.push_back({source.ssrc, rtx_of(source.ssrc), media.type == jingle::Media::video, !is_higher_layer(source.ssrc)});
+        result.push_back({source.ssrc, rtx_of(source.ssrc), media.type == jingle::Media::video, !is_higher_layer(source.ssrc),
+                          source.name.empty() ? media.id : source.name});
   }
   return result;
 }
@@ -160,6 +161,7 @@ colibri2::Endpoint ColibriRequest::apply(const colibri2::Endpoint& wanted, Confe
   if (wanted.create) conference.join(*endpoint);  // after its formats are known, before its sources
   if (wanted.transport) apply_transport(*wanted.transport, *endpoint);
   if (wanted.sources) conference.set_sources(*endpoint, describe_sources(*wanted.sources));
+  if (wanted.initial_last_n) endpoint->channel.wants.apply(channel::LastN{*wanted.initial_last_n});
   if (wanted.force_mute) {
     endpoint->receiver.audio_muted = wanted.force_mute->audio;
     endpoint->receiver.video_muted = wanted.force_mute->video;
@@ -192,6 +194,7 @@ colibri2::Transport ColibriRequest::describe(Endpoint& endpoint) const {
   ice.ufrag = endpoint.path.credentials().ufrag;
   ice.pwd = endpoint.path.credentials().pwd;
   ice.rtcp_mux = true;
+  if (!bridge_.config_.channel_url_prefix.empty()) ice.web_socket = bridge_.channel_url(endpoint);
   if (endpoint.ice_generation > 0) ice.ice_generation = endpoint.ice_generation;
   uint32_t number = 0;
   for (const IceCandidate& c : endpoint.path.candidates()) {

@@ -153,6 +153,7 @@ void Conference::note_level(Instant now, const MediaPacket& packet, Outbox& out)
   dominant_ = &speaker;
   dominant_since_ = now;
   ++counts.dominant_speaker_changes;
+  tell_speaker(nullptr, out);
   // Whoever now looks at the new speaker should see a sharp picture at once.
   for (const auto& source : speaker.receiver.sources)
     if (source->description.video && !source->subscribers.empty() && source->reception.started())

@@ -24,6 +24,7 @@ class Conference {
   std::vector<Endpoint*> endpoints;     // in join order
   BridgeCounts counts;
   std::vector<std::string> violations;  // of projections that have ended
+  std::string channel_id;               // in the addresses of its channels
 
   /// An endpoint whose formats are known joins: it gets every source that is there.
   void join(Endpoint& endpoint);
@@ -43,6 +44,16 @@ class Conference {
   void on_rtcp(Instant now, Endpoint& from, const Datagram& datagram, Outbox& out);
   /// Asks for key frames of everything that `receiver`, whose path has just come up, waits for.
   void on_receiver_ready(Instant now, Endpoint& receiver, Outbox& out);
+
+  // Channels of its endpoints: channel.cc.
+  Endpoint* find_endpoint(std::string_view id) const;
+  /// The channel of an endpoint has just come up: it is told how things stand.
+  void on_channel_open(Instant now, Endpoint& endpoint, std::string_view version, Outbox& out);
+  void on_channel_message(Instant now, Endpoint& from, BytesView text, Outbox& out);
+  /// Sources may have come or gone: whoever has another view of them now is told.
+  void tell_forwarded(Outbox& out);
+  /// Endpoints that fell silent, or are heard again, are reported to the others.
+  void tell_connectivity(Instant now, Outbox& out);
 
   ConferenceStats stats() const;
   void audit(std::vector<std::string>& violations_out) const;
@@ -64,7 +75,13 @@ class Conference {
   void on_key_frame_request(Instant now, Endpoint& from, Ssrc media, Outbox& out);
   void on_feedback(Instant now, Endpoint& from, const RtcpPacket& packet, Outbox& out);
 
+  void tell(const channel::Message& message, const Endpoint* except, Outbox& out);
+  void tell_speaker(Endpoint* only, Outbox& out);
+  void pass_on(Endpoint& from, channel::EndpointMessage message, Outbox& out);
+  void pass_on(Endpoint& from, channel::EndpointStats message, Outbox& out);
+
   FlatMap<Ssrc, Source*> by_ssrc_;
+  std::vector<std::string> recent_speakers_;  // newest first; with channels only
   Endpoint* dominant_ = nullptr;
   Instant dominant_since_;
   std::vector<TransportStatus> statuses_;  // scratch

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "bridge/engine/channel.h"
 #include "bridge/engine/receiver.h"
 #include "bridge/engine/sender.h"
 #include "bridge/engine/speaker.h"
@@ -36,6 +37,11 @@ class Endpoint {
   std::vector<SocketAddress> addresses;  // bound to it, oldest first
   std::string ufrag;               // under which the bridge finds it
   uint32_t ice_generation = 0;
+
+  Channel channel;                 // messages beside the media
+  bool told_inactive = false;      // the others know that nothing comes from it
+  /// What it wants to receive, as far as it has said.
+  const ReceiverWants& constraints() const { return channel.wants; }
 
   /// What is on the wire about extensions and rtx when sending to it.
   void set_formats(const jingle::MediaFormats* audio, const jingle::MediaFormats* video);

@@ -43,8 +43,9 @@ struct SourceDescription {
   Ssrc ssrc, rtx;                      // rtx zero: none
   bool video = false;
   bool forwarded = true;               // false: a higher simulcast layer, which nobody gets
+  std::string name = {};               // ab12cd34-v0
   bool operator==(const SourceDescription& o) const {
-    return ssrc == o.ssrc && rtx == o.rtx && video == o.video && forwarded == o.forwarded;
+    return ssrc == o.ssrc && rtx == o.rtx && video == o.video && forwarded == o.forwarded && name == o.name;
   }
 };
 

@@ -24,6 +24,8 @@ BridgeCounts& BridgeCounts::operator+=(const BridgeCounts& o) {
   feedback_in += o.feedback_in;
   feedback_lost += o.feedback_lost;
   dominant_speaker_changes += o.dominant_speaker_changes;
+  channel_messages_in += o.channel_messages_in;
+  channel_messages_out += o.channel_messages_out;
   drops += o.drops;
   return *this;
 }

@@ -30,6 +30,7 @@ struct BridgeCounts {
   uint64_t feedback_in = 0;             // transport-wide feedback packets from receivers
   uint64_t feedback_lost = 0;           // packets that they report as not received
   uint64_t dominant_speaker_changes = 0;
+  uint64_t channel_messages_in = 0, channel_messages_out = 0;
   DropCounts drops;                     // all of the above by reason
 
   BridgeCounts& operator+=(const BridgeCounts& o);
@@ -37,6 +38,7 @@ struct BridgeCounts {
 
 struct BridgeStatsNow {
   uint32_t conferences = 0, endpoints = 0;
+  uint32_t channels = 0;                // endpoints whose channel is open
   uint64_t conferences_created = 0, endpoints_created = 0, endpoints_expired = 0;
   uint64_t ice_succeeded = 0, ice_failed = 0, dtls_failed = 0;
   uint64_t xmpp_disconnects = 0;

@@ -410,8 +410,46 @@ Result<Message> parse(std::string_view text) {
   return fail("unknown colibriClass '" + name.substr(0, 64) + "'");
 }
 
+namespace {
+// RFC 3986: what is not unreserved is percent-encoded.
+void append_encoded(std::string& out, std::string_view text) {
+  constexpr char kHex[] = "0123456789ABCDEF";
+  for (const char c : text) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+    if (plain) {
+      out += c;
+    } else {
+      out += '%';
+      out += kHex[static_cast<uint8_t>(c) >> 4];
+      out += kHex[static_cast<uint8_t>(c) & 15];
+    }
+  }
+}
+std::optional<std::string> decoded(std::string_view text) {
+  const auto digit = [](char c) { return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1; };
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      out += text[i];
+      continue;
+    }
+    if (text.size() - i < 3 || digit(text[i + 1]) < 0 || digit(text[i + 2]) < 0) return std::nullopt;
+    out += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
+    i += 2;
+  }
+  return out;
+}
+}  // namespace
+
 std::string to_string(const Target& target) {
-  return std::string(kTargetPrefix) + target.server + "/" + target.conference + "/" + target.endpoint + "?pwd=" + target.password;
+  std::string out(kTargetPrefix.substr(0, kTargetPrefix.size() - 1));
+  for (const std::string* part : {&target.server, &target.conference, &target.endpoint}) {
+    out += '/';
+    append_encoded(out, *part);
+  }
+  out += "?pwd=";
+  append_encoded(out, target.password);
+  return out;
 }
 
 Result<Target> parse_target(std::string_view text) {
@@ -423,14 +461,16 @@ Result<Target> parse_target(std::string_view text) {
   for (std::string* part : {&target.server, &target.conference, &target.endpoint}) {
     const size_t end = path.find('/');
     if ((end == std::string_view::npos) != (part == &target.endpoint)) return fail("path is not /colibri-ws/SERVER/CONFERENCE/ENDPOINT");
-    *part = path.substr(0, end);
-    if (part->empty() || part->size() > kMaxName) return fail("path has an empty or overlong part");
+    auto plain = decoded(path.substr(0, end));
+    if (!plain || plain->empty() || plain->size() > kMaxName) return fail("path has an empty, overlong or malformed part");
+    *part = std::move(*plain);
     path.remove_prefix(end == std::string_view::npos ? path.size() : end + 1);
   }
   if (query.substr(0, 4) != "pwd=") return fail("query does not begin with pwd=");
   query.remove_prefix(4);
-  target.password = query.substr(0, query.find('&'));
-  if (target.password.size() > kMaxName) return fail("password is too long");
+  auto password = decoded(query.substr(0, query.find('&')));
+  if (!password || password->size() > kMaxName) return fail("password is overlong or malformed");
+  target.password = std::move(*password);
   return target;
 }
 

@@ -152,7 +152,7 @@ std::string write(const Message& message);
 /// Members that the class does not have are ignored.
 Result<Message> parse(std::string_view text);
 
-/// The address of an endpoint's channel: "/colibri-ws/<server>/<conference>/<endpoint>?pwd=<password>".
+/// The address of an endpoint's channel: "/colibri-ws/<server>/<conference>/<endpoint>?pwd=<password>", parts percent-encoded.
 struct Target {
   std::string server, conference, endpoint, password;
   bool operator==(const Target&) const = default;

@@ -108,6 +108,41 @@ Harness::Harness(Crypto crypto_, std::function<void(BridgeConfig&)> change)
 
 Harness::~Harness() { lose = nullptr; }
 
+uint32_t Harness::open_channel(std::string_view target) {
+  const uint32_t id = 0x80000000u + static_cast<uint32_t>(channels.size());
+  channels[id];
+  StreamEvent event;
+  event.kind = StreamEvent::Kind::accepted;
+  event.id = StreamId(id);
+  event.service = target;
+  bridge->on_stream(now, event, out_);
+  settle();
+  return id;
+}
+
+void Harness::say(uint32_t channel, std::string_view text) {
+  StreamEvent event;
+  event.kind = StreamEvent::Kind::data;
+  event.id = StreamId(channel);
+  event.data = as_bytes(text);
+  bridge->on_stream(now, event, out_);
+  settle();
+}
+
+void Harness::hang_up(uint32_t channel) {
+  StreamEvent event;
+  event.kind = StreamEvent::Kind::closed;
+  event.id = StreamId(channel);
+  bridge->on_stream(now, event, out_);
+  settle();
+}
+
+std::string Harness::channel_target(std::string_view id) const {
+  for (const auto& [name, transport] : offers_)
+    if (name == id && transport.web_socket) return transport.web_socket->substr(transport.web_socket->find("/colibri-ws/"));
+  return {};
+}
+
 void Harness::flush_streams() {
   for (bool more = true; more;) {
     more = false;
@@ -137,9 +172,11 @@ void Harness::flush_streams() {
         }
         case Outbox::StreamOp::Kind::write:
           if (server_ && ops[i].id == stream_) server_->on_bytes(written[i]);
+          if (ops[i].id != stream_) channels[ops[i].id.value()].messages.emplace_back(as_text(written[i]));
           break;
         case Outbox::StreamOp::Kind::close:
           if (ops[i].id == stream_) server_.reset();
+          else channels[ops[i].id.value()].closed_by_bridge = true;
           break;
       }
     }

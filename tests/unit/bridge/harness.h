@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -85,6 +86,18 @@ class Harness {
   Element ask(Element iq, std::string_view from = "jvbbrewery@internal.auth.tacoma.test/focus");
   Result<colibri2::ConferenceModified, colibri2::Error> modify(const colibri2::ConferenceModify& request);
   void close_stream();
+
+  // Bridge channels, by stream.
+  struct ChannelEnd {
+    std::vector<std::string> messages;
+    bool closed_by_bridge = false;
+  };
+  std::map<uint32_t, ChannelEnd> channels;
+  uint32_t open_channel(std::string_view target);
+  void say(uint32_t channel, std::string_view text);
+  void hang_up(uint32_t channel);
+  /// The request target in the url that an endpoint was offered.
+  std::string channel_target(std::string_view id) const;
 
   // Conferences.
   static colibri2::ConferenceModify conference(std::string_view meeting_id, bool create = false);

@@ -124,6 +124,9 @@ TEST_CASE("bridge channel: addresses") {
   CHECK(parse_target("/colibri-ws/eu-1/9f8e/ab12cd34?x=1&pwd=secret").error() == "query does not begin with pwd=");
   CHECK(parse_target("/colibri-ws/eu-1/9f8e?pwd=1").error() == "path is not /colibri-ws/SERVER/CONFERENCE/ENDPOINT");
   CHECK(parse_target("/colibri-ws/a/b/c/d?pwd=1").error() == "path is not /colibri-ws/SERVER/CONFERENCE/ENDPOINT");
-  CHECK(parse_target("/colibri-ws/eu-1//c?pwd=1").error() == "path has an empty or overlong part");
+  CHECK(parse_target("/colibri-ws/eu-1//c?pwd=1").error() == "path has an empty, overlong or malformed part");
+  CHECK(to_string({"eu 1", "c", "a/b", "x&y"}) == "/colibri-ws/eu%201/c/a%2Fb?pwd=x%26y");
+  CHECK(*parse_target("/colibri-ws/eu%201/c/a%2fb?pwd=x%26y") == Target{"eu 1", "c", "a/b", "x&y"});
+  CHECK_FALSE(parse_target("/colibri-ws/eu%2/c/d?pwd=x"));
   CHECK(parse_target("/elsewhere").error() == "path does not begin with /colibri-ws/");
 }

@@ -99,6 +99,8 @@ const hues = () => (document.documentElement.dataset.theme === 'dark'
 // --- Joins.
 /** Paul Tol's bright colours and two more, told apart by every kind of eye. */
 const stepColours = ['#8a949b', '#4477aa', '#66ccee', '#228833', '#ccbb44', '#ee6677', '#aa3377', '#bb8866'];
+/** Two runs' bars are as long as each other's. */
+const longestJoin = () => niceTop(Math.max(1, ...runs.flatMap((r) => r.joins.people.flatMap((p) => p.steps.map((s) => s || 0)))));
 function joinChart(run) {
   const people = run.joins.people, names = run.joins.step_names, narrow = isNarrow();
   const items = names.map(() => []);
@@ -107,7 +109,7 @@ function joinChart(run) {
     grid: { left: 4, right: 24, top: 6, bottom: 4, containLabel: true },
     tooltip: { ...common().tooltip, formatter: (p) => { const [from, row, to] = p.value, who = people[row];
       return `<b>${escaped(who.name)}</b><br>${swatch(p.color)}${escaped(p.seriesName)}: ${count(Math.round(to - from))} ms, until ${count(Math.round(to))} ms after the planned join at ${clock(who.at)}`; } },
-    xAxis: axis({ type: 'value', min: 0, position: 'bottom', splitNumber: narrow ? 3 : 6, axisLabel: { formatter: (v) => (v >= 1000 ? `${+(v / 1000).toFixed(2)} s` : `${Math.round(v)} ms`) } }),
+    xAxis: axis({ type: 'value', min: 0, max: two ? longestJoin() : undefined, position: 'bottom', splitNumber: narrow ? 3 : 6, axisLabel: { formatter: (v) => (v >= 1000 ? `${+(v / 1000).toFixed(2)} s` : `${Math.round(v)} ms`) } }),
     yAxis: axis({ type: 'category', inverse: true, data: people.map((p) => p.name), splitLine: { show: false }, axisLabel: { interval: 0, width: narrow ? 96 : 150, overflow: 'truncate',
       formatter: (name, i) => (people[i].arrived ? name : `${name} ✗`) } }),
     series: names.map((n, i) => ({ type: 'custom', name: stepWords[n], color: stepColours[i], itemStyle: { color: stepColours[i] }, encode: { x: [0, 2], y: 1 }, data: items[i], clip: true,

@@ -25,7 +25,7 @@ function drawRegion(region, width) {
   g.append(svg('rect', { x: 0.5, y: 0.5, width: width - 1, height: height - 1, rx: 14, fill: 'color-mix(in srgb, var(--panel) 45%, transparent)', stroke: 'var(--rule)' }),
     words(18, 28, fitted(region.name, width - 40, 16), { 'font-size': 16, 'font-weight': 650, 'font-family': 'var(--serif)' }),
     wire(14, backbone, width - 14, backbone, { 'stroke-width': 4, stroke: 'var(--soft)', 'stroke-linecap': 'round' }));
-  const chips = [...region.bridges.map((b) => [b.name, `bridge, ${bitrate(b.link ? b.link.up : null)}`, 'var(--accent)']), ...region.services.map((s) => [s === 'router' ? 'XMPP' : s, s === 'router' ? 'signalling' : 'conference focus', 'var(--rule)'])];
+  const chips = [...region.bridges.map((b) => [b.name, `${width < 400 ? '' : 'bridge, '}${bitrate(b.link ? b.link.up : null)}`, 'var(--accent)']), ...region.services.map((s) => [s === 'router' ? 'XMPP' : s, s === 'router' ? 'signalling' : 'conferences', 'var(--rule)'])];
   const space = width - 36, wide = Math.min(160, (space - 10 * (chips.length - 1)) / Math.max(1, chips.length));
   chips.forEach(([name, what, edge], i) => {
     const x = 18 + i * (wide + 10);
@@ -37,15 +37,15 @@ function drawRegion(region, width) {
   return g;
 }
 function drawGroup(g, group, y, width) {
-  const left = width < 400 ? 84 : 104, link = group.link || {}, w = width - left - 16;
+  const left = width < 400 ? 84 : 104, link = group.link || {}, w = width - left - 16, small = w < 240, access = group.access || 'its access';
   const sends = [group.audio && 'audio', group.video && 'video'].filter(Boolean).join(' and ') || 'nothing';
   const dots = Math.min(group.count, Math.max(3, Math.floor((w - 24) / 15)));
   g.append(wire(kBus, y + kCard / 2, left, y + kCard / 2, { 'stroke-width': thickness(link.down), stroke: 'var(--accent)' }),
     words((kBus + left) / 2 + 2, y + kCard / 2 - 9, millis(link.delay_ms || 0), { 'text-anchor': 'middle', 'font-size': 12, fill: 'var(--soft)' }),
     svg('rect', { ...chip, x: left, y, width: w, height: kCard }),
     words(left + 13, y + 22, fitted(group.name, w - 24), { 'font-weight': 650 }),
-    words(left + 13, y + 41, fitted(`${group.access || 'access'}: ↓ ${bitrate(link.down)}  ↑ ${bitrate(link.up)}`, w - 22, 12.5), { 'font-size': 12.5 }),
-    words(left + 13, y + 59, fitted(`${count(group.count)} ${group.count === 1 ? 'person sends' : 'people send'} ${sends}`, w - 22, 12.5), { 'font-size': 12.5, fill: 'var(--soft)' }));
+    words(left + 13, y + 41, fitted(`${small ? '' : access + ': '}↓ ${bitrate(link.down)}  ↑ ${bitrate(link.up)}`, w - 18, 12.5), { 'font-size': 12.5 }),
+    words(left + 13, y + 59, fitted(small ? `${count(group.count)} on ${access}` : `${count(group.count)} ${group.count === 1 ? 'person sends' : 'people send'} ${sends}`, w - 18, 12.5), { 'font-size': 12.5, fill: 'var(--soft)' }));
   for (let d = 0; d < dots; ++d) g.append(svg('circle', { cx: left + 18 + d * 15, cy: y + 74, r: 4.5, fill: 'var(--accent)', opacity: d === dots - 1 && dots < group.count ? 0.35 : 0.85 }));
 }
 

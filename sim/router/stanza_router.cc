@@ -60,7 +60,7 @@ XmppHosts StanzaRouter::Core::make_hosts(const RouterConfig& config) {
   hosts.allow_anonymous(config.domain);
   Rng rng = config.rng.split("accounts");
   for (const RouterConfig::Account& account : config.accounts)
-    hosts.add_account("auth." + config.domain, account.user, account.password, rng);
+    hosts.add_account("auth." + config.domain, account.user, account.password, rng, config.scram_iterations);
   for (const RouterConfig::Component& component : config.components) hosts.add_component(component.domain, component.secret);
   return hosts;
 }

@@ -37,6 +37,7 @@ struct RouterConfig {
   /// and internal.auth.DOMAIN (the brewery's rooms).
   std::string domain = "tacoma.test";
   std::vector<Account> accounts;
+  uint32_t scram_iterations = 4096;  // behind each account's keys (RFC 5802 section 5.1): about a millisecond at the start
   std::vector<Component> components;
   /// Bare JIDs that may create rooms (Prosody: `admins` with `restrict_room_creation`) and own every room they enter. On the
   /// brewery's host every account of auth.DOMAIN may.

@@ -19,7 +19,7 @@ namespace {
 
 class Harness {
  public:
-  Harness() : router_(RouterConfig::embedded(Rng(1))), focus_(FocusConfig::embedded(Rng(2))), router_out_(pool_), focus_out_(pool_) {
+  Harness() : router_(make_config()), focus_(FocusConfig::embedded(Rng(2))), router_out_(pool_), focus_out_(pool_) {
     to_router({StreamEvent::Kind::accepted, kFocusStream, "xmpp-component", {}});
     focus_.start(now_, focus_out_);
     focus_out_.clear();
@@ -48,6 +48,11 @@ class Harness {
   static constexpr StreamId kFocusStream = StreamId(0x80000010u);
   static StreamId id(uint32_t i) { return StreamId(0x80000000u + i); }
 
+  static RouterConfig make_config() {
+    RouterConfig config = RouterConfig::embedded(Rng(1));
+    config.scram_iterations = 1;
+    return config;
+  }
   void wait(Duration time) {
     const Instant end = now_ + time;
     while (focus_.deadline().at <= end) {

@@ -43,6 +43,7 @@ class Harness {
   static RouterConfig make_config() {
     RouterConfig config;
     config.accounts = {{"a", "p"}};
+    config.scram_iterations = 1;
     config.admins = {"a@auth.tacoma.test"};
     config.limits.occupants_per_room = 8;
     return config;

@@ -8,10 +8,11 @@
 namespace tacoma::analysis {
 namespace {
 
-constexpr const char* kHeadline[] = {"joined",           "join_time.p50",   "join_time.p95",   "audio_mos.p5",     "audio_mos.p50",
-                                     "freeze_ratio.p50", "freeze_ratio.p95", "fps.p50",         "delay.audio.p50",  "delay.audio.p95",
-                                     "delay.video.p50",  "delay.video.p95", "delay.frame.p50", "delay.frame.p95",  "loss.audio.mean",
-                                     "loss.video.mean",  "loss_after.video.mean", "psnr.p50",  "throughput",       "packets"};
+constexpr const char* kHeadline[] = {
+    "joined",           "join_time.p50",         "join_time.p95",   "audio_mos.p5",    "audio_mos.p50",
+    "freeze_ratio.p50", "freeze_ratio.p95",      "fps.p50",         "delay.audio.p50", "delay.audio.p95",
+    "delay.video.p50",  "delay.video.p95",       "delay.frame.p50", "delay.frame.p95", "loss.audio.mean",
+    "loss.video.mean",  "loss_after.video.mean", "psnr.p50",        "throughput",      "packets"};
 
 std::string number(double value, int decimals, const char* unit) {
   char text[64];
@@ -28,9 +29,15 @@ int decimals_for(double value) {
 /// The value in a unit that suits its size, and that unit.
 std::pair<double, const char*> scaled(double value, std::string_view unit) {
   const double size = std::fabs(value);
-  if (unit == "s") return size < 1e-3 && size > 0 ? std::pair(value * 1e6, "us") : size < 1 ? std::pair(value * 1e3, "ms") : std::pair(value, "s");
+  if (unit == "s")
+    return size < 1e-3 && size > 0 ? std::pair(value * 1e6, "us")
+           : size < 1              ? std::pair(value * 1e3, "ms")
+                                   : std::pair(value, "s");
   if (unit == "ratio") return {value * 100, "%"};
-  if (unit == "bit/s") return size >= 1e9 ? std::pair(value / 1e9, "Gbit/s") : size >= 1e6 ? std::pair(value / 1e6, "Mbit/s") : std::pair(value / 1e3, "kbit/s");
+  if (unit == "bit/s")
+    return size >= 1e9   ? std::pair(value / 1e9, "Gbit/s")
+           : size >= 1e6 ? std::pair(value / 1e6, "Mbit/s")
+                         : std::pair(value / 1e3, "kbit/s");
   if (unit == "dB") return {value, "dB"};
   if (unit == "1/s") return {value, "/s"};
   return {value, ""};
@@ -62,7 +69,8 @@ auto reading_order(const std::string& name) {
   for (size_t i = 0; i < std::size(kEndings); ++i) {
     if (dot != name.npos && std::string_view(name).substr(dot, kEndings[i].size()) == kEndings[i]) rank = i + 1;
   }
-  return std::tuple(group != name.npos, group == name.npos ? "" : name.substr(group), name.substr(0, rank ? dot : group), rank, name);
+  return std::tuple(group != name.npos, group == name.npos ? "" : name.substr(group),
+                    name.substr(0, rank ? dot : group), rank, name);
 }
 
 /// Length in characters, not bytes, of UTF-8 text.
@@ -84,9 +92,12 @@ Better better_of(std::string_view metric) {
 }
 
 std::string_view unit_of(std::string_view metric) {
-  constexpr std::pair<std::string_view, std::string_view> kUnits[] = {
-      {"joined", "ratio"}, {"join_", "s"},    {"delay.", "s"},     {"jitter.", "s"},      {"loss", "ratio"},     {"freeze_ratio", "ratio"},
-      {"fps", "1/s"},      {"psnr", "dB"},    {"audio_mos", "MOS"}, {"receive_rate", "bit/s"}, {"send_rate", "bit/s"}, {"throughput", "bit/s"}};
+  constexpr std::pair<std::string_view, std::string_view> kUnits[] = {{"joined", "ratio"},    {"join_", "s"},
+                                                                      {"delay.", "s"},        {"jitter.", "s"},
+                                                                      {"loss", "ratio"},      {"freeze_ratio", "ratio"},
+                                                                      {"fps", "1/s"},         {"psnr", "dB"},
+                                                                      {"audio_mos", "MOS"},   {"receive_rate", "bit/s"},
+                                                                      {"send_rate", "bit/s"}, {"throughput", "bit/s"}};
   for (const auto& [prefix, unit] : kUnits) {
     if (metric.substr(0, prefix.size()) == prefix) return unit;
   }
@@ -109,22 +120,25 @@ Comparison compare_runs(const Run& a, const Run& b) {
   auto name = [](const Run& r) { return r.manifest.scenario + ", " + r.manifest.world; };
   c.name_a = name(a);
   c.name_b = name(b);
-  note_if(c, a.manifest.scenario != b.manifest.scenario, "The scenarios differ: " + a.manifest.scenario + " and " + b.manifest.scenario + ".");
+  note_if(c, a.manifest.scenario != b.manifest.scenario,
+          "The scenarios differ: " + a.manifest.scenario + " and " + b.manifest.scenario + ".");
   note_if(c, a.manifest.scenario == b.manifest.scenario && a.manifest.scenario_text != b.manifest.scenario_text,
           "The scenario text differs between the runs.");
   note_if(c, a.manifest.seed != b.manifest.seed,
           "The seeds differ: " + std::to_string(a.manifest.seed) + " and " + std::to_string(b.manifest.seed) + ".");
   note_if(c, a.manifest.sets != b.manifest.sets, "The --set changes differ between the runs.");
-  note_if(c, a.manifest.length != b.manifest.length, "The lengths differ: " + readable(a.manifest.length.to_seconds(), "s") + " and " +
-                                                         readable(b.manifest.length.to_seconds(), "s") + ".");
+  note_if(c, a.manifest.length != b.manifest.length,
+          "The lengths differ: " + readable(a.manifest.length.to_seconds(), "s") + " and " +
+              readable(b.manifest.length.to_seconds(), "s") + ".");
   note_if(c, a.manifest.state != "complete", "The first run did not complete.");
   note_if(c, b.manifest.state != "complete", "The second run did not complete.");
   for (const Metric& m : a.metrics) c.metrics.push_back(compared(m.name, m.unit, &m, b.metric(m.name)));
   for (const Metric& m : b.metrics) {
     if (!a.metric(m.name)) c.metrics.push_back(compared(m.name, m.unit, nullptr, &m));
   }
-  std::stable_sort(c.metrics.begin(), c.metrics.end(),
-                   [](const ComparedMetric& x, const ComparedMetric& y) { return reading_order(x.name) < reading_order(y.name); });
+  std::stable_sort(c.metrics.begin(), c.metrics.end(), [](const ComparedMetric& x, const ComparedMetric& y) {
+    return reading_order(x.name) < reading_order(y.name);
+  });
   return c;
 }
 

@@ -24,7 +24,8 @@ struct ComparedMetric {
 struct Comparison {
   std::string name_a, name_b;           // "quickstart, sockets", "quickstart, ns3"
   std::vector<ComparedMetric> metrics;  // by name, those of groups last
-  std::vector<std::string> notes;       // what makes the two less comparable: another scenario, seed, length, an interrupted run
+  /// What makes the two less comparable: another scenario, seed or length, an interrupted run.
+  std::vector<std::string> notes;
 };
 
 Comparison compare_runs(const Run& a, const Run& b);

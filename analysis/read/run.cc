@@ -90,15 +90,19 @@ class Loader {
     each("regions", "SELECT name FROM regions ORDER BY rowid", [&](const Row& r) { run_.regions.push_back(r.text(0)); });
     each("region delays", "SELECT a, b, one_way FROM region_delays ORDER BY rowid",
          [&](const Row& r) { run_.region_delays.push_back({r.text(0), r.text(1), ns(r.integer(2))}); });
-    each("hosts", "SELECT id, name, kind, region, access, up_bps, down_bps, delay FROM hosts ORDER BY id", [&](const Row& r) {
-      if (sane(r.integer(0)))
-        slot(run_.hosts, r.integer(0)) = {r.text(1), r.text(2), r.text(3), r.text(4), r.maybe(5), r.maybe(6), ns(r.integer(7))};
-    });
+    each("hosts", "SELECT id, name, kind, region, access, up_bps, down_bps, delay FROM hosts ORDER BY id",
+         [&](const Row& r) {
+           if (sane(r.integer(0)))
+             slot(run_.hosts, r.integer(0)) = {r.text(1),  r.text(2),  r.text(3),       r.text(4),
+                                               r.maybe(5), r.maybe(6), ns(r.integer(7))};
+         });
     each("bridges", "SELECT id, name, region, host FROM bridges ORDER BY id", [&](const Row& r) {
-      if (sane(r.integer(0))) slot(run_.bridges, r.integer(0)) = {r.text(1), r.text(2), static_cast<uint32_t>(r.integer(3))};
+      if (sane(r.integer(0)))
+        slot(run_.bridges, r.integer(0)) = {r.text(1), r.text(2), static_cast<uint32_t>(r.integer(3))};
     });
     each("people",
-         "SELECT p.id, p.name, p.grp, c.name, p.host, p.region, p.access, p.sends_audio, p.sends_video, p.decodes, p.joins, p.leaves "
+         "SELECT p.id, p.name, p.grp, c.name, p.host, p.region, p.access, p.sends_audio, p.sends_video, p.decodes, "
+         "p.joins, p.leaves "
          "FROM people p LEFT JOIN conferences c ON c.id = p.conference ORDER BY p.id",
          [&](const Row& r) {
            if (!sane(r.integer(0))) return;
@@ -120,7 +124,8 @@ class Loader {
       const std::string step = r.text(1);
       for (size_t i = 0; i < kJoinStepCount; ++i) {
         auto& place = run_.people[static_cast<size_t>(r.integer(0))].steps[i];
-        if (step == kJoinSteps[i] && !place) place = ns(r.integer(2));  // the first time counts, should it have to join again
+        if (step == kJoinSteps[i] && !place)
+          place = ns(r.integer(2));  // the first time counts, should it have to join again
       }
     });
   }
@@ -138,7 +143,8 @@ class Loader {
          "WHERE r.person = f.person AND r.sender = f.sender AND r.media = f.media LIMIT 50",
          [&](const Row& r) { times.insert(r.integer(0)); });
     std::vector<int64_t> gaps;
-    for (auto at = times.begin(); at != times.end() && std::next(at) != times.end(); ++at) gaps.push_back(*std::next(at) - *at);
+    for (auto at = times.begin(); at != times.end() && std::next(at) != times.end(); ++at)
+      gaps.push_back(*std::next(at) - *at);
     if (!gaps.empty()) {
       // Real time jitters, so the middle one counts; whole tenths of a second are what scenarios choose.
       std::nth_element(gaps.begin(), gaps.begin() + static_cast<int64_t>(gaps.size() / 2), gaps.end());
@@ -152,7 +158,9 @@ class Loader {
     const int64_t samples = (end.ns() + run_.sample_every.ns() - 1) / run_.sample_every.ns();
     run_.bin = run_.sample_every * std::max<int64_t>(1, (samples + kMaxBins - 1) / kMaxBins);
     // The tenth of a second that a world in real time takes to stop makes no bin of its own.
-    run_.bins = end > Duration::zero() ? static_cast<uint32_t>(std::max<int64_t>(1, (end.ns() + run_.bin.ns() / 2) / run_.bin.ns())) : 0;
+    run_.bins = end > Duration::zero()
+                    ? static_cast<uint32_t>(std::max<int64_t>(1, (end.ns() + run_.bin.ns() / 2) / run_.bin.ns()))
+                    : 0;
     run_.by_person.assign(run_.people.size(), std::vector<PersonBin>(run_.bins));
   }
 
@@ -166,7 +174,8 @@ class Loader {
 
   void load_received() {
     each("received samples",
-         "SELECT at, person, media, bytes, expected, lost, repaired, frames_rendered, frozen, mos FROM received", [&](const Row& r) {
+         "SELECT at, person, media, bytes, expected, lost, repaired, frames_rendered, frozen, mos FROM received",
+         [&](const Row& r) {
            PersonBin* b = bin_of(r.integer(1), r.integer(0));
            if (!b) return;
            const auto expected = static_cast<uint32_t>(r.integer(4)), lost = static_cast<uint32_t>(r.integer(5));
@@ -202,24 +211,26 @@ class Loader {
     for (size_t i = 0; i < run_.people.size(); ++i) {
       if (run_.people[i].host < person_of.size()) person_of[run_.people[i].host] = static_cast<int64_t>(i);
     }
-    each("link samples", "SELECT at, host, direction, rate, packets, queue_drops, loss_drops, queue_max FROM links", [&](const Row& r) {
-      const int64_t host = r.integer(1);
-      if (host < 0 || host >= static_cast<int64_t>(person_of.size())) return;
-      PersonBin* b = bin_of(person_of[static_cast<size_t>(host)], r.integer(0));
-      if (!b) return;
-      const bool is_up = r.text(2) == "up";
-      LinkBin& link = is_up ? b->up : b->down;
-      // A sample's counts are of the interval before it, its rate is that of its moment: it holds for the interval after.
-      const int64_t after = r.integer(0) + run_.sample_every.ns();
-      if (after - run_.sample_every.ns() / 2 < run_.bin.ns() * run_.bins) {
-        PersonBin* next = bin_of(person_of[static_cast<size_t>(host)], after);
-        set_rate(is_up ? next->up : next->down, r.maybe(3));
-      }
-      link.packets += static_cast<uint64_t>(r.integer(4));
-      link.queue_drops += static_cast<uint64_t>(r.integer(5));
-      link.loss_drops += static_cast<uint64_t>(r.integer(6));
-      link.queue_max = std::max(link.queue_max, ns(r.integer(7)));
-    });
+    each("link samples", "SELECT at, host, direction, rate, packets, queue_drops, loss_drops, queue_max FROM links",
+         [&](const Row& r) {
+           const int64_t host = r.integer(1);
+           if (host < 0 || host >= static_cast<int64_t>(person_of.size())) return;
+           PersonBin* b = bin_of(person_of[static_cast<size_t>(host)], r.integer(0));
+           if (!b) return;
+           const bool is_up = r.text(2) == "up";
+           LinkBin& link = is_up ? b->up : b->down;
+           // A sample's counts are of the interval before it, its rate is that of its moment: it holds for the interval
+           // after.
+           const int64_t after = r.integer(0) + run_.sample_every.ns();
+           if (after - run_.sample_every.ns() / 2 < run_.bin.ns() * run_.bins) {
+             PersonBin* next = bin_of(person_of[static_cast<size_t>(host)], after);
+             set_rate(is_up ? next->up : next->down, r.maybe(3));
+           }
+           link.packets += static_cast<uint64_t>(r.integer(4));
+           link.queue_drops += static_cast<uint64_t>(r.integer(5));
+           link.loss_drops += static_cast<uint64_t>(r.integer(6));
+           link.queue_max = std::max(link.queue_max, ns(r.integer(7)));
+         });
     for (size_t i = 0; i < run_.people.size(); ++i) {
       const Host host = run_.people[i].host < run_.hosts.size() ? run_.hosts[run_.people[i].host] : Host();
       LinkBin up, down;  // until the first sample a link is as the plan has it
@@ -245,21 +256,28 @@ class Loader {
     each("metrics", "SELECT name, value, unit FROM metrics ORDER BY rowid", [&](const Row& r) {
       run_.metrics.push_back({r.text(0), r.text(2), r.real(1)});
     });
-    each("expectations", "SELECT text, metric, bound, value, holds FROM expectations ORDER BY rowid", [&](const Row& r) {
-      run_.expectations.push_back({r.text(0), r.text(1), r.real(2), r.null(3) ? std::nullopt : std::optional(r.real(3)), r.integer(4) != 0});
-    });
-    each("drops", "SELECT subject, reason, sum(count) FROM drops GROUP BY subject, reason ORDER BY sum(count) DESC, subject, reason",
+    each("expectations", "SELECT text, metric, bound, value, holds FROM expectations ORDER BY rowid",
+         [&](const Row& r) {
+           run_.expectations.push_back({r.text(0), r.text(1), r.real(2),
+                                        r.null(3) ? std::nullopt : std::optional(r.real(3)), r.integer(4) != 0});
+         });
+    each("drops",
+         "SELECT subject, reason, sum(count) FROM drops GROUP BY subject, reason ORDER BY sum(count) DESC, subject, "
+         "reason",
          [&](const Row& r) { run_.drops.push_back({r.text(0), r.text(1), static_cast<uint64_t>(r.integer(2))}); });
-    each("decoded pictures", "SELECT at, person, sender, psnr_db FROM decoded ORDER BY person, sender, at", [&](const Row& r) {
-      if (knows(r.integer(1)) && knows(r.integer(2)))
-        run_.psnr.push_back({ns(r.integer(0)), static_cast<uint32_t>(r.integer(1)), static_cast<uint32_t>(r.integer(2)), r.real(3)});
-    });
+    each("decoded pictures", "SELECT at, person, sender, psnr_db FROM decoded ORDER BY person, sender, at",
+         [&](const Row& r) {
+           if (knows(r.integer(1)) && knows(r.integer(2)))
+             run_.psnr.push_back({ns(r.integer(0)), static_cast<uint32_t>(r.integer(1)),
+                                  static_cast<uint32_t>(r.integer(2)), r.real(3)});
+         });
     each("bridge samples",
-         "SELECT at, bridge, endpoints, packets_in, bytes_in, packets_out, bytes_out, retransmitted FROM bridge_samples ORDER BY bridge, at",
+         "SELECT at, bridge, endpoints, packets_in, bytes_in, packets_out, bytes_out, retransmitted FROM "
+         "bridge_samples ORDER BY bridge, at",
          [&](const Row& r) {
            auto count = [&](int column) { return static_cast<uint64_t>(r.integer(column)); };
-           run_.bridge_samples.push_back({ns(r.integer(0)), static_cast<uint32_t>(r.integer(1)), count(2), count(3), count(4), count(5),
-                                          count(6), count(7)});
+           run_.bridge_samples.push_back({ns(r.integer(0)), static_cast<uint32_t>(r.integer(1)), count(2), count(3),
+                                          count(4), count(5), count(6), count(7)});
          });
     load_delays();
   }
@@ -292,12 +310,16 @@ void note_what_is_partial(Run& run) {
   std::ostringstream reached;
   reached.precision(4);
   reached << m.reached.to_seconds() << " of " << m.length.to_seconds() << " s";
-  if (m.state == "interrupted") run.notes.push_back("This run was interrupted after " + reached.str() + ": what it had recorded until then is shown.");
+  if (m.state == "interrupted")
+    run.notes.push_back("This run was interrupted after " + reached.str() +
+                        ": what it had recorded until then is shown.");
   if (m.state == "running") {
-    run.notes.push_back("This run has not ended, or was killed: what it had recorded until " + reached.str() + " is shown.");
+    run.notes.push_back("This run has not ended, or was killed: what it had recorded until " + reached.str() +
+                        " is shown.");
   }
   if (run.people.empty()) run.notes.push_back("No people were recorded.");
-  else if (run.delays_by_group.empty()) run.notes.push_back("No delays were recorded: they are written at the end of a run.");
+  else if (run.delays_by_group.empty())
+    run.notes.push_back("No delays were recorded: they are written at the end of a run.");
 }
 
 }  // namespace

@@ -32,7 +32,8 @@ struct Host {
   Duration delay;
 };
 
-constexpr const char* kJoinSteps[] = {"started", "conference_request", "muc", "jingle", "ice", "dtls", "first_audio", "first_video"};
+constexpr const char* kJoinSteps[] = {"started", "conference_request", "muc",         "jingle",
+                                      "ice",     "dtls",               "first_audio", "first_video"};
 constexpr size_t kJoinStepCount = 8;
 
 struct Person {
@@ -57,7 +58,9 @@ struct Psnr { Duration at; uint32_t person = 0, sender = 0; double db = 0; };
 struct BridgeSample {
   Duration at;
   uint32_t bridge = 0;
-  uint64_t endpoints = 0, packets_in = 0, bytes_in = 0, packets_out = 0, bytes_out = 0, retransmitted = 0;  // sums since the start
+  uint64_t endpoints = 0;
+  // Sums since the start of the bridge:
+  uint64_t packets_in = 0, bytes_in = 0, packets_out = 0, bytes_out = 0, retransmitted = 0;
 };
 
 /// One direction of one access link in one bin.
@@ -116,8 +119,8 @@ struct Run {
   const Metric* metric(const std::string& name) const;
 };
 
-/// Reads a folder. What an interrupted run did not get to write is missing and noted; the error is a sentence on why there is no
-/// run to show: no folder, no manifest, a damaged database, a newer format.
+/// Reads a folder. What an interrupted run did not get to write is missing and noted; the error is a sentence on why
+/// there is no run to show: no folder, no manifest, a damaged database, a newer format.
 Result<Run> load_run(const std::string& folder);
 
 }  // namespace tacoma::analysis

@@ -1,6 +1,7 @@
 #include "analysis/report/assets.h"
 
-// The assembler copies a file into the object as it is: a megabyte of JavaScript as a C++ string would cost the compiler seconds.
+// The assembler copies a file into the object as it is: a megabyte of JavaScript as a C++ string would cost the
+// compiler seconds.
 #define TACOMA_CARRY(name, file)                                                          \
   __asm__(".section .rodata\n.balign 16\n.global " #name "\n" #name ":\n.incbin \"" file \
           "\"\n.global " #name "_end\n" #name "_end:\n.byte 0\n.previous\n");             \

@@ -33,7 +33,12 @@ class Lines {
   Lines(const Run& run, const ReportLimits& limits) : run_(run) {
     for (size_t i = 0; i < run.people.size(); ++i) {
       qualities_.push_back(quality_of(run, i));
-      people_.push_back({run.people[i].name, "person", run.people[i].group, {i}, qualities_[i], tacoma::analysis::badness(qualities_[i])});
+      people_.push_back({run.people[i].name,
+                         "person",
+                         run.people[i].group,
+                         {i},
+                         qualities_[i],
+                         tacoma::analysis::badness(qualities_[i])});
     }
     collect_groups();
     if (groups_.size() > limits.groups) keep_worst(groups_, limits.groups);
@@ -97,7 +102,8 @@ class Lines {
 
 /// The members of a line added up in one bin.
 struct Sum {
-  double people = 0, bytes = 0, sent = 0, expected = 0, lost = 0, after = 0, watched = 0, frozen = 0, mos = 0, mos_count = 0;
+  double people = 0, bytes = 0, sent = 0, expected = 0, lost = 0, after = 0, watched = 0, frozen = 0, mos = 0,
+         mos_count = 0;
   std::optional<int64_t> down, up;
   double queue_down = 0, queue_up = 0, link_drops = 0;
 
@@ -130,8 +136,8 @@ Json line_json(const Run& run, const Line& line) {
   Sum whole;
   const double bin_s = run.bin.to_seconds(), sample_s = run.sample_every.to_seconds();
   double in_room_s = 0;
-  Json rate = Json::array(), sent = rate, down = rate, up = rate, loss = rate, after = rate, frozen = rate, queue_down = rate, queue_up = rate,
-       mos = rate, dropped = rate;
+  Json rate = Json::array(), sent = rate, down = rate, up = rate, loss = rate, after = rate, frozen = rate,
+       queue_down = rate, queue_up = rate, mos = rate, dropped = rate;
   auto share = [](double part, double of, double digits) { return of > 0 ? rounded(part / of, digits) : Json(); };
   for (uint32_t k = 0; k < run.bins; ++k) {
     Sum s;
@@ -161,12 +167,17 @@ Json line_json(const Run& run, const Line& line) {
     whole.mos += s.mos;
     whole.mos_count += s.mos_count;
   }
-  auto text = [](double part, double of, const char* unit) { return of > 0 ? readable(part / of, unit) : std::string("–"); };
-  j["summary"] = {{"rate", text(whole.bytes * 8, in_room_s, "bit/s")}, {"loss", text(whole.lost, whole.expected, "ratio")},
-                  {"after", text(whole.after, whole.expected, "ratio")}, {"frozen", text(whole.frozen, whole.watched * sample_s, "ratio")},
+  auto text = [](double part, double of, const char* unit) {
+    return of > 0 ? readable(part / of, unit) : std::string("–");
+  };
+  j["summary"] = {{"rate", text(whole.bytes * 8, in_room_s, "bit/s")},
+                  {"loss", text(whole.lost, whole.expected, "ratio")},
+                  {"after", text(whole.after, whole.expected, "ratio")},
+                  {"frozen", text(whole.frozen, whole.watched * sample_s, "ratio")},
                   {"mos", text(whole.mos, whole.mos_count, "MOS")}};
-  j["curves"] = {{"rate", rate}, {"sent", sent}, {"down", down}, {"up", up}, {"loss", loss}, {"after", after}, {"frozen", frozen},
-                 {"queue_down", queue_down}, {"queue_up", queue_up}, {"mos", mos}, {"dropped", dropped}};
+  j["curves"] = {{"rate", rate},         {"sent", sent},   {"down", down},      {"up", up},
+                 {"loss", loss},         {"after", after}, {"frozen", frozen},  {"queue_down", queue_down},
+                 {"queue_up", queue_up}, {"mos", mos},     {"dropped", dropped}};
   return j;
 }
 
@@ -174,7 +185,10 @@ Json topology(const Run& run) {
   auto link = [&](uint32_t host) {
     if (host >= run.hosts.size()) return Json();
     const Host& h = run.hosts[host];
-    return Json{{"up", rate_or_null(h.up_bps)}, {"down", rate_or_null(h.down_bps)}, {"delay_ms", rounded(h.delay.to_ms())}, {"access", h.access}};
+    return Json{{"up", rate_or_null(h.up_bps)},
+                {"down", rate_or_null(h.down_bps)},
+                {"delay_ms", rounded(h.delay.to_ms())},
+                {"access", h.access}};
   };
   constexpr size_t kMaxCards = 8;  // groups of one region; beyond that, those of one access profile are drawn as one
   Json regions = Json::array();
@@ -195,8 +209,12 @@ Json topology(const Run& run) {
         auto [at, added] = groups.try_emplace(key);
         if (added) {
           order.push_back(key);
-          at->second = {{"name", by_group ? p.group : "all on " + p.access}, {"count", 0}, {"access", p.access}, {"link", link(p.host)},
-                        {"audio", p.sends_audio}, {"video", p.sends_video}};
+          at->second = {{"name", by_group ? p.group : "all on " + p.access},
+                        {"count", 0},
+                        {"access", p.access},
+                        {"link", link(p.host)},
+                        {"audio", p.sends_audio},
+                        {"video", p.sends_video}};
         }
         at->second["count"] = at->second["count"].get<int>() + 1;
       }
@@ -217,7 +235,8 @@ Json joins(const Run& run, const ReportLimits& limits) {
   constexpr double kNever = 1e18;
   auto took = [&](size_t i) {
     double last = 0;
-    for (const auto& step : run.people[i].steps) last = std::max(last, step ? (*step - run.people[i].joins).to_seconds() : 0);
+    for (const auto& step : run.people[i].steps)
+      last = std::max(last, step ? (*step - run.people[i].joins).to_seconds() : 0);
     return run.people[i].first_media() ? last : kNever;
   };
   std::vector<size_t> order(run.people.size());
@@ -229,15 +248,18 @@ Json joins(const Run& run, const ReportLimits& limits) {
     std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return durations[a] > durations[b]; });
     order.resize(limits.joins);
   }
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return run.people[a].joins < run.people[b].joins; });
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return run.people[a].joins < run.people[b].joins; });
   Json people = Json::array();
   for (size_t i : order) {
     const Person& p = run.people[i];
     Json steps = Json::array();
     for (const auto& step : p.steps) steps.push_back(step ? rounded((*step - p.joins).to_ms()) : Json());
-    people.push_back({{"name", p.name}, {"at", seconds(p.joins)}, {"steps", steps}, {"arrived", p.first_media().has_value()}});
+    people.push_back(
+        {{"name", p.name}, {"at", seconds(p.joins)}, {"steps", steps}, {"arrived", p.first_media().has_value()}});
   }
-  const auto got = std::count_if(run.people.begin(), run.people.end(), [](const Person& p) { return p.first_media().has_value(); });
+  const auto got =
+      std::count_if(run.people.begin(), run.people.end(), [](const Person& p) { return p.first_media().has_value(); });
   return {{"total", run.people.size()}, {"got_media", got}, {"people", people}, {"cut", cut}, {"step_names", kJoinSteps}};
 }
 
@@ -250,7 +272,8 @@ Json cumulative(const std::vector<Bucket>& buckets) {
   Duration reached;
   for (const Bucket& b : buckets) {
     // Between two buckets that hold something the curve is flat.
-    if (points.empty() || b.low > reached) points.push_back({rounded(b.low.to_ms(), 1e3), rounded(std::max(0.0, last), 1e5)});
+    if (points.empty() || b.low > reached)
+      points.push_back({rounded(b.low.to_ms(), 1e3), rounded(std::max(0.0, last), 1e5)});
     reached = b.high;
     sum += b.count;
     const double share = static_cast<double>(sum) / static_cast<double>(total);
@@ -266,7 +289,8 @@ std::string percentile(const std::vector<Bucket>& buckets, double q) {
   for (const Bucket& b : buckets) total += b.count;
   for (const Bucket& b : buckets) {
     sum += b.count;
-    if (static_cast<double>(sum) >= q * static_cast<double>(total)) return readable((b.low + b.high).to_seconds() / 2, "s");
+    if (static_cast<double>(sum) < q * static_cast<double>(total)) continue;
+    return readable((b.low + b.high).to_seconds() / 2, "s");
   }
   return "–";
 }
@@ -277,7 +301,8 @@ Json delays(const Run& run, const std::vector<Line>& groups) {
     Json kinds = Json::object();
     for (size_t k = 0; k < kDelayKinds; ++k) {
       if (delays[k].empty()) continue;
-      const uint64_t count = std::accumulate(delays[k].begin(), delays[k].end(), uint64_t{0}, [](uint64_t n, const Bucket& b) { return n + b.count; });
+      const uint64_t count = std::accumulate(delays[k].begin(), delays[k].end(), uint64_t{0},
+                                             [](uint64_t n, const Bucket& b) { return n + b.count; });
       if (count == 0) continue;
       kinds[kNames[k]] = {{"points", cumulative(delays[k])}, {"count", count}, {"p50", percentile(delays[k], 0.5)},
                           {"p95", percentile(delays[k], 0.95)}, {"p99", percentile(delays[k], 0.99)}};
@@ -316,7 +341,11 @@ Json events(const Run& run, const ReportLimits& limits) {
   std::stable_sort(kept.begin(), kept.end(), [](const Event* a, const Event* b) { return a->at < b->at; });
   Json out = Json::array();
   for (const Event* e : kept) {
-    out.push_back({{"at", seconds(e->at)}, {"kind", e->kind}, {"subject", e->subject}, {"text", e->text}, {"planned", e->planned},
+    out.push_back({{"at", seconds(e->at)},
+                   {"kind", e->kind},
+                   {"subject", e->subject},
+                   {"text", e->text},
+                   {"planned", e->planned},
                    {"mark", !coming_and_going(*e)}});
   }
   return {{"total", run.events.size()}, {"list", out}};
@@ -334,7 +363,11 @@ Json drops(const Run& run) {
   std::vector<std::string> order;
   std::map<std::string, Json> reasons;
   for (const Drops& d : run.drops) {
-    auto [at, added] = reasons.try_emplace(d.reason, Json{{"reason", d.reason}, {"text", explained(d.reason)}, {"count", 0}, {"where", Json::array()}, {"places", 0}});
+    auto [at, added] = reasons.try_emplace(d.reason, Json{{"reason", d.reason},
+                                                          {"text", explained(d.reason)},
+                                                          {"count", 0},
+                                                          {"where", Json::array()},
+                                                          {"places", 0}});
     if (added) order.push_back(d.reason);
     Json& r = at->second;
     r["count"] = r["count"].get<uint64_t>() + d.count;
@@ -343,7 +376,9 @@ Json drops(const Run& run) {
   }
   Json out = Json::array();
   for (const std::string& reason : order) out.push_back(reasons.at(reason));
-  std::stable_sort(out.begin(), out.end(), [](const Json& a, const Json& b) { return a["count"].get<uint64_t>() > b["count"].get<uint64_t>(); });
+  std::stable_sort(out.begin(), out.end(), [](const Json& a, const Json& b) {
+    return a["count"].get<uint64_t>() > b["count"].get<uint64_t>();
+  });
   return out;
 }
 
@@ -397,7 +432,11 @@ Json pictures(const Run& run) {
       mean.push_back(rounded(sum / count));
       least.push_back(rounded(low));
     }
-    out.push_back({{"person", run.people[first.person].name}, {"sender", run.people[first.sender].name}, {"at", at}, {"mean", mean}, {"least", least}});
+    out.push_back({{"person", run.people[first.person].name},
+                   {"sender", run.people[first.sender].name},
+                   {"at", at},
+                   {"mean", mean},
+                   {"least", least}});
   }
   return out;
 }
@@ -406,8 +445,13 @@ Json expectations(const Run& run) {
   Json out = Json::array();
   for (const Expected& e : run.expectations) {
     const std::string_view unit = unit_of(e.metric);
-    out.push_back({{"text", e.text}, {"metric", e.metric}, {"bound", e.bound}, {"value", maybe(e.value)}, {"holds", e.holds},
-                   {"bound_text", readable(e.bound, unit)}, {"value_text", e.value ? readable(*e.value, unit) : "not measured"}});
+    out.push_back({{"text", e.text},
+                   {"metric", e.metric},
+                   {"bound", e.bound},
+                   {"value", maybe(e.value)},
+                   {"holds", e.holds},
+                   {"bound_text", readable(e.bound, unit)},
+                   {"value_text", e.value ? readable(*e.value, unit) : "not measured"}});
   }
   return out;
 }
@@ -415,7 +459,8 @@ Json expectations(const Run& run) {
 Json run_json(const Run& run, const ReportLimits& limits) {
   const Lines lines(run, limits);
   Json metrics = Json::array();
-  for (const Metric& m : run.metrics) metrics.push_back({{"name", m.name}, {"unit", m.unit}, {"value", m.value}, {"text", readable(m.value, m.unit)}});
+  for (const Metric& m : run.metrics)
+    metrics.push_back({{"name", m.name}, {"unit", m.unit}, {"value", m.value}, {"text", readable(m.value, m.unit)}});
   Json rows = Json::array();
   for (const Line& line : lines.all()) rows.push_back(line_json(run, line));
   Json notes = run.notes;
@@ -423,13 +468,25 @@ Json run_json(const Run& run, const ReportLimits& limits) {
     notes.push_back("Of " + std::to_string(run.people.size()) + " people, the " + std::to_string(limits.people) +
                     " who had it worst are shown one by one; all of them count in the groups and figures.");
   if (lines.group_count() > limits.groups)
-    notes.push_back("Of " + std::to_string(lines.group_count()) + " groups, the " + std::to_string(limits.groups) + " worst are shown.");
-  return {{"name", run.manifest.scenario + ", " + run.manifest.world}, {"folder", run.folder},
-          {"manifest", Json::parse(run.manifest.json, nullptr, false)}, {"notes", notes}, {"metrics", metrics},
-          {"expectations", expectations(run)}, {"topology", topology(run)}, {"joins", joins(run, limits)},
-          {"bin_s", run.bin.to_seconds()}, {"bins", run.bins}, {"end_s", seconds(std::max(run.manifest.reached, run.bin * run.bins))},
-          {"rows", rows}, {"delays", delays(run, lines.groups())}, {"events", events(run, limits)}, {"drops", drops(run)},
-          {"bridges", bridges(run)}, {"pictures", pictures(run)}};
+    notes.push_back("Of " + std::to_string(lines.group_count()) + " groups, the " + std::to_string(limits.groups) +
+                    " worst are shown.");
+  return {{"name", run.manifest.scenario + ", " + run.manifest.world},
+          {"folder", run.folder},
+          {"manifest", Json::parse(run.manifest.json, nullptr, false)},
+          {"notes", notes},
+          {"metrics", metrics},
+          {"expectations", expectations(run)},
+          {"topology", topology(run)},
+          {"joins", joins(run, limits)},
+          {"bin_s", run.bin.to_seconds()},
+          {"bins", run.bins},
+          {"end_s", seconds(std::max(run.manifest.reached, run.bin * run.bins))},
+          {"rows", rows},
+          {"delays", delays(run, lines.groups())},
+          {"events", events(run, limits)},
+          {"drops", drops(run)},
+          {"bridges", bridges(run)},
+          {"pictures", pictures(run)}};
 }
 
 Json comparison_json(const Comparison& c) {

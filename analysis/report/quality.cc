@@ -35,7 +35,8 @@ char video_quality(const PersonBin& b, Duration sample_every) {
 
 char audio_quality(const PersonBin& b) {
   if (b.audio_expected == 0 && b.mos_count == 0) return kIdle;
-  return judged(0, after_repair(b.audio_expected, b.audio_lost, b.audio_repaired), b.mos_count > 0 ? b.mos_sum / b.mos_count : 5);
+  return judged(0, after_repair(b.audio_expected, b.audio_lost, b.audio_repaired),
+                b.mos_count > 0 ? b.mos_sum / b.mos_count : 5);
 }
 
 QualityLine quality_of(const Run& run, size_t person) {

@@ -13,8 +13,8 @@ constexpr char kJoining = 'j';  // should be in the room, but nothing has arrive
 constexpr char kIdle = '-';     // in the room, nothing to judge: nobody sent
 constexpr char kGood = 'g', kFair = 'f', kPoor = 'p', kBad = 'b';
 
-/// What must hold to be good, fair or poor; what is worse is bad. MOS bounds are the user-satisfaction limits of ITU-T G.109 (R of 80,
-/// 70 and 60) in MOS by ITU-T G.107 annex B.
+/// What must hold to be good, fair or poor; what is worse is bad. MOS bounds are the user-satisfaction limits of ITU-T
+/// G.109 (R of 80, 70 and 60) in MOS by ITU-T G.107 annex B.
 struct QualityBounds { double frozen, loss, mos; };
 constexpr QualityBounds kGoodBounds{0.01, 0.01, 4.03}, kFairBounds{0.05, 0.03, 3.60}, kPoorBounds{0.20, 0.10, 3.10};
 

@@ -26,8 +26,8 @@ std::string escaped_html(const std::string& text) {
   return out;
 }
 
-/// JSON that cannot end the script element that it stands in, whatever the names in it are: no '<' is left (HTML section 4.12.1.3).
-/// Bytes that are no UTF-8 become replacement characters.
+/// JSON that cannot end the script element that it stands in, whatever the names in it are: no '<' is left (HTML
+/// section 4.12.1.3). Bytes that are no UTF-8 become replacement characters.
 std::string for_script_element(const nlohmann::json& data) {
   const std::string text = data.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   std::string out;

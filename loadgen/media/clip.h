@@ -1,5 +1,5 @@
-// Real media, encoded once and replayed by everybody: what a participant sends. A clip never changes after it was made, so all
-// participants of a run share it.
+// Real media, encoded once and replayed by everybody: what a participant sends. A clip never changes after it was made,
+// so all participants of a run share it.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,8 @@ struct AudioPacket {
   bool skipped() const { return payload.empty(); }
 };
 
-/// An Opus clip of 20 ms packets that repeats after its end. A participant walks it with its own index, from 0 or from anywhere.
+/// An Opus clip of 20 ms packets that repeats after its end. A participant walks it with its own index, from 0 or from
+/// anywhere.
 class AudioClip {
  public:
   AudioClip() = default;
@@ -41,8 +42,8 @@ class AudioClip {
   std::vector<Entry> packets_;
 };
 
-/// One voice: what its microphone sends while somebody talks, and what it sends when it is open but nobody does (comfort
-/// noise, most of it DTX gaps, so that about one packet every 400 ms goes out).
+/// One voice: what its microphone sends while somebody talks, and what it sends when it is open but nobody does
+/// (comfort noise, most of it DTX gaps, so that about one packet every 400 ms goes out).
 struct SpeechClip {
   AudioClip talking;
   AudioClip quiet;
@@ -55,10 +56,11 @@ struct VideoFrame {
   bool key = false;
 };
 
-/// A VP8 clip. Frame 0 is a key frame, all others (as in a real call) are not: every frame needs those before it, back to frame 0.
+/// A VP8 clip. Frame 0 is a key frame, all others (as in a real call) are not: every frame needs those before it, back
+/// to frame 0.
 ///
-/// Key frames on request: a key frame needs nothing from the past, so a sender that is asked for one goes back to frame 0 at its
-/// next frame. That costs neither memory nor encoding time, answers within one frame, and has the size and the
+/// Key frames on request: a key frame needs nothing from the past, so a sender that is asked for one goes back to frame
+/// 0 at its next frame. That costs neither memory nor encoding time, answers within one frame, and has the size and the
 /// rate-control aftermath of a real answer. What a viewer would see is a cut. VideoPlayer does this.
 class VideoClip {
  public:
@@ -85,7 +87,8 @@ class VideoPlayer {
  public:
   /// The clip must outlive the player.
   explicit VideoPlayer(const VideoClip& clip) : clip_(&clip) {}
-  /// The next frame in time. The first one, the first after a request, and the first after the end of the clip are key frames.
+  /// The next frame in time. The first one, the first after a request, and the first after the end of the clip are key
+  /// frames.
   VideoFrame next();
   /// A PLI or FIR came in: the next frame is a key frame.
   void request_key_frame() { at_ = 0; }

@@ -41,7 +41,8 @@ std::vector<uint8_t> wrap(const std::vector<uint8_t>& body, const std::string& p
 Result<BytesView> unwrap(BytesView file, const std::string& parameters) {
   ByteReader in(file);
   if (as_text(in.bytes(8)) != kMagic) return fail("it is no clip file");
-  if (const uint32_t format = in.u32(); in.ok() && format != kFormat) return fail("its format is " + std::to_string(format));
+  if (const uint32_t format = in.u32(); in.ok() && format != kFormat)
+    return fail("its format is " + std::to_string(format));
   const BytesView made_from = in.bytes(in.u32());
   const uint64_t size = in.u64(), sum = in.u64();
   if (!in.ok() || in.remaining() < size) return fail("it is cut short");
@@ -97,7 +98,8 @@ std::vector<uint8_t> write_clip(const SpeechClip& clip, const std::string& param
   return wrap(body.out, parameters);
 }
 
-Result<VideoClip> read_video_clip(BytesView file, const std::string& parameters, const VideoFormat& format, uint32_t picture) {
+Result<VideoClip> read_video_clip(BytesView file, const std::string& parameters, const VideoFormat& format,
+                                  uint32_t picture) {
   const auto body = unwrap(file, parameters);
   if (!body) return fail(body.error());
   ByteReader in(*body);
@@ -120,7 +122,8 @@ Result<SpeechClip> read_speech_clip(BytesView file, const std::string& parameter
   if (!body) return fail(body.error());
   ByteReader in(*body);
   SpeechClip clip;
-  if (!read_audio(in, clip.talking) || !read_audio(in, clip.quiet) || in.remaining() != 0) return fail("its content is not a speech clip");
+  if (!read_audio(in, clip.talking) || !read_audio(in, clip.quiet) || in.remaining() != 0)
+    return fail("its content is not a speech clip");
   return clip;
 }
 

@@ -18,8 +18,8 @@ EncodeProgress relay(const ClipLibraryOptions& options, const std::string& what)
 
 /// The three ways to a clip: load it; else make it and save it. `read` and `make` do what is particular to its kind.
 template <typename Clip, typename Read, typename Make>
-Result<std::shared_ptr<const Clip>> load_or_make(const ClipLibraryOptions& options, const std::string& name, const std::string& what,
-                                                 Read read, Make make) {
+Result<std::shared_ptr<const Clip>> load_or_make(const ClipLibraryOptions& options, const std::string& name,
+                                                 const std::string& what, Read read, Make make) {
   auto note = [&options](const std::string& sentence) { if (options.note) options.note(sentence); };
   const std::string file_name = name + ".clip", parameters = parameters_of(name);
   if (options.store != nullptr) {
@@ -51,10 +51,10 @@ Result<std::shared_ptr<const VideoClip>> ClipLibrary::video(uint32_t index, cons
   const VideoKey key{picture, format.width, format.height, format.fps, format.rate.bps()};
   if (const auto found = video_.find(key); found != video_.end()) return found->second;
   const std::string size = std::to_string(format.width) + "x" + std::to_string(format.height);
-  const std::string name = "video-" + size + "-" + std::to_string(format.fps) + "-" + std::to_string(format.rate.bps()) + "-" +
-                           std::to_string(picture);
-  const std::string what = "video " + size + " " + std::to_string(format.fps) + "/s " + std::to_string(format.rate.bps() / 1000) +
-                           " kbit/s, picture " + std::to_string(picture);
+  const std::string name = "video-" + size + "-" + std::to_string(format.fps) + "-" +
+                           std::to_string(format.rate.bps()) + "-" + std::to_string(picture);
+  const std::string what = "video " + size + " " + std::to_string(format.fps) + "/s " +
+                           std::to_string(format.rate.bps() / 1000) + " kbit/s, picture " + std::to_string(picture);
   auto clip = load_or_make<VideoClip>(
       options_, name, what,
       [&](BytesView file, const std::string& parameters) { return read_video_clip(file, parameters, format, picture); },

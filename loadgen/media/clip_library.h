@@ -36,11 +36,12 @@ struct ClipLibraryOptions {
   std::function<void(const std::string&)> note;       // a sentence: a damaged cache file, a cache that cannot be written
 };
 
-/// Makes clips on demand and hands out shared, immutable ones. The same arguments give the same bytes on every run. To be used by
-/// one thread; the clips themselves may be read by many.
+/// Makes clips on demand and hands out shared, immutable ones. The same arguments give the same bytes on every run. To
+/// be used by one thread; the clips themselves may be read by many.
 class ClipLibrary {
  public:
-  /// Distinct voices and distinct pictures; a clip index is taken modulo this, so a run holds few clips however many people it has.
+  /// Distinct voices and distinct pictures; a clip index is taken modulo this, so a run holds few clips however many
+  /// people it has.
   static constexpr uint32_t kVariants = 4;
 
   explicit ClipLibrary(ClipLibraryOptions options = {}) : options_(std::move(options)) {}

@@ -17,7 +17,8 @@ class VideoDecoder {
   ~VideoDecoder();
   VideoDecoder(const VideoDecoder&) = delete;
   VideoDecoder& operator=(const VideoDecoder&) = delete;
-  /// Decodes one whole frame. The picture is valid until the next call; nullptr when the frame is damaged or shows nothing.
+  /// Decodes one whole frame. The picture is valid until the next call; nullptr when the frame is damaged or shows
+  /// nothing.
   const Picture* decode(BytesView frame);
 
  private:
@@ -34,7 +35,8 @@ class AudioDecoder {
   AudioDecoder& operator=(const AudioDecoder&) = delete;
   /// Decodes one packet into samples (16 bit); empty when it is damaged. Valid until the next call.
   Span<const int16_t> decode(BytesView packet);
-  /// 20 ms for a packet that did not come: concealed, or rebuilt from the in-band FEC of the packet after it when that is given.
+  /// 20 ms for a packet that did not come: concealed, or rebuilt from the in-band FEC of the packet after it when that
+  /// is given.
   Span<const int16_t> conceal(BytesView next_packet = {});
 
  private:

@@ -26,7 +26,8 @@ class Encoder {
     opus_encoder_ctl(codec_, OPUS_SET_COMPLEXITY(5));
     opus_encoder_ctl(codec_, OPUS_SET_SIGNAL(OPUS_SIGNAL_VOICE));
     opus_encoder_ctl(codec_, OPUS_SET_INBAND_FEC(1));
-    opus_encoder_ctl(codec_, OPUS_SET_PACKET_LOSS_PERC(10));  // from 6 % on libopus gives up bandwidth for FEC at this rate
+    // From 6 % on libopus gives up bandwidth for FEC at this rate; below it sends none.
+    opus_encoder_ctl(codec_, OPUS_SET_PACKET_LOSS_PERC(10));
     opus_encoder_ctl(codec_, OPUS_SET_DTX(1));
   }
   ~Encoder() { opus_encoder_destroy(codec_); }
@@ -67,7 +68,8 @@ SpeechClip encode_speech(uint32_t voice, const EncodeProgress& progress) {
   Encoder open_microphone;
   open_microphone.encode(quiet, nullptr);
   open_microphone.encode(quiet, &clip.quiet);
-  TACOMA_ASSERT(clip.talking.size() == kTalkSeconds * kPacketsPerSecond && clip.quiet.size() == kQuietSeconds * kPacketsPerSecond);
+  TACOMA_ASSERT(clip.talking.size() == kTalkSeconds * kPacketsPerSecond &&
+                clip.quiet.size() == kQuietSeconds * kPacketsPerSecond);
   return clip;
 }
 

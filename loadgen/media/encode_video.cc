@@ -15,8 +15,10 @@ Result<void> check(const VideoFormat& f) {
   const std::string size = std::to_string(f.width) + "x" + std::to_string(f.height);
   if (f.width < kMinPictureWidth || f.height < kMinPictureHeight || f.width > kMaxSide || f.height > kMaxSide)
     return fail("video of " + size + " cannot be encoded: sizes go from 96x64 to 4096x4096");
-  if (f.width % 2 != 0 || f.height % 2 != 0) return fail("video of " + size + " cannot be encoded: width and height must be even");
-  if (f.fps < 1 || f.fps > 60) return fail("video of " + std::to_string(f.fps) + " frames a second cannot be encoded: 1 to 60 can");
+  if (f.width % 2 != 0 || f.height % 2 != 0)
+    return fail("video of " + size + " cannot be encoded: width and height must be even");
+  if (f.fps < 1 || f.fps > 60)
+    return fail("video of " + std::to_string(f.fps) + " frames a second cannot be encoded: 1 to 60 can");
   if (f.rate < DataRate::kbps(10) || f.rate > DataRate::mbps(100))
     return fail("video of " + std::to_string(f.rate.bps()) + " bit/s cannot be encoded: 10 kbit/s to 100 Mbit/s can");
   return {};

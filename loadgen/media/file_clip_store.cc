@@ -39,7 +39,8 @@ Result<void> FileClipStore::save(const std::string& name, BytesView bytes) {
   const std::string draft = place.string() + ".new-" + std::to_string(::getpid());
   File file(std::fopen(draft.c_str(), "wb"));
   if (!file) return fail(draft + ": " + reason());
-  const bool written = std::fwrite(bytes.data(), 1, bytes.size(), file.get()) == bytes.size() && std::fflush(file.get()) == 0;
+  const bool written =
+      std::fwrite(bytes.data(), 1, bytes.size(), file.get()) == bytes.size() && std::fflush(file.get()) == 0;
   const std::string why = written ? "" : reason();
   const bool closed = std::fclose(file.release()) == 0;
   if (written && closed && std::rename(draft.c_str(), place.c_str()) == 0) return {};

@@ -7,7 +7,8 @@
 
 namespace tacoma {
 
-/// One file a clip in one directory, written beside its place and renamed into it, so that a reader never sees half a file.
+/// One file a clip in one directory, written beside its place and renamed into it, so that a reader never sees half a
+/// file.
 class FileClipStore final : public ClipStore {
  public:
   /// The directory is made by the first save.

@@ -61,7 +61,8 @@ void add_syllable(Rng& rng, double pitch, std::vector<Segment>& out) {
   const uint32_t onset = rng.below(10);
   const Vowel mouth = kVowels[rng.below(8)];
   if (onset < 3) {         // a fricative
-    out.push_back({samples_of(0.06 + 0.05 * rng.uniform()), 0, 0.25 + 0.2 * rng.uniform(), mouth, 3000 + 3500 * rng.uniform(), pitch});
+    out.push_back({samples_of(0.06 + 0.05 * rng.uniform()), 0, 0.25 + 0.2 * rng.uniform(), mouth,
+                   3000 + 3500 * rng.uniform(), pitch});
   } else if (onset < 6) {  // a stop: silence, then a burst
     out.push_back({samples_of(0.045), 0, 0, mouth, 2500, pitch});
     out.push_back({samples_of(0.015), 0, 0.5, mouth, 1800 + 2000 * rng.uniform(), pitch});
@@ -76,7 +77,8 @@ void add_phrase(Rng& rng, std::vector<Segment>& out) {
   for (uint32_t word = 0; word < words; ++word) {
     const uint32_t syllables = 1 + rng.below(3);
     const double fall = 1.14 - 0.30 * word / words;
-    for (uint32_t i = 0; i < syllables; ++i) add_syllable(rng, fall * (i == 0 ? 1.07 : 0.98) * (0.97 + 0.06 * rng.uniform()), out);
+    for (uint32_t i = 0; i < syllables; ++i)
+      add_syllable(rng, fall * (i == 0 ? 1.07 : 0.98) * (0.97 + 0.06 * rng.uniform()), out);
     out.push_back({samples_of(0.02 + 0.03 * rng.uniform()), 0.1, 0, {500, 1500, 2500}, 4500, fall});
   }
 }
@@ -89,7 +91,8 @@ std::vector<Segment> plan_speech(Rng& rng, uint32_t total) {
     add_phrase(rng, out);
     out.push_back({samples_of(0.25 + 0.55 * rng.uniform()), 0, 0, {500, 1500, 2500}, 4500, 1});
     for (size_t i = from; i < out.size(); ++i) {
-      out[i].samples = static_cast<uint32_t>(std::min<uint64_t>(out[i].samples, used + tail < total ? total - tail - used : 0));
+      out[i].samples =
+          static_cast<uint32_t>(std::min<uint64_t>(out[i].samples, used + tail < total ? total - tail - used : 0));
       used += out[i].samples;
     }
   }

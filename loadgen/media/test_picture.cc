@@ -8,12 +8,15 @@
 namespace tacoma {
 namespace {
 
-// --- The number in the picture: 16 bits of number and 8 of checksum in two rows of 12 blocks, and the same inverted below.
+// --- The number in the picture: 16 bits of number and 8 of checksum in two rows of 12 blocks, and the same inverted
+// below.
 constexpr uint32_t kCodeColumns = 12, kCodeRows = 4, kCodeBits = 24;
 constexpr uint8_t kBlack = 36, kWhite = 218;
 constexpr int kSureOf = 40;  // a bit's two blocks must differ by this much of the 182 that were drawn
 
-uint8_t checksum(uint32_t number) {  // CRC-8, polynomial x^8 + x^2 + x + 1, over two bytes; started at 0x5a so that 0 is not all zeros
+uint8_t checksum(
+    uint32_t
+        number) {  // CRC-8, polynomial x^8 + x^2 + x + 1, over two bytes; started at 0x5a so that 0 is not all zeros
   uint8_t crc = 0x5a;
   for (int shift : {8, 0}) {
     crc = static_cast<uint8_t>(crc ^ (number >> shift));
@@ -48,7 +51,8 @@ int block_mean(const Picture& p, uint32_t column, uint32_t row, uint32_t side) {
   const uint32_t margin = side / 4;  // the edges ring
   int sum = 0, count = 0;
   for (uint32_t y = row * side + margin; y < (row + 1) * side - margin; ++y) {
-    for (uint32_t x = column * side + margin; x < (column + 1) * side - margin; ++x, ++count) sum += p.luma[y * p.width + x];
+    for (uint32_t x = column * side + margin; x < (column + 1) * side - margin; ++x, ++count)
+      sum += p.luma[y * p.width + x];
   }
   return sum / count;
 }
@@ -119,8 +123,8 @@ void draw_background(uint32_t picture, uint32_t number, Picture& out) {
   }
 }
 
-/// A still grain over everything, as a wall or a bookshelf behind a speaker: it makes key frames as large, next to the others, as
-/// those of a camera.
+/// A still grain over everything, as a wall or a bookshelf behind a speaker: it makes key frames as large, next to the
+/// others, as those of a camera.
 void draw_grain(uint32_t picture, Picture& out) {
   for (uint32_t y = 0; y < out.height; ++y) {
     uint8_t* row = out.luma.data() + y * out.width;
@@ -166,7 +170,8 @@ void draw_shape(const Shape& s, Picture& out) {
 }  // namespace
 
 void draw_test_picture(uint32_t picture, uint32_t number, uint32_t width, uint32_t height, Picture& out) {
-  TACOMA_ASSERT(number < 0x10000 && width >= kMinPictureWidth && height >= kMinPictureHeight && width % 2 == 0 && height % 2 == 0);
+  TACOMA_ASSERT(number < 0x10000 && width >= kMinPictureWidth && height >= kMinPictureHeight && width % 2 == 0 &&
+                height % 2 == 0);
   out.width = width;
   out.height = height;
   out.luma.resize(size_t{width} * height);

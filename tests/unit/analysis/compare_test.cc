@@ -19,8 +19,16 @@ Run run_with(std::vector<Metric> metrics, const std::string& world) {
 }  // namespace
 
 TEST_CASE("differences are B minus A, absolute and relative") {
-  const Run a = run_with({{"delay.audio.p50", "s", 0.040}, {"loss.video.mean", "ratio", 0.02}, {"freeze_ratio.p50", "ratio", 0}, {"psnr.p50", "dB", 36}}, "sockets");
-  const Run b = run_with({{"delay.audio.p50", "s", 0.044}, {"loss.video.mean", "ratio", 0.015}, {"freeze_ratio.p50", "ratio", 0.01}, {"throughput", "bit/s", 5e6}}, "ns3");
+  const Run a = run_with({{"delay.audio.p50", "s", 0.040},
+                          {"loss.video.mean", "ratio", 0.02},
+                          {"freeze_ratio.p50", "ratio", 0},
+                          {"psnr.p50", "dB", 36}},
+                         "sockets");
+  const Run b = run_with({{"delay.audio.p50", "s", 0.044},
+                          {"loss.video.mean", "ratio", 0.015},
+                          {"freeze_ratio.p50", "ratio", 0.01},
+                          {"throughput", "bit/s", 5e6}},
+                         "ns3");
   const Comparison c = compare_runs(a, b);
   CHECK(c.name_a == "quickstart, sockets");
   CHECK(c.notes.empty());
@@ -41,8 +49,10 @@ TEST_CASE("differences are B minus A, absolute and relative") {
 }
 
 TEST_CASE("figures come by name, from the lucky to the unlucky, groups last") {
-  const Comparison c = compare_runs(run_with({{"fps.max", "1/s", 1}, {"fps.mean in a/b", "1/s", 1}, {"fps.p5", "1/s", 1}, {"joined", "ratio", 1}}, "x"),
-                                    run_with({{"fps.p95", "1/s", 1}, {"delay.audio.p50", "s", 1}}, "y"));
+  const Comparison c = compare_runs(
+      run_with({{"fps.max", "1/s", 1}, {"fps.mean in a/b", "1/s", 1}, {"fps.p5", "1/s", 1}, {"joined", "ratio", 1}},
+               "x"),
+      run_with({{"fps.p95", "1/s", 1}, {"delay.audio.p50", "s", 1}}, "y"));
   std::vector<std::string> names;
   for (const ComparedMetric& m : c.metrics) names.push_back(m.name);
   CHECK(names == std::vector<std::string>{"delay.audio.p50", "fps.p5", "fps.p95", "fps.max", "joined", "fps.mean in a/b"});
@@ -87,7 +97,8 @@ TEST_CASE("the table for a terminal lines up and can be short") {
   const Run a = run_with({{"join_time.p95", "s", 1.5}, {"join_dtls.p50", "s", 0.1}}, "sockets");
   const Comparison c = compare_runs(a, run_with({{"join_time.p95", "s", 1.8}}, "ns3"));
   const std::string shorter = comparison_table(c, false), whole = comparison_table(c, true);
-  CHECK_THAT(shorter, Catch::Contains("join_time.p95") && Catch::Contains("+300 ms") && Catch::Contains("+20.0 %") && !Catch::Contains("join_dtls"));
+  CHECK_THAT(shorter, Catch::Contains("join_time.p95") && Catch::Contains("+300 ms") && Catch::Contains("+20.0 %") &&
+                          !Catch::Contains("join_dtls"));
   CHECK_THAT(whole, Catch::Contains("join_dtls.p50"));
   size_t width = 0;
   for (size_t at = 0; at < whole.size();) {

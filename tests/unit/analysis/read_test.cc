@@ -80,8 +80,9 @@ TEST_CASE("samples that jitter, as real time makes them, stay one a bin") {
   Folder folder;
   write_fixture(folder.path, Fixture());
   const Run exact = loaded(folder.path);
-  run_sql(folder.path / "run.sqlite", "UPDATE received SET at = at + (person * 7919 + at / 1000000000 * 104729) % 300000000 - 150000000;"
-                                      "UPDATE links SET at = at + (host * 7919 + at / 1000000000 * 104729) % 300000000 - 150000000;");
+  run_sql(folder.path / "run.sqlite",
+          "UPDATE received SET at = at + (person * 7919 + at / 1000000000 * 104729) % 300000000 - 150000000;"
+          "UPDATE links SET at = at + (host * 7919 + at / 1000000000 * 104729) % 300000000 - 150000000;");
   const Run jittery = loaded(folder.path);
   CHECK(jittery.sample_every == Duration::seconds(1));
   REQUIRE(jittery.bins == exact.bins);
@@ -135,7 +136,8 @@ TEST_CASE("a run that was killed before its first row is a run without people") 
   run_sql(folder.path / "run.sqlite", "CREATE TABLE hosts(id INTEGER PRIMARY KEY, name TEXT)");
   const Run run = loaded(folder.path);
   CHECK(run.people.empty());
-  CHECK(std::any_of(run.notes.begin(), run.notes.end(), [](const std::string& n) { return n.find("people could not be read") != n.npos; }));
+  CHECK(std::any_of(run.notes.begin(), run.notes.end(),
+                    [](const std::string& n) { return n.find("people could not be read") != n.npos; }));
   CHECK(run.notes.back() == "No people were recorded.");
 }
 

@@ -55,7 +55,8 @@ PersonBin judged_bin(double frozen_s, uint32_t lost, double mos) {
 TEST_CASE("the page has every section, in order, and needs nothing from outside") {
   const std::string page = report_page({made(Fixture())});
   size_t before = 0;
-  for (const char* id : {"verdict", "figures", "comparison", "topology", "joins", "quality", "delay", "rates", "bridge", "pictures", "drops", "manifest"}) {
+  for (const char* id : {"verdict", "figures", "comparison", "topology", "joins", "quality", "delay", "rates", "bridge",
+                         "pictures", "drops", "manifest"}) {
     const size_t at = page.find("<section id=\"" + std::string(id) + "\"");
     CAPTURE(id);
     REQUIRE(at != std::string::npos);
@@ -94,7 +95,8 @@ TEST_CASE("the data of the page are the run's") {
   const auto& points = r.at("delays")[0].at("kinds").at("audio").at("points");
   CHECK(points.back()[1] == 1);
   for (size_t i = 1; i < points.size(); ++i) CHECK((points[i][0] >= points[i - 1][0] && points[i][1] >= points[i - 1][1]));
-  const auto far = std::find_if(r.at("rows").begin(), r.at("rows").end(), [](const auto& row) { return row.at("name") == "standup/far"; });
+  const auto far = std::find_if(r.at("rows").begin(), r.at("rows").end(),
+                                [](const auto& row) { return row.at("name") == "standup/far"; });
   REQUIRE(far != r.at("rows").end());
   CHECK(far->at("video").get<std::string>().substr(30, 10) == "bbbbbbbbbb");
   CHECK(far->at("video").get<std::string>().substr(45, 10) == "gggggggggg");
@@ -126,7 +128,8 @@ TEST_CASE("two runs come with their differences") {
   REQUIRE(data.at("runs").size() == 2);
   const auto& rows = data.at("comparison").at("rows");
   CHECK(rows.size() == a.metrics.size());
-  const auto delay = std::find_if(rows.begin(), rows.end(), [](const auto& row) { return row.at("name") == "delay.audio.p50"; });
+  const auto delay =
+      std::find_if(rows.begin(), rows.end(), [](const auto& row) { return row.at("name") == "delay.audio.p50"; });
   REQUIRE(delay != rows.end());
   const double expected = b.metric("delay.audio.p50")->value - a.metric("delay.audio.p50")->value;
   CHECK(delay->at("difference").get<double>() == Approx(expected));
@@ -174,8 +177,10 @@ TEST_CASE("a large run is cut to its worst, and the page says so") {
   CHECK(r.at("joins").at("people").size() == limits.joins);
   CHECK(r.at("joins").at("total") == 240);
   CHECK(r.at("delays").size() <= 1 + limits.groups);
-  CHECK_THAT(r.at("notes").dump(), Catch::Contains("Of 240 people, the 40 who had it worst") && Catch::Contains("Of 120 groups, the 24 worst"));
-  CHECK(r.at("topology").at("regions")[0].at("groups").size() == 1);  // by access profile: more groups than a region can show
+  CHECK_THAT(r.at("notes").dump(), Catch::Contains("Of 240 people, the 40 who had it worst") &&
+                                       Catch::Contains("Of 120 groups, the 24 worst"));
+  CHECK(r.at("topology").at("regions")[0].at("groups").size() ==
+        1);  // by access profile: more groups than a region can show
   CHECK(page.size() < 2'500'000);
 }
 

@@ -74,7 +74,8 @@ TEST_CASE("clips are made once, shared, and loaded by the next run with the same
   CHECK(second.loaded == 2);
   CHECK(first.notes.empty());
   CHECK(second.notes.empty());
-  for (const auto& entry : fs::directory_iterator(folder.path / "deep" / "cache")) CHECK(entry.path().extension() == ".clip");
+  for (const auto& entry : fs::directory_iterator(folder.path / "deep" / "cache"))
+    CHECK(entry.path().extension() == ".clip");
 }
 
 TEST_CASE("a damaged cache file is named, made anew and mended") {

@@ -14,7 +14,8 @@ TEST_CASE("the level is the power of the samples in -dBov") {
   CHECK(audio_level(samples.data(), 960) == 127);
   std::fill(samples.begin(), samples.end(), int16_t{-32768});
   CHECK(audio_level(samples.data(), 960) == 0);
-  for (size_t i = 0; i < samples.size(); ++i) samples[i] = static_cast<int16_t>(std::lround(3276.8 * std::sin(0.1 * static_cast<double>(i))));
+  for (size_t i = 0; i < samples.size(); ++i)
+    samples[i] = static_cast<int16_t>(std::lround(3276.8 * std::sin(0.1 * static_cast<double>(i))));
   CHECK(audio_level(samples.data(), 960) == 23);  // a tenth of full scale is -20 dB, a sine another -3
   for (int16_t& s : samples) s = static_cast<int16_t>(s / 10);
   CHECK(audio_level(samples.data(), 960) == 43);

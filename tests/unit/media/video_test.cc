@@ -115,9 +115,10 @@ TEST_CASE("a decoder without a key frame shows nothing and survives damaged fram
 }
 
 TEST_CASE("formats that cannot be encoded are refused with a sentence") {
-  struct { VideoFormat format; const char* says; } cases[] = {
-      {format(64, 64, 25, 600), "64x64"},    {format(641, 360, 25, 600), "even"},      {format(640, 360, 0, 600), "0 frames"},
-      {format(640, 360, 90, 600), "90 frames"}, {format(640, 360, 25, 0), "0 bit/s"}, {format(8192, 360, 25, 600), "8192x360"}};
+  struct { VideoFormat format; const char* says;
+  } cases[] = {{format(64, 64, 25, 600), "64x64"},     {format(641, 360, 25, 600), "even"},
+               {format(640, 360, 0, 600), "0 frames"}, {format(640, 360, 90, 600), "90 frames"},
+               {format(640, 360, 25, 0), "0 bit/s"},   {format(8192, 360, 25, 600), "8192x360"}};
   for (const auto& c : cases) {
     const auto clip = encode_video(c.format, 0, {});
     REQUIRE_FALSE(clip);

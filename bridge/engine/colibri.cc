@@ -110,7 +110,8 @@ ColibriRequest::Check ColibriRequest::check(const colibri2::ConferenceModify& re
 
 ColibriRequest::Check ColibriRequest::check(const colibri2::Endpoint& wanted, const Conference* conference) const {
   if (wanted.expire) return std::nullopt;  // one that is gone already is gone
-  const bool exists = find_endpoint(conference, wanted.id) != nullptr;
+  const Endpoint* endpoint = find_endpoint(conference, wanted.id);
+  const bool exists = endpoint != nullptr;
   if (wanted.id.empty()) return refuse(Condition::bad_request, "endpoint without id");
   if (wanted.create) {
     if (exists) return refuse(Condition::conflict, "endpoint exists");
@@ -122,9 +123,12 @@ ColibriRequest::Check ColibriRequest::check(const colibri2::Endpoint& wanted, co
     return refuse(Condition::item_not_found, "no such endpoint", Reason::unknown_endpoint, wanted.id);
   }
   if (wanted.muc_role == "visitor" && wanted.sources && !wanted.sources->empty()) return refuse(Condition::bad_request, "visitors send nothing");
-  if (wanted.transport && wanted.transport->ice && !wanted.transport->ice->fingerprints.empty()) {
+  if (wanted.transport && wanted.transport->ice) {
+    const jingle::IceTransport& ice = *wanted.transport->ice;
+    if (!(ice.ufrag.empty() && ice.pwd.empty()) && !IceCredentials{ice.ufrag, ice.pwd}.valid()) return refuse(Condition::bad_request, "bad ICE credentials");
     DtlsSetup setup = DtlsSetup::actpass;
-    if (!fingerprint_of(*wanted.transport->ice, setup)) return refuse(Condition::bad_request, "no usable sha-256 fingerprint");
+    const bool known = ice.fingerprints.empty() && ((endpoint && endpoint->peer) || ice.ufrag.empty());
+    if (!known && !fingerprint_of(ice, setup)) return refuse(Condition::bad_request, "no usable sha-256 fingerprint");
   }
   return check_sources(wanted, conference);
 }
@@ -180,13 +184,12 @@ void ColibriRequest::apply_transport(const colibri2::Transport& transport, Endpo
     ++endpoint.ice_generation;
   }
   if (!transport.ice || transport.ice->ufrag.empty()) return;
-  DtlsSetup setup = DtlsSetup::actpass;
-  const auto fingerprint = fingerprint_of(*transport.ice, setup);
-  if (!fingerprint) return;
+  if (!transport.ice->fingerprints.empty()) endpoint.peer = fingerprint_of(*transport.ice, endpoint.peer_setup);
   std::vector<IceCandidate> candidates;
   for (const jingle::Candidate& c : transport.ice->candidates)
     if (c.component == 1) candidates.push_back({c.address, c.priority});
-  endpoint.path.set_remote(now_, {transport.ice->ufrag, transport.ice->pwd}, candidates, *fingerprint, setup, out_);
+  const bool taken = endpoint.path.set_remote(now_, {transport.ice->ufrag, transport.ice->pwd}, candidates, *endpoint.peer, endpoint.peer_setup, out_);
+  (void)taken;  // its credentials were checked; false is left for a path that has ended, which expires
 }
 
 colibri2::Transport ColibriRequest::describe(Endpoint& endpoint) const {

@@ -37,6 +37,8 @@ class Endpoint {
   std::vector<SocketAddress> addresses;  // bound to it, oldest first
   std::string ufrag;               // under which the bridge finds it
   uint32_t ice_generation = 0;
+  std::optional<Fingerprint> peer;  // of its certificate, as signalled
+  DtlsSetup peer_setup = DtlsSetup::actpass;
 
   Channel channel;                 // messages beside the media
   bool told_inactive = false;      // the others know that nothing comes from it

@@ -45,7 +45,7 @@ class ByteFifo {
     head_ += n;
     if (head_ == bytes_.size()) {
       // A burst must not hold its memory for the rest of the run.
-      if (bytes_.capacity() > kKeep) bytes_ = {};
+      if (bytes_.capacity() > kKeep) clear();
       bytes_.clear();
       head_ = 0;
     } else if (head_ >= kKeep && head_ * 2 >= bytes_.size()) {
@@ -53,10 +53,11 @@ class ByteFifo {
       head_ = 0;
     }
   }
-  void clear() { bytes_ = {}; head_ = 0; }
+  /// Gives the memory back, too (assigning {} to a vector keeps it).
+  void clear() { std::vector<uint8_t>().swap(bytes_); head_ = 0; }
 
  private:
-  static constexpr size_t kKeep = 4096;
+  static constexpr size_t kKeep = 1024;
   std::vector<uint8_t> bytes_;
   size_t head_ = 0;
 };

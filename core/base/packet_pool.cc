@@ -6,7 +6,9 @@ namespace tacoma {
 
 PacketPool::~PacketPool() { TACOMA_ASSERT(in_use_ == 0); }
 
-bool PacketPool::grow(Class& size_class, size_t capacity) {
+bool PacketPool::grow(size_t index) {
+  Class& size_class = classes_[index];
+  const size_t capacity = capacity_of(index);
   constexpr size_t kSlotsPerChunk = 64;
   const size_t stride = (sizeof(detail::Slot) + capacity + 15) / 16 * 16;
   const size_t bytes = stride * kSlotsPerChunk;

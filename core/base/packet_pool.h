@@ -1,4 +1,4 @@
-// Packet memory without an allocation per packet: two sizes of slot, free lists, counted references.
+// Packet memory without an allocation per packet: a few sizes of slot, free lists, counted references.
 #pragma once
 
 #include <cstddef>
@@ -59,7 +59,9 @@ class PacketRef {
 /// Owns the slots. Grows in chunks up to a limit, then refuses; never shrinks. One a shard; it must outlive its packets.
 class PacketPool {
  public:
-  static constexpr size_t kSmall = 320;  // Opus, RTCP, STUN
+  // Slots of 320 bytes (Opus, RTCP, STUN), then in steps up to kMaxPacket: a kept video packet wastes 96 bytes on average.
+  static constexpr size_t kSmall = 320, kStep = 192;
+  static constexpr size_t kClasses = 1 + (kMaxPacket - kSmall + kStep - 1) / kStep;
   /// `limit` bounds the memory of all slots together.
   explicit PacketPool(size_t limit_bytes = size_t{1} << 30) : limit_(limit_bytes) {}
   ~PacketPool();
@@ -87,20 +89,25 @@ class PacketPool {
   struct Class {
     detail::Slot* free = nullptr;
   };
+  static constexpr size_t class_of(size_t size) { return size <= kSmall ? 0 : (size - kSmall + kStep - 1) / kStep; }
+  static constexpr size_t capacity_of(size_t index) {
+    const size_t capacity = kSmall + kStep * index;
+    return capacity < kMaxPacket ? capacity : kMaxPacket;
+  }
   void give_back(detail::Slot* slot);
-  bool grow(Class& size_class, size_t capacity);
+  bool grow(size_t index);
 
   size_t limit_;
   size_t reserved_ = 0;
   size_t in_use_ = 0;
   uint64_t growths_ = 0;
   bool retired_ = false;
-  Class small_, large_;
+  Class classes_[kClasses];
   std::vector<std::unique_ptr<uint8_t[]>> chunks_;
 };
 
 inline void PacketPool::give_back(detail::Slot* slot) {
-  Class& size_class = slot->capacity == kSmall ? small_ : large_;
+  Class& size_class = classes_[class_of(slot->capacity)];
   slot->next_free = size_class.free;
   size_class.free = slot;
   if (--in_use_ == 0 && retired_) delete this;
@@ -112,9 +119,9 @@ inline void PacketRef::release() {
 
 inline PacketRef PacketPool::make(size_t size) {
   if (size > kMaxPacket) return PacketRef();
-  const bool is_small = size <= kSmall;
-  Class& size_class = is_small ? small_ : large_;
-  if (!size_class.free && !grow(size_class, is_small ? kSmall : kMaxPacket)) return PacketRef();
+  const size_t index = class_of(size);
+  Class& size_class = classes_[index];
+  if (!size_class.free && !grow(index)) return PacketRef();
   detail::Slot* slot = size_class.free;
   size_class.free = slot->next_free;
   slot->references = 1;

@@ -84,7 +84,7 @@ void Signalling::leave(Instant now, Outbox& out) {
   if (client_) out.close_stream(stream_);
   client_.reset();
   asked_.clear();
-  events_ = {};
+  std::vector<SignallingEvent>().swap(events_);
   next_event_ = 0;
   sid_.clear();
   retry_at_ = give_up_at_ = restart_at_ = Instant::never();
@@ -185,7 +185,7 @@ void Signalling::on_deadline(Instant now, Outbox& out) {
 std::optional<SignallingEvent> Signalling::poll() {
   if (next_event_ == events_.size()) {
     // An offer's memory is not kept for the rest of the call.
-    events_ = {};
+    std::vector<SignallingEvent>().swap(events_);
     next_event_ = 0;
     return std::nullopt;
   }

@@ -111,6 +111,11 @@ function verdictCard(run, i) {
     ),
     el('p', { class: 'result' }, (tone === 'pass' ? '✓ ' : tone === 'fail' ? '✗ ' : '') + text),
   );
+  if (m.verdict === 'no-verdict' && m.schedule) {
+    const { late, timed, late_max_ms: worst } = m.schedule;
+    const share = `${count(late)} of ${count(timed)} sends came over 5 ms late, the worst by ${Math.round(worst)} ms`;
+    card.append(el('p', { class: 'note' }, `${share}: these figures tell of the machine too, not of the call alone.`));
+  }
   if (m.conservation && m.conservation.holds === false) {
     card.append(
       el(

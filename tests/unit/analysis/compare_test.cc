@@ -66,6 +66,8 @@ TEST_CASE("what makes two runs hard to compare is noted") {
   b.manifest.length = Duration::seconds(20);
   b.manifest.sets = {"duration=20s"};
   CHECK(compare_runs(a, b).notes.size() == 5);
+  b.manifest.verdict = "no-verdict";
+  CHECK_THAT(compare_runs(a, b).notes.back(), Catch::Contains("second run could not keep its own schedule"));
   b.manifest.scenario = "bad-wifi";
   CHECK_THAT(compare_runs(a, b).notes.at(0), Catch::Contains("quickstart and bad-wifi"));
 }

@@ -1,0 +1,27 @@
+# cmake -DNPM=npm -DFROM=web -DWORK=build folder -DTO=where the pages go [-DTEST=ON] -P build.cmake
+# Builds the browser client beside its sources, never in them: packages as package-lock.json pins them, then types, then pages.
+file(MAKE_DIRECTORY ${WORK})
+foreach(part src test public)
+  file(REMOVE_RECURSE ${WORK}/${part})
+  file(COPY ${FROM}/${part} DESTINATION ${WORK})
+endforeach()
+file(COPY ${FROM}/package.json ${FROM}/package-lock.json ${FROM}/tsconfig.json ${FROM}/vite.config.ts ${FROM}/index.html DESTINATION ${WORK})
+
+function(run)
+  execute_process(COMMAND ${ARGN} WORKING_DIRECTORY ${WORK} RESULT_VARIABLE failed OUTPUT_VARIABLE said ERROR_VARIABLE said)
+  if(failed)
+    message(FATAL_ERROR "${ARGN} failed:\n${said}")
+  endif()
+endfunction()
+
+file(SHA256 ${FROM}/package-lock.json pinned)
+set(installed "")
+if(EXISTS ${WORK}/node_modules/.tacoma-lock)
+  file(READ ${WORK}/node_modules/.tacoma-lock installed)
+endif()
+if(NOT installed STREQUAL pinned)
+  run(${NPM} ci --prefer-offline --ignore-scripts --no-audit --no-fund --loglevel=error)
+  file(WRITE ${WORK}/node_modules/.tacoma-lock ${pinned})
+endif()
+run(${NPM} run --silent check)
+run(${NPM} exec --silent -- vite build --outDir ${TO} --emptyOutDir --logLevel warn)

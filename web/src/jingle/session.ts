@@ -1,0 +1,184 @@
+// One media session with the bridge: the browser always answers. Changes are made one after the other.
+import { Lines } from './lines';
+import { ice_failed, own_sources, session_accept, session_terminate, source_change, source_name } from './messages';
+import type { Offer } from './offer';
+import { read_answer, write_offer, type LocalDescription } from './sdp';
+import { is_bridge_source, type Source } from './sources';
+
+export type Own = 'microphone' | 'camera' | 'screen';
+export type OwnTracks = Partial<Record<Own, MediaStreamTrack | null>>;
+export type MediaState = 'connecting' | 'connected' | 'interrupted' | 'failed';
+
+export interface SessionEvents {
+  /** A remote source got, or lost, its track. */
+  track(source: Source, track: MediaStreamTrack | null): void;
+  media(state: MediaState): void;
+  step(name: string): void;
+}
+export interface SessionHost {
+  endpoint: string;
+  initiator: string;
+  responder: string;
+  /** Resolves when the focus has acknowledged. */
+  send(jingle: Element): Promise<unknown>;
+}
+
+export class Session {
+  readonly pc: RTCPeerConnection;
+  readonly lines: Lines;
+  readonly channel?: RTCDataChannel;
+  private version = 0;
+  private queue: Promise<unknown> = Promise.resolve();
+  private accepted = false;
+  private closed = false;
+  private shown = new Map<string, string>(); // mid -> name of the source whose track was announced
+  private announced: Source[] = [];
+
+  constructor(readonly offer: Offer, private host: SessionHost, private own: OwnTracks, private events: SessionEvents, ice_servers: RTCIceServer[]) {
+    const with_data = offer.sctp_port !== undefined;
+    this.lines = new Lines(offer.sources, (['audio', 'video'] as const).filter((k) => offer.formats[k]), with_data);
+    this.pc = new RTCPeerConnection({ iceServers: ice_servers, bundlePolicy: 'max-bundle', rtcpMuxPolicy: 'require' });
+    this.pc.oniceconnectionstatechange = () => this.on_ice();
+    this.pc.onconnectionstatechange = () => this.pc.connectionState === 'connected' && this.events.step('dtls connected');
+    if (with_data) this.channel = this.pc.createDataChannel('JVB data channel', { protocol: 'http://jitsi.org/protocols/colibri' });
+  }
+
+  /** Answers the offer and tells the focus. */
+  accept(): Promise<void> {
+    return this.enqueue(async () => {
+      if (this.own.screen) this.lines.screen();
+      const local = await this.negotiate();
+      this.announced = own_sources(local, this.lines, this.host.endpoint);
+      this.events.step('answer ready');
+      await this.host.send(session_accept(this.offer, local, this.announced, this.host.initiator, this.host.responder));
+      this.accepted = true;
+      this.events.step('session accepted');
+    });
+  }
+
+  add_sources(sources: Source[]): Promise<void> {
+    return this.enqueue(async () => {
+      this.lines.add(sources);
+      await this.negotiate();
+    });
+  }
+
+  remove_sources(sources: Source[]): Promise<void> {
+    return this.enqueue(async () => {
+      if (this.lines.remove(sources.filter((s) => !is_bridge_source(s))).length) await this.negotiate();
+    });
+  }
+
+  /** Puts a track on a line of ours, or takes it off: no negotiation but for the first screen. */
+  set_track(which: Own, track: MediaStreamTrack | null): Promise<void> {
+    this.own = { ...this.own, [which]: track };
+    return this.enqueue(async () => {
+      if (which === 'screen') return this.set_screen(track);
+      await this.transceiver(which)?.sender.replaceTrack(track);
+    });
+  }
+
+  get own_names(): string[] {
+    return this.announced.map((s) => s.name);
+  }
+
+  /** The heights that the bridge can use: 0 stops the encoder, -1 lifts the limit. */
+  async limit_height(source: string, height: number): Promise<void> {
+    const which = (['camera', 'screen'] as const).find((w) => source_name(this.host.endpoint, w) === source);
+    const sender = which && this.transceiver(which)?.sender;
+    const parameters = sender?.getParameters();
+    if (!sender || !parameters?.encodings?.length) return;
+    const captured = sender.track?.getSettings().height ?? 0;
+    for (const encoding of parameters.encodings) {
+      encoding.active = height !== 0;
+      encoding.scaleResolutionDownBy = height > 0 && captured > height ? captured / height : 1;
+    }
+    await sender.setParameters(parameters);
+  }
+
+  tell_ice_failed(): Promise<unknown> {
+    return this.host.send(ice_failed(this.offer));
+  }
+
+  /** Ends the session. With `restart` the focus will invite us anew. */
+  async terminate(reason: string, restart: boolean): Promise<void> {
+    this.close();
+    await this.host.send(session_terminate(this.offer, reason, restart));
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.pc.oniceconnectionstatechange = null;
+    this.pc.onconnectionstatechange = null;
+    this.pc.close();
+  }
+
+  private enqueue<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.queue.then(() => {
+      if (this.closed) throw new Error('the session is over');
+      return work();
+    });
+    this.queue = done.catch(() => undefined);
+    return done;
+  }
+
+  private transceiver(which: Own): RTCRtpTransceiver | undefined {
+    const mid = this.lines.own(which)?.mid;
+    return mid === undefined ? undefined : this.pc.getTransceivers().find((t) => t.mid === mid);
+  }
+
+  private async negotiate(): Promise<LocalDescription> {
+    await this.pc.setRemoteDescription({ type: 'offer', sdp: write_offer(this.offer, this.lines, ++this.version) });
+    for (const which of ['microphone', 'camera', 'screen'] as const) {
+      const transceiver = this.transceiver(which);
+      if (!transceiver) continue;
+      const wanted = which === 'screen' ? (this.own.screen ? 'sendonly' : 'inactive') : 'sendrecv';
+      if (transceiver.direction !== wanted) transceiver.direction = wanted;
+      const track = this.own[which] ?? null;
+      if (transceiver.sender.track !== track) await transceiver.sender.replaceTrack(track);
+    }
+    await this.pc.setLocalDescription(await this.pc.createAnswer());
+    this.announce_tracks();
+    return read_answer(this.pc.localDescription!.sdp);
+  }
+
+  private async set_screen(track: MediaStreamTrack | null): Promise<void> {
+    const before = this.announced.filter((s) => s.video_type === 'desktop');
+    if (!track && !before.length) return;
+    if (track && !this.lines.screen()) throw new Error('too many streams in this room to add one');
+    const local = await this.negotiate();
+    this.announced = own_sources(local, this.lines, this.host.endpoint);
+    const now = this.announced.filter((s) => s.video_type === 'desktop');
+    const same = before[0]?.ssrcs[0]?.ssrc === now[0]?.ssrcs[0]?.ssrc;
+    if (!this.accepted || (before.length && now.length && same)) return;
+    if (before.length) await this.host.send(source_change('source-remove', this.offer.sid, before));
+    if (now.length) await this.host.send(source_change('source-add', this.offer.sid, now));
+  }
+
+  /** Compares the lines with what was announced: a track event alone would miss lines that are used again. */
+  private announce_tracks(): void {
+    for (const line of this.lines.all) {
+      const name = line.use.kind === 'remote' ? line.use.source.name : undefined;
+      if (this.shown.get(line.mid) === name) continue;
+      this.shown.delete(line.mid);
+      if (line.use.kind !== 'remote') continue;
+      const receiver = this.pc.getTransceivers().find((t) => t.mid === line.mid)?.receiver;
+      if (!receiver) continue;
+      this.shown.set(line.mid, line.use.source.name);
+      this.events.track(line.use.source, receiver.track);
+    }
+  }
+
+  private on_ice(): void {
+    switch (this.pc.iceConnectionState) {
+      case 'checking': return this.events.step('ice checking');
+      case 'connected':
+      case 'completed':
+        this.events.step('ice connected');
+        return this.events.media('connected');
+      case 'disconnected': return this.events.media('interrupted');
+      case 'failed': return this.events.media('failed');
+    }
+  }
+}

@@ -1,0 +1,70 @@
+// What the page shows: one immutable state, replaced at each change.
+import type { ChannelState } from './bridge/channel';
+import type { Source } from './jingle/sources';
+import type { MediaState } from './jingle/session';
+import type { Quality } from './media/stats';
+import type { SourceState } from './xmpp/muc';
+
+export interface Member {
+  id: string;
+  name: string;
+  moderator: boolean;
+  sources: Record<string, SourceState>;
+  /** False while the bridge hears nothing of this person. */
+  active: boolean;
+  quality?: Quality;
+}
+export interface ChatLine { id: string; from: string; name: string; text: string; at: number; mine: boolean }
+export interface RemoteTrack { source: Source; track: MediaStreamTrack }
+
+export type Phase = 'idle' | 'joining' | 'password' | 'joined' | 'reconnecting' | 'ended';
+
+export interface RoomState {
+  phase: Phase;
+  /** Why it ended, or what went wrong: a sentence for the person. */
+  notice: string;
+  /** Said aloud by screen readers. */
+  announcement: string;
+  wrong_password: boolean;
+  room: string;
+  locked: boolean;
+  me: { id: string; name: string; moderator: boolean; audio_muted: boolean; video_muted: boolean; sharing: boolean; quality: Quality };
+  own_camera?: MediaStreamTrack;
+  own_screen?: MediaStreamTrack;
+  own_microphone?: MediaStreamTrack;
+  members: Member[];
+  tracks: Record<string, RemoteTrack>;
+  /** Endpoint ids: who has the floor, and who is heard at this moment. */
+  dominant?: string;
+  speaking: string[];
+  channel: ChannelState;
+  media: 'waiting' | MediaState;
+  bridge_missing: boolean;
+  forwarded?: string[];
+  chat: ChatLine[];
+  downlink_bps?: number;
+}
+
+export const initial_state: RoomState = {
+  phase: 'idle', notice: '', announcement: '', wrong_password: false, room: '', locked: false,
+  me: { id: '', name: '', moderator: false, audio_muted: false, video_muted: false, sharing: false, quality: 3 },
+  members: [], tracks: {}, speaking: [], channel: 'none', media: 'waiting', bridge_missing: false, chat: [],
+};
+
+export class Store {
+  private listeners = new Set<() => void>();
+  state: RoomState = initial_state;
+  set = (change: Partial<RoomState>): void => {
+    this.state = { ...this.state, ...change };
+    for (const listener of this.listeners) listener();
+  };
+  set_me = (change: Partial<RoomState['me']>): void => this.set({ me: { ...this.state.me, ...change } });
+  set_member = (id: string, change: Partial<Member>): void => {
+    if (!this.state.members.some((m) => m.id === id)) return;
+    this.set({ members: this.state.members.map((m) => (m.id === id ? { ...m, ...change } : m)) });
+  };
+  subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+}

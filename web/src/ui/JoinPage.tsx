@@ -1,0 +1,140 @@
+import { useEffect, useRef, useState } from 'react';
+import { clean_room } from '../config';
+import { list_devices, meter, open_camera, open_microphone, type Devices } from '../media/devices';
+import { useBranding, useConference } from './hooks';
+import { Icon } from './icons';
+import { initials } from './layout';
+
+const kName = 'tacoma.name';
+const remembered = (key: string) => { try { return localStorage.getItem(key) ?? ''; } catch { return ''; } };
+const remember = (key: string, value: string) => { try { localStorage.setItem(key, value); } catch { /* a private window forgets */ } };
+
+function useTrack(wanted: boolean, open: () => Promise<MediaStreamTrack>, device: string | undefined, on_error: (text: string) => void) {
+  const [track, set_track] = useState<MediaStreamTrack | null>(null);
+  const kept = useRef(false); // the conference took it
+  useEffect(() => {
+    if (!wanted) return set_track(null);
+    let over = false;
+    let opened: MediaStreamTrack | undefined;
+    open().then(
+      (t) => {
+        if (over) return t.stop();
+        opened = t;
+        set_track(t);
+      },
+      (e: Error) => !over && on_error(e.message));
+    return () => {
+      over = true;
+      if (!kept.current) opened?.stop();
+    };
+    // `open` and `on_error` are new at each render; the device decides.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [wanted, device]);
+  return { track, keep: () => { kept.current = true; } };
+}
+
+export function JoinPage({ room: given, notice, ended, on_join }: { room: string; notice: string; ended: boolean; on_join(): void }) {
+  const branding = useBranding();
+  const conference = useConference();
+  const [room, set_room] = useState(given);
+  const [name, set_name] = useState(() => remembered(kName));
+  const [with_microphone, set_with_microphone] = useState(true);
+  const [with_camera, set_with_camera] = useState(true);
+  const [microphone_device, set_microphone_device] = useState<string>();
+  const [camera_device, set_camera_device] = useState<string>();
+  const [devices, set_devices] = useState<Devices>({ microphones: [], cameras: [], speakers: [] });
+  const [problems, set_problems] = useState<Record<string, string>>({});
+  const problem = (key: string) => (text: string) => set_problems((p) => ({ ...p, [key]: text }));
+  const microphone = useTrack(with_microphone, () => open_microphone(microphone_device), microphone_device, (t) => { problem('microphone')(t); set_with_microphone(false); });
+  const camera = useTrack(with_camera, () => open_camera(camera_device, 720), camera_device, (t) => { problem('camera')(t); set_with_camera(false); });
+
+  useEffect(() => {
+    const read = () => void list_devices().then(set_devices);
+    read();
+    navigator.mediaDevices?.addEventListener('devicechange', read);
+    return () => navigator.mediaDevices?.removeEventListener('devicechange', read);
+  }, [microphone.track, camera.track]);
+
+  const join = (e: React.FormEvent) => {
+    e.preventDefault();
+    const wanted = clean_room(room);
+    if (!wanted) return;
+    remember(kName, name.trim());
+    if (clean_room(location.pathname.slice(1)) !== wanted && !new URLSearchParams(location.search).has('room')) history.replaceState(null, '', `/${encodeURIComponent(wanted)}`);
+    microphone.keep();
+    camera.keep();
+    void conference.join({
+      room: wanted, name: name.trim(), microphone: with_microphone ? microphone.track : null, camera: with_camera ? camera.track : null,
+      microphone_device, camera_device,
+    });
+    // A device that is still opening follows.
+    if (with_microphone && !microphone.track) void conference.set_audio_muted(false);
+    if (with_camera && !camera.track) void conference.set_video_muted(false);
+    on_join();
+  };
+
+  return (
+    <main className="join">
+      <header className="brand">
+        <img src={branding.logo} alt="" width="36" height="36" />
+        <span>{branding.name}</span>
+      </header>
+      <form className="join-form" onSubmit={join}>
+        <h1>{ended ? 'You left the room' : room ? <>Join <em>{room}</em></> : 'Open a room'}</h1>
+        {notice ? <p className="notice" role="alert">{notice}</p> : <p className="quiet">{branding.tagline}</p>}
+        <label>Room
+          <input name="room" value={room} onChange={(e) => set_room(e.target.value)} required autoComplete="off" autoCapitalize="none" spellCheck={false} autoFocus={!given} />
+        </label>
+        <label>Your name
+          <input name="name" value={name} onChange={(e) => set_name(e.target.value)} maxLength={60} autoComplete="name" autoFocus={!!given} placeholder="as others will see it" />
+        </label>
+        <div className="pair">
+          <label>Microphone
+            <select name="microphone" value={microphone_device ?? ''} onChange={(e) => set_microphone_device(e.target.value || undefined)} disabled={!with_microphone}>
+              <option value="">Default microphone</option>
+              {devices.microphones.map((d) => <option key={d.deviceId} value={d.deviceId}>{d.label || 'Microphone'}</option>)}
+            </select>
+          </label>
+          <label>Camera
+            <select name="camera" value={camera_device ?? ''} onChange={(e) => set_camera_device(e.target.value || undefined)} disabled={!with_camera}>
+              <option value="">Default camera</option>
+              {devices.cameras.map((d) => <option key={d.deviceId} value={d.deviceId}>{d.label || 'Camera'}</option>)}
+            </select>
+          </label>
+        </div>
+        {Object.values(problems).map((text) => <p key={text} className="notice" role="alert">{text}</p>)}
+        <button type="submit" className="primary">{ended ? 'Join again' : 'Join'}</button>
+      </form>
+      <section className="preview" aria-label="Preview">
+        {camera.track ? <Mirror track={camera.track} /> : <div className="face" aria-hidden="true">{initials(name)}</div>}
+        <div className="preview-bar">
+          <button type="button" className="round" aria-pressed={!with_microphone} aria-label={with_microphone ? 'Join muted' : 'Join with microphone'}
+            title={with_microphone ? 'Join muted' : 'Join with microphone'} onClick={() => { set_problems({}); set_with_microphone(!with_microphone); }}>
+            <Icon name={with_microphone ? 'mic' : 'mic_off'} />
+          </button>
+          <button type="button" className="round" aria-pressed={!with_camera} aria-label={with_camera ? 'Join without camera' : 'Join with camera'}
+            title={with_camera ? 'Join without camera' : 'Join with camera'} onClick={() => { set_problems({}); set_with_camera(!with_camera); }}>
+            <Icon name={with_camera ? 'camera' : 'camera_off'} />
+          </button>
+          <Level track={microphone.track} />
+        </div>
+      </section>
+    </main>
+  );
+}
+
+function Mirror({ track }: { track: MediaStreamTrack }) {
+  const video = useRef<HTMLVideoElement>(null);
+  useEffect(() => { video.current!.srcObject = new MediaStream([track]); }, [track]);
+  return <video ref={video} className="mirror" autoPlay playsInline muted aria-label="Your camera" />;
+}
+
+function Level({ track }: { track: MediaStreamTrack | null }) {
+  const [level, set_level] = useState(0);
+  useEffect(() => (track ? meter(track, set_level) : set_level(0)), [track]);
+  return (
+    <div className="level" role="meter" aria-label="Microphone level" aria-valuemin={0} aria-valuemax={100} aria-valuenow={Math.round(level * 100)}>
+      <span style={{ inlineSize: `${level * 100}%` }} />
+    </div>
+  );
+}

@@ -1,0 +1,36 @@
+import { useState } from 'react';
+import type { Member } from '../state';
+import { useConference, useRoom } from './hooks';
+import { Icon } from './icons';
+
+export function People({ on_close }: { on_close(): void }) {
+  const conference = useConference();
+  const { members, me } = useRoom();
+  const [problem, set_problem] = useState('');
+  const order = (work: Promise<void>) => void work.catch((e: Error) => set_problem(`That did not work: ${e.message}.`));
+  return (
+    <aside className="panel" aria-label="People" onKeyDown={(e) => e.key === 'Escape' && on_close()}>
+      <header><h2>People <span className="quiet">{members.length + 1}</span></h2><button type="button" className="plain" aria-label="Close people" onClick={on_close}><Icon name="close" /></button></header>
+      {problem && <p className="notice" role="alert">{problem}</p>}
+      <ul className="people">
+        <li><span className="who">{me.name || 'You'} <span className="quiet">{me.moderator ? 'you, moderator' : 'you'}</span></span></li>
+        {members.map((m) => (
+          <li key={m.id} data-id={m.id}>
+            <span className="who">{m.name} <span className="quiet">{state_of(m)}</span></span>
+            {me.moderator && (
+              <span className="orders">
+                <button type="button" className="plain" aria-label={`Mute ${m.name}`} title="Mute" disabled={m.sources[`${m.id}-a0`]?.muted ?? true} onClick={() => order(conference.mute_other(m.id, 'audio'))}><Icon name="mic_off" size={18} /></button>
+                <button type="button" className="plain" aria-label={`Stop ${m.name}’s camera`} title="Stop camera" disabled={m.sources[`${m.id}-v0`]?.muted ?? true} onClick={() => order(conference.mute_other(m.id, 'video'))}><Icon name="camera_off" size={18} /></button>
+                <button type="button" className="plain" aria-label={`Remove ${m.name}`} title="Remove from the room" onClick={() => order(conference.kick(m.id))}><Icon name="kick" size={18} /></button>
+              </span>
+            )}
+          </li>
+        ))}
+      </ul>
+    </aside>
+  );
+}
+
+function state_of(m: Member): string {
+  return [m.moderator ? 'moderator' : '', m.sources[`${m.id}-a0`]?.muted ?? true ? 'muted' : '', m.active ? '' : 'connection lost'].filter(Boolean).join(', ');
+}

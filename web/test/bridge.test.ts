@@ -1,0 +1,78 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { BridgeChannel, type ChannelState } from '../src/bridge/channel';
+import { constraints_for, wanted_height } from '../src/bridge/constraints';
+import { parse_message, to_bridge, type FromBridge } from '../src/bridge/messages';
+
+describe('messages of the bridge', () => {
+  it('are read by type', () => {
+    expect(parse_message('{"colibriClass":"DominantSpeakerEndpointChangeEvent","dominantSpeakerEndpoint":"a","previousSpeakers":["b",4],"silence":false}'))
+      .toEqual({ kind: 'dominant', endpoint: 'a', previous: ['b'], silence: false });
+    expect(parse_message('{"colibriClass":"EndpointConnectivityStatusChangeEvent","endpoint":"a","active":"false"}')).toEqual({ kind: 'connectivity', endpoint: 'a', active: false });
+    expect(parse_message('{"colibriClass":"ForwardedSources","forwardedSources":["a-v0"]}')).toEqual({ kind: 'forwarded', sources: ['a-v0'] });
+    expect(parse_message('{"colibriClass":"SenderSourceConstraints","sourceName":"a-v0","maxHeight":0}')).toEqual({ kind: 'send_at_most', source: 'a-v0', height: 0 });
+    expect(parse_message('{"colibriClass":"ConnectionStats","estimatedDownlinkBandwidth":5}')).toEqual({ kind: 'bandwidth', bps: 5 });
+  });
+  it.each(['', 'null', '[]', '7', '{"colibriClass":"SomethingNew"}', '{"colibriClass":"SenderSourceConstraints","maxHeight":"x"}'])('%s is passed over', (text) =>
+    expect(parse_message(text)).toBeUndefined());
+});
+
+describe('constraints', () => {
+  it('ask for what is on screen, the stage first, and nothing else', () => {
+    const c = constraints_for([{ source: 'b-v0', height: 190, stage: false }, { source: 'a-v0', height: 900, stage: true }]);
+    expect(c).toMatchObject({ lastN: -1, onStageSources: ['a-v0'], defaultConstraints: { maxHeight: 0 } });
+    expect(c.constraints).toMatchObject({ 'b-v0': { maxHeight: 180 }, 'a-v0': { maxHeight: 1080 } });
+    expect(to_bridge.constraints(c).colibriClass).toBe('ReceiverVideoConstraints');
+  });
+  it('go up in the usual steps', () => expect([0, 100, 217, 400, 5000].map(wanted_height)).toEqual([0, 180, 360, 360, 2160]));
+});
+
+class FakeSocket {
+  static made: FakeSocket[] = [];
+  sent: string[] = [];
+  onopen?: () => void;
+  onclose?: () => void;
+  onmessage?: (e: { data: string }) => void;
+  constructor(readonly url: string) { FakeSocket.made.push(this); }
+  send(text: string) { this.sent.push(text); }
+  close() { this.onclose?.(); }
+}
+
+describe('the channel', () => {
+  beforeEach(() => {
+    FakeSocket.made = [];
+    vi.useFakeTimers();
+    vi.stubGlobal('WebSocket', FakeSocket);
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
+  });
+
+  it('comes back after 1, 2, 4 ... 10 seconds, and says when it is open', () => {
+    const states: ChannelState[] = [];
+    const heard: FromBridge[] = [];
+    const channel = new BridgeChannel({ state: (s) => states.push(s), message: (m) => heard.push(m) });
+    channel.open_socket('wss://x');
+    expect(channel.send({})).toBe(false);
+    FakeSocket.made[0].onopen!();
+    expect(channel.send({ a: 1 })).toBe(true);
+    FakeSocket.made[0].onmessage!({ data: '{"colibriClass":"ServerHello"}' });
+    expect(heard).toEqual([{ kind: 'hello', version: undefined }]);
+    channel.cut();
+    for (const wait of [1000, 2000, 4000, 8000, 10000, 10000]) {
+      const before = FakeSocket.made.length;
+      vi.advanceTimersByTime(wait - 1);
+      expect(FakeSocket.made).toHaveLength(before);
+      vi.advanceTimersByTime(1);
+      expect(FakeSocket.made).toHaveLength(before + 1);
+      FakeSocket.made.at(-1)!.onclose!();
+    }
+    vi.advanceTimersByTime(10000);
+    FakeSocket.made.at(-1)!.onopen!();
+    expect(states.at(-1)).toBe('open');
+    channel.close();
+    vi.advanceTimersByTime(60000);
+    expect(states.at(-1)).toBe('none');
+    expect(FakeSocket.made).toHaveLength(8);
+  });
+});

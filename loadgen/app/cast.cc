@@ -112,7 +112,9 @@ void Cast::apply(const ProcessChange& change) {
     retire_bridge(i);
     std::unique_ptr<Bridge> next = change.up ? make_bridge(i) : nullptr;
     world_.attach(change.host, next.get());
-    bridges_[i] = std::move(next);  // the old one dies after it is detached
+    // Its packets belong to the pool of the thread that ran it, so it must not be destroyed here while that thread goes on.
+    if (bridges_[i]) dead_.push_back(std::move(bridges_[i]));
+    bridges_[i] = std::move(next);
   }
 }
 

@@ -76,6 +76,7 @@ class Cast {
   std::unique_ptr<StanzaRouter> router_;
   std::unique_ptr<Focus> focus_;
   std::vector<std::unique_ptr<Bridge>> bridges_;     // null while down
+  std::vector<std::unique_ptr<Bridge>> dead_;        // until the world is gone; as many as the plan lets die
   std::vector<uint32_t> bridge_lives_;               // how often each was started
   std::vector<BridgeStatsNow> past_;                 // of each bridge's earlier lives
   std::vector<std::unique_ptr<Participant>> people_;

@@ -292,7 +292,7 @@ void XmlStreamParser::release_if_idle() {
   State& s = *state_;
   if (!s.expat || !s.idle()) return;
   s.free_expat();
-  s.unread = std::string();
+  std::string().swap(s.unread);  // assigning an empty string would keep the memory
   s.open = std::vector<Element*>();
 }
 

@@ -54,7 +54,7 @@ class Source {
  public:
   static constexpr uint32_t kSilenceTolerated = 3;   // packets of level 127 that still go out
   static constexpr size_t kCachePackets = 512;
-  static constexpr Duration kShortestCache = Duration::milliseconds(250);
+  static constexpr Duration kShortestCache = Duration::milliseconds(200);
   static constexpr Duration kLongestCache = Duration::seconds(1);
   static constexpr Duration kKeyFrameThrottle = Duration::milliseconds(200);
   static constexpr Duration kKeyFrameRetry = Duration::milliseconds(500);

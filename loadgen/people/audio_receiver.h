@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "core/base/histogram.h"
 #include "core/rtp/sequence.h"
 #include "loadgen/people/missing_packets.h"
 #include "loadgen/people/playout.h"

@@ -1,6 +1,8 @@
 // What is measured of every received stream, audio or video.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -10,6 +12,22 @@
 #include "loadgen/plan/result_sink.h"
 
 namespace tacoma {
+
+/// Median and greatest delay of an interval in fixed memory: up to kKept values spread evenly over it, in steps of 0.1 ms.
+class IntervalDelays {
+ public:
+  static constexpr size_t kKept = 60;
+  void add(Duration delay);
+  Duration median() const;  // zero when there is none
+  Duration max() const { return max_; }
+  void clear() { *this = IntervalDelays(); }
+
+ private:
+  Duration max_;
+  std::array<uint16_t, kKept> kept_{};
+  uint16_t held_ = 0, skipped_ = 0;
+  uint16_t stride_ = 1;  // every so many values is kept; doubles when the room is full
+};
 
 /// Counts of one interval, jitter, and one-way delay. Delay is from capture to arrival: the sender's reports map RTP time to the
 /// run's clock, which all share. Packets before the first report have no known capture time and are left out of the delays.
@@ -22,7 +40,7 @@ class ReceiveMeter {
   void sender_report(const SenderInfo& info, Instant arrived);
   /// When the media of this RTP time was captured.
   std::optional<Instant> captured(uint32_t timestamp) const;
-  void frame_delay(Duration delay);
+  void frame_delay(Duration delay) { frame_delays_.add(delay); }
   /// The numbering of the stream begins anew (another bridge): nothing is lost by it.
   void restart();
   /// The interval's part of a sample: packets, bytes, expected, jitter, delays. The next interval begins.
@@ -42,8 +60,7 @@ class ReceiveMeter {
   } mapping_;
   uint32_t packets_ = 0, bytes_ = 0;
   uint64_t expected_before_ = 0, expected_carried_ = 0;
-  Histogram delays_, frame_delays_;
-  Duration delay_max_, frame_delay_max_;
+  IntervalDelays delays_, frame_delays_;
 };
 
 }  // namespace tacoma

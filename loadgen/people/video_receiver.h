@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/base/histogram.h"
 #include "core/base/packet_pool.h"
 #include "core/rtp/sequence.h"
 #include "loadgen/people/frame_assembly.h"

@@ -62,6 +62,17 @@ struct AudioStream {
 
 }  // namespace
 
+TEST_CASE("An interval's median delay is that of all its packets, however many") {
+  for (int count : {1, 59, 60, 61, 1'000, 50'000}) {
+    IntervalDelays delays;
+    for (int i = 0; i < count; ++i) delays.add(Duration::microseconds(10'000 + int64_t{i} * 20'000 / count));
+    CHECK(delays.median().to_ms() == Approx(count == 1 ? 10 : 20).margin(0.7));
+    CHECK(delays.max() == Duration::microseconds(10'000 + int64_t{count - 1} * 20'000 / count));
+    delays.clear();
+    CHECK(delays.median() == Duration::zero());
+  }
+}
+
 TEST_CASE("Undisturbed video is complete, rendered and measured") {
   VideoStream video;
   for (uint16_t i = 0; i < 50; ++i) CHECK(video.arrive(i, ms(40 * i + 30), i == 0) == VideoReceiver::Outcome::used);

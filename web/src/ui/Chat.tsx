@@ -10,8 +10,8 @@ export function Chat({ on_close }: { on_close(): void }) {
   const [text, set_text] = useState('');
   const end = useRef<HTMLDivElement>(null);
   const input = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => end.current?.scrollIntoView({ block: 'end' }), [chat.length]);
-  useEffect(() => input.current?.focus(), []);
+  useEffect(() => { end.current?.scrollIntoView({ block: 'end' }); }, [chat.length]);
+  useEffect(() => { input.current?.focus(); }, []);
   const send = () => {
     conference.say(text);
     set_text('');

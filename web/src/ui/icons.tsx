@@ -10,7 +10,7 @@ const paths = {
   gauge: 'M4 18a9 9 0 1 1 16 0M12 14l4-5M12 14h.01',
   lock: 'M6 11h12v9H6zM8.5 11V8a3.5 3.5 0 0 1 7 0v3',
   unlock: 'M6 11h12v9H6zM8.5 11V7.5a3.5 3.5 0 0 1 6.8-1',
-  leave: 'M3 14.5c5-4.7 13-4.7 18 0l-2 2.7-4-1.7v-2.6a12 12 0 0 0-6 0v2.6l-4 1.7z',
+  leave: 'M14 4h5v16h-5M4 12h10M10.5 8 14.5 12l-4 4',
   grid: 'M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z',
   stage: 'M4 4h16v10H4zM4 17h4v3H4zM10 17h4v3h-4zM16 17h4v3h-4z',
   pin: 'M9 4h6l-1 6 3 3H7l3-3zM12 13v7',

@@ -1,0 +1,119 @@
+// Debian's Chromium, steered by playwright-core: pages of people with cameras and microphones that are not real.
+import { chromium } from 'playwright-core';
+
+const executable = process.env.CHROMIUM ?? '/usr/bin/chromium';
+
+export async function open_browser() {
+  return chromium.launch({
+    executablePath: executable,
+    args: [
+      '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update',
+      '--disable-sync', '--allow-loopback-in-peer-connection', '--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream',
+      '--autoplay-policy=no-user-gesture-required', '--auto-select-desktop-capture-source=Entire screen',
+    ],
+  });
+}
+
+/** Waits for what a question about the page becomes, and says at the end what it was instead. */
+export async function until(what, ask, { within = 20_000, every = 200 } = {}) {
+  const end = Date.now() + within;
+  let last;
+  for (;;) {
+    try {
+      last = await ask();
+      if (last) return last;
+    } catch (error) {
+      last = error.message;
+    }
+    if (Date.now() > end) throw new Error(`not within ${within} ms: ${what} (last: ${JSON.stringify(last)})`);
+    await new Promise((done) => setTimeout(done, every));
+  }
+}
+
+export class Person {
+  static async open(browser, url, name, options = {}) {
+    const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 800 }, ...options });
+    const page = await context.newPage();
+    const person = new Person(page, name);
+    page.on('console', (m) => {
+      if (['error', 'warning'].includes(m.type())) person.log.push(m.text());
+      if (process.env.E2E_VERBOSE) console.log(`  [${name}] ${m.text()}`);
+    });
+    page.on('pageerror', (e) => person.errors.push(e.message));
+    await page.goto(url);
+    return person;
+  }
+
+  log = [];
+  errors = [];
+  constructor(page, name) {
+    this.page = page;
+    this.name = name;
+  }
+
+  state() {
+    return this.page.evaluate(() => {
+      const { own_camera, own_screen, own_microphone, tracks, ...plain } = window.tacoma.store.state;
+      return { ...plain, tracks: Object.keys(tracks) };
+    });
+  }
+  steps() {
+    return this.page.evaluate(() => window.tacoma.steps);
+  }
+
+  async join({ camera = true, microphone = true } = {}) {
+    const { page } = this;
+    await page.getByLabel('Your name').fill(this.name);
+    if (!microphone) await page.getByRole('button', { name: 'Join muted' }).click();
+    if (!camera) await page.getByRole('button', { name: 'Join without camera' }).click();
+    await until(`${this.name} sees the preview`, () => page.evaluate((c) => !c || document.querySelector('.preview video')?.videoWidth > 0, camera));
+    await page.getByRole('button', { name: /^Join( again)?$/ }).click();
+  }
+
+  async joined(within = 20_000) {
+    await until(`${this.name} is in the room`, async () => (await this.state()).phase === 'joined', { within });
+    this.id = (await this.state()).me.id;
+  }
+
+  /** Streams that this page receives, straight from the browser: decoded frames, size, audio. */
+  received() {
+    return this.page.evaluate(async () => {
+      const { session } = window.tacoma;
+      if (!session) return [];
+      const rows = [];
+      (await session.pc.getStats()).forEach((s) => {
+        if (s.type !== 'inbound-rtp') return;
+        const use = session.lines.of_mid(s.mid)?.use;
+        if (use?.kind === 'remote')
+          rows.push({
+            source: use.source.name, owner: use.source.owner, kind: s.kind, frames: s.framesDecoded ?? 0, width: s.frameWidth, height: s.frameHeight,
+            packets: s.packetsReceived, energy: s.totalAudioEnergy ?? 0, samples: s.totalSamplesReceived ?? 0,
+          });
+      });
+      return rows;
+    });
+  }
+
+  /** Video of `other` advances and has a size, and its audio brings sound. */
+  async sees_and_hears(other, { video = true, audio = true, within = 20_000 } = {}) {
+    const pick = (rows, kind) => rows.find((r) => r.owner === other.id && r.kind === kind && !r.source.endsWith('-v1'));
+    const before = await this.received();
+    await until(`${this.name} sees and hears ${other.name}`, async () => {
+      const now = await this.received();
+      const v = pick(now, 'video');
+      const a = pick(now, 'audio');
+      const moved = (row, key) => row && row[key] > (before.find((r) => r.source === row.source)?.[key] ?? 0) + (key === 'frames' ? 5 : 0);
+      const fine = (!video || (moved(v, 'frames') && v.width > 0)) && (!audio || (moved(a, 'packets') && moved(a, 'energy')));
+      return fine;
+    }, { within });
+    return pick(await this.received(), 'video');
+  }
+
+  tile(other) {
+    return this.page.locator(`article[data-owner="${other.id}"]`);
+  }
+
+  async close() {
+    await this.page.context().close();
+  }
+}

@@ -33,7 +33,7 @@ void MediaReceiver::add_source(std::string_view owner, Media media, Ssrc ssrc, S
       remote.video->decode_for_real(plan_->people[remote.person].clip % ClipLibrary::kVariants);
   }
   remotes_.push_back(std::move(remote));
-  index();
+  route(static_cast<uint32_t>(remotes_.size() - 1));
 }
 
 void MediaReceiver::remove_source(Instant now, Ssrc ssrc) {
@@ -42,15 +42,13 @@ void MediaReceiver::remove_source(Instant now, Ssrc ssrc) {
   if (has_run_) sample(now, *at);
   count(gone_, *at);
   remotes_.erase(at);
-  index();
+  routes_.clear();
+  for (uint32_t i = 0; i < remotes_.size(); ++i) route(i);
 }
 
-void MediaReceiver::index() {
-  routes_.clear();
-  for (uint32_t i = 0; i < remotes_.size(); ++i) {
-    routes_.set(remotes_[i].ssrc, {i, false});
-    if (remotes_[i].rtx != Ssrc(0)) routes_.set(remotes_[i].rtx, {i, true});
-  }
+void MediaReceiver::route(uint32_t index) {
+  routes_.set(remotes_[index].ssrc, {index, false});
+  if (remotes_[index].rtx != Ssrc(0)) routes_.set(remotes_[index].rtx, {index, true});
 }
 
 std::vector<Ssrc> MediaReceiver::ssrcs() const {

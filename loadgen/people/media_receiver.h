@@ -78,7 +78,7 @@ class MediaReceiver {
     bool is_rtx = false;
   };
   static constexpr uint32_t kUnknown = 0xffffffff;
-  void index();
+  void route(uint32_t index);
   void on_audio(const Datagram& datagram, const RtpView& view, Remote& remote);
   void on_video(Instant now, Datagram& datagram, const RtpView& view, Remote& remote, bool is_rtx);
   void write_repairs(Instant now, Duration round_trip, Ssrc source, RtcpBatch& rtcp);

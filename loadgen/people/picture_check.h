@@ -33,6 +33,7 @@ class PictureCheck {
   void keep(int64_t seq, PacketRef packet, BytesView media);
   /// Decodes a frame; frames come in decoding order. The comparison, when one was due.
   std::optional<Seen> decode(Instant now, const AssembledFrame& frame);
+  size_t kept() const { return parts_.size(); }
   uint64_t decoded() const { return decoded_; }
   /// Pictures whose number could not be read, and frames that the decoder refused.
   uint64_t damaged() const { return damaged_; }

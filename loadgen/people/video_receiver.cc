@@ -9,6 +9,7 @@ namespace tacoma {
 namespace {
 constexpr MissingPackets::Policy kPolicy = {true, Duration::milliseconds(5), Duration::seconds(1), 10};
 constexpr size_t kMostAsked = 128;  // sequence numbers in one NACK
+constexpr Duration kCatchUp = Duration::milliseconds(5);  // between frames of a playout that has too many
 constexpr Duration kShortestRetry = Duration::milliseconds(30);
 constexpr PlayoutDelay::Limits kWait = {Duration::zero(), Duration::milliseconds(400)};
 }  // namespace
@@ -74,8 +75,10 @@ void VideoReceiver::play(Instant now, const AssembledFrame& frame) {
   Instant at = std::max(now, Instant::at(media_time + playout_.transit()));
   settle(now);
   if (!upcoming_.empty()) {
-    at = std::max(at, upcoming_.back());
-    if (at == upcoming_.back()) return;
+    if (at <= upcoming_.back()) {
+      if (upcoming_.back() <= now) return;
+      at = upcoming_.back() + kCatchUp;  // the wait has become shorter
+    }
     if (upcoming_.size() == kMostUpcoming) {
       freezes_.rendered(upcoming_.front());
       ++rendered_, ++rendered_total_;

@@ -51,6 +51,10 @@ class End final : public Process {
   void on_datagrams(Instant now, Span<Datagram> in, Outbox& out) override {
     for (Datagram& datagram : in) {
       session->on_datagram(now, datagram, out);
+      if (const auto view = RtpView::parse(datagram.packet.bytes()); view && view->ssrc() == other->sender.video_ssrc() && !other->heard) {
+        other->heard = true;
+        other->first_video_sequence = view->sequence();
+      }
       poll(now);
     }
     session->after_batch(now, out);
@@ -72,7 +76,8 @@ class End final : public Process {
   MediaReceiver receiver;
   std::unique_ptr<MediaSession> session;
   End* other = nullptr;
-  bool keyed = false;
+  bool keyed = false, heard = false;
+  uint16_t first_video_sequence = 0;  // as the other end saw it
 };
 
 struct Call {
@@ -187,6 +192,36 @@ TEST_CASE("When the numbering begins anew a key frame brings the picture back") 
     CHECK(call.results.sum_sent(i, Media::video).key_frames >= 1);
     CHECK(call.ends[i]->sender.key_frame_requests() >= 1);
   }
+}
+
+TEST_CASE("Requests of a receiver out of its mind are limited") {
+  Call call(way(0));
+  call.run(5);
+  End& end = *call.ends[0];
+  const uint32_t before = call.results.sum_sent(0, Media::video).retransmitted;
+  call.world->inspect(HostId(0), [&](Process&, Instant now, Outbox& out) {
+    // 40 times 16 packets around the newest.
+    for (int i = 0; i < 40; ++i) {
+      const uint16_t newest = static_cast<uint16_t>(end.first_video_sequence + call.results.sum_sent(0, Media::video).packets);
+      std::vector<uint16_t> sequences;
+      for (uint16_t k = 16; k > 0; --k) sequences.push_back(static_cast<uint16_t>(newest - k));
+      uint8_t bytes[200];
+      RtcpWriter writer(bytes);
+      REQUIRE(writer.nack(Ssrc(1), end.sender.video_ssrc(), Span<const uint16_t>(sequences)));
+      RtcpReader reader(writer.result());
+      RtcpPacket packet;
+      REQUIRE(reader.next(packet));
+      end.sender.nack(now, *parse_nack(packet), end.session->path(), out);
+    }
+    for (int i = 0; i < 10; ++i) end.sender.key_frame_request(now, end.sender.video_ssrc());
+  });
+  CHECK(end.sender.retransmitted() == MediaSender::kRetransmitBurst);
+  CHECK(end.sender.drops()[Drop::nack_limited] == 40 * 16 - MediaSender::kRetransmitBurst);
+  CHECK(before == 0);
+  const uint32_t keys = call.results.sum_sent(0, Media::video).key_frames;
+  call.world->run_until(Instant::at(Duration::seconds(6)));
+  end.sender.sample(Instant::at(Duration::seconds(6)), 0, call.results);
+  CHECK(call.results.sum_sent(0, Media::video).key_frames <= keys + 2);  // the one asked for, and the end of the clip
 }
 
 }  // namespace tacoma

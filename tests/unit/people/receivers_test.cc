@@ -2,8 +2,8 @@
 
 #include "core/rtp/vp8.h"
 #include "loadgen/media/clip.h"
-#include "loadgen/people/audio_receiver.h"
-#include "loadgen/people/video_receiver.h"
+#include "loadgen/people/media_receiver.h"
+#include "tests/world/meeting/collected_results.h"
 
 namespace tacoma {
 namespace {
@@ -183,6 +183,54 @@ TEST_CASE("Another bridge numbers anew: nothing is lost, the picture comes back 
   CHECK(sample.expected == 35);
   CHECK(sample.frames_rendered == 35);
   CHECK(sample.freezes == 1);
+}
+
+TEST_CASE("Frames that wait for their time are limited: the oldest is shown early") {
+  VideoStream video;
+  Instant now;
+  for (uint16_t frame = 0; frame < 60; ++frame) {  // held up again and again: the wait grows to 400 ms
+    now = std::max(now, ms(40 * frame + (frame % 20 == 10 ? 600 : 30)));
+    video.arrive(frame, now, frame == 0);
+  }
+  // From now on 500 frames a second: 200 would wait.
+  now = ms(40 * 60 + 30);
+  video.take(now);
+  for (uint32_t i = 0; i < 300; ++i, now = now + Duration::milliseconds(2)) {
+    uint8_t bytes[12 + 4 + 20] = {};
+    write_rtp_header(bytes, {100, true, static_cast<uint16_t>(65'530 + 60 + i), VideoStream::kFirst + 60 * 3'600u + i * 180u, Ssrc(5)}, {});
+    Vp8Descriptor descriptor;
+    descriptor.partition_start = true;
+    descriptor.picture_id = 1;
+    write_vp8(MutableBytes(bytes + 12, 4), descriptor);
+    bytes[16] = 1;
+    PacketRef packet = video.pool.copy(bytes);
+    video.receiver.packet(now, now, *RtpView::parse(packet.bytes()), packet, false, video.delays);
+  }
+  // They are spread 5 ms apart, so without the limit at most 120 of them would have been shown by now.
+  CHECK(video.take(now).frames_rendered >= 300 - VideoReceiver::kMostUpcoming);
+}
+
+TEST_CASE("A decoder's packets are limited") {
+  PacketPool pool;
+  PictureCheck check(0);
+  for (size_t i = 0; i < PictureCheck::kMostKept + 10; ++i) {
+    PacketRef packet = pool.copy(std::vector<uint8_t>(50, 1));
+    check.keep(static_cast<int64_t>(i), packet, packet.bytes());
+  }
+  CHECK(check.kept() == PictureCheck::kMostKept);
+  CHECK_FALSE(check.decode(ms(0), {5, 6, 0, true, ms(0)}));  // the oldest are gone, the rest is no VP8
+  CHECK(check.damaged() == 1);
+}
+
+TEST_CASE("Sources of others are limited") {
+  Plan plan;
+  plan.people.resize(1);
+  plan.conferences.push_back({"room", "room@conference.tacoma.test", {0}});
+  CollectedResults results;
+  MediaReceiver receiver(0, plan, results);
+  for (uint32_t i = 0; i < MediaReceiver::kMostSources + 5; ++i) receiver.add_source("stranger", Media::audio, Ssrc(i + 1), Ssrc(0));
+  CHECK(receiver.sources() == MediaReceiver::kMostSources);
+  CHECK(receiver.drops()[Drop::signalling_limit] == 5);
 }
 
 TEST_CASE("Malformed payloads are refused") {

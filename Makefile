@@ -3,12 +3,13 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 CMAKE_FLAGS ?=
 
-.PHONY: help deps build test demo bench fuzz sanitize clean
+.PHONY: help deps build test demo bench bench-join fuzz sanitize clean
 help:
 	@echo "make demo      build, run scenarios/quickstart.yaml on sockets and in ns-3, write out/quickstart/report.html"
 	@echo "make build     install what is missing and build everything into build/"
 	@echo "make test      build, then run every test"
 	@echo "make bench     build optimised, run the benchmarks, write bench.json"
+	@echo "make bench-join  20 joins of a real browser, step by step; fails where the p95 is over 1.5 s"
 	@echo "make fuzz      20 seconds of libFuzzer for each parser"
 	@echo "make sanitize  the tests under ASan and UBSan, the sockets world under TSan"
 	@echo "make clean     remove what these made"
@@ -35,6 +36,11 @@ demo: deps
 
 bench: build
 	@tools/bench $(BUILD)
+
+bench-join: deps
+	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_FLAGS) >/dev/null
+	@ninja -C $(BUILD) -j $(JOBS) tacoma tacoma-focus tacoma-bridge tacoma_web
+	@tests/e2e/run $(BUILD) join_bench.mjs
 
 fuzz: deps
 	@tools/fuzz $(SECONDS)

@@ -195,6 +195,9 @@ export class Conference {
   private async connect(): Promise<void> {
     const generation = ++this.generation;
     const current = () => generation === this.generation;
+    // By HTTP the focus can come while the stream opens; by IQ it needs the stream.
+    const invited = this.deployment.conference_request_url ? this.invite_focus() : undefined;
+    invited?.catch(() => undefined); // looked at below
     try {
       const url = `${this.deployment.websocket}${this.deployment.websocket.includes('?') ? '&' : '?'}room=${encodeURIComponent(this.wish.room)}`;
       const stream = await Stream.connect(url, this.deployment.login_domain, {
@@ -206,7 +209,7 @@ export class Conference {
       if (!current()) return stream.close();
       this.stream = stream;
       this.step('stream open');
-      await this.invite_focus();
+      await (invited ?? this.invite_focus());
       if (!current()) return;
       this.step('conference ready');
       this.endpoint = make_endpoint_id();
@@ -224,7 +227,7 @@ export class Conference {
     const generation = this.generation;
     const answer = await request_conference(
       {
-        stream: this.stream!, focus: this.deployment.focus, url: this.deployment.conference_request_url,
+        stream: this.stream, focus: this.deployment.focus, url: this.deployment.conference_request_url,
         room: this.room_jid, machine: machine_id(),
       },
       () => generation === this.generation && this.store.state.phase !== 'ended');

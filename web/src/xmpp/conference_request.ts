@@ -8,7 +8,8 @@ export interface ConferenceAnswer { ready: boolean; focus_jid: string }
 const first_wait = 1_000;
 const longest_wait = 15_000;
 
-async function by_iq(stream: Stream, focus: string, room: string, machine: string): Promise<ConferenceAnswer> {
+async function by_iq(stream: Stream | undefined, focus: string, room: string, machine: string): Promise<ConferenceAnswer> {
+  if (!stream) throw new StanzaError('timeout', 'wait', 'not connected');
   const result = await stream.iq('set', focus, el('conference', { xmlns: NS.focus, room, 'machine-uid': machine }));
   const conference = child(result, 'conference', NS.focus);
   if (!conference) throw new StanzaError('undefined-condition', 'cancel', 'the focus gave no answer that makes sense');
@@ -30,7 +31,7 @@ async function by_http(url: string, room: string, machine: string): Promise<Conf
 
 /** Asks until the focus is in the room; `alive` says whether anybody still wants to know. */
 export async function request_conference(
-  ask: { stream: Stream; focus: string; url?: string; room: string; machine: string },
+  ask: { stream?: Stream; focus: string; url?: string; room: string; machine: string },
   alive: () => boolean,
 ): Promise<ConferenceAnswer> {
   for (let wait = first_wait; ; wait = Math.min(2 * wait, longest_wait)) {

@@ -1,6 +1,7 @@
 #include "core/rtp/twcc_recorder.h"
 
 #include <algorithm>
+#include <array>
 
 namespace tacoma {
 
@@ -45,16 +46,17 @@ bool TwccRecorder::build(Ssrc sender, Ssrc media, RtcpWriter& out) {
   feedback.feedback_count = feedback_count_;
   // Arrivals count from the wrapped reference time, so that they stay near what the packet can say.
   const Duration shift = Duration::nanoseconds((reference - feedback.reference_time) * kReferenceNs);
-  statuses_.clear();
-  for (size_t i = 0; i < arrivals_.size(); ++i) {
+  std::array<TransportStatus, kLimit> statuses;  // not kept: a bridge has a recorder for each of thousands
+  const size_t held = std::min(arrivals_.size(), kLimit);
+  for (size_t i = 0; i < held; ++i) {
     const bool received = !arrivals_[i].is_never();
-    statuses_.push_back({static_cast<uint16_t>(base_ + static_cast<int64_t>(i)), received,
-                         received ? arrivals_[i].since_start() - shift : Duration::zero()});
+    statuses[i] = {static_cast<uint16_t>(base_ + static_cast<int64_t>(i)), received,
+                   received ? arrivals_[i].since_start() - shift : Duration::zero()};
   }
   // Too long, or two arrivals too far apart for a delta: report a shorter front, the rest in the next packet.
   const size_t needed = static_cast<size_t>(first - arrivals_.begin()) + 1;
-  for (size_t count = statuses_.size(); count >= needed; count = count == needed ? 0 : std::max(needed, count / 2)) {
-    if (!out.transport_feedback(feedback, Span<const TransportStatus>(statuses_.data(), count))) continue;
+  for (size_t count = held; count >= needed; count = count == needed ? 0 : std::max(needed, count / 2)) {
+    if (!out.transport_feedback(feedback, Span<const TransportStatus>(statuses.data(), count))) continue;
     ++feedback_count_;
     base_ += static_cast<int64_t>(count);
     arrivals_.erase(arrivals_.begin(), arrivals_.begin() + static_cast<std::ptrdiff_t>(count));

@@ -33,7 +33,6 @@ class TwccRecorder {
   int64_t base_ = 0;                 // sequence of arrivals_[0]
   bool started_ = false;
   std::vector<Instant> arrivals_;    // never(): not received
-  std::vector<TransportStatus> statuses_;  // scratch of build()
   Instant deadline_ = Instant::never();
   Instant last_report_;
   uint8_t feedback_count_ = 0;

@@ -94,7 +94,8 @@ Participant::Core::Core(ParticipantConfig config)
                   config_.rng.split("signalling")),
       sender_(person_, person_.sends_audio ? config_.speech.get() : nullptr, person_.sends_video ? config_.video.get() : nullptr,
               config_.rng.split("media")),
-      receiver_(config_.index, *config_.plan, *config_.results), join_at_(person_.joins), leave_at_(person_.leaves.value_or(Instant::never())) {
+      receiver_(config_.index, *config_.plan, *config_.results), join_at_(person_.joins),
+      leave_at_(person_.leaves.value_or(Instant::never())) {
   source_ = sender_.video_ssrc() != Ssrc(0) ? sender_.video_ssrc() : sender_.audio_ssrc();
   if (source_ == Ssrc(0)) source_ = Ssrc(config_.rng.split("reporter").u32() | 1);
 }

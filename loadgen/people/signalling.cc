@@ -341,13 +341,16 @@ void Signalling::on_jingle(const Element& request) {
     return raise(Kind::trouble, "malformed sources: " + sources.error());
   }
   SignallingEvent event;
-  event.kind = action == Action::session_initiate ? Kind::offer : action == Action::source_add ? Kind::sources_added : Kind::sources_removed;
+  event.kind = action == Action::session_initiate ? Kind::offer
+               : action == Action::source_add     ? Kind::sources_added
+                                                  : Kind::sources_removed;
   event.sources = std::move(*sources);
   if (event.kind == Kind::offer) event.offer = std::move(*parsed);
   events_.push_back(std::move(event));
 }
 
-void Signalling::accept(Instant now, const jingle::Jingle& offer, const jingle::IceTransport& transport, const jingle::SourceSet& sources, Outbox& out) {
+void Signalling::accept(Instant now, const jingle::Jingle& offer, const jingle::IceTransport& transport,
+                        const jingle::SourceSet& sources, Outbox& out) {
   if (!client_ || offer.sid != sid_) return;
   jingle::Jingle answer;
   answer.action = jingle::Action::session_accept;

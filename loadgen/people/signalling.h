@@ -55,7 +55,8 @@ class Signalling {
   std::optional<SignallingEvent> poll();
 
   /// Answers the offer of the current session.
-  void accept(Instant now, const jingle::Jingle& offer, const jingle::IceTransport& transport, const jingle::SourceSet& sources, Outbox& out);
+  void accept(Instant now, const jingle::Jingle& offer, const jingle::IceTransport& transport, const jingle::SourceSet& sources,
+              Outbox& out);
   /// The media path of the session failed: tells the focus, and asks for a new session if none is offered soon.
   void path_failed(Instant now, Outbox& out);
 

@@ -32,7 +32,8 @@ SpeechClip make_speech() {
 
 class End final : public Process {
  public:
-  End(uint32_t index, const Plan& plan, const SpeechClip& speech, const VideoClip& video, ResultSink& results, Crypto crypto, SocketAddress address)
+  End(uint32_t index, const Plan& plan, const SpeechClip& speech, const VideoClip& video, ResultSink& results, Crypto crypto,
+      SocketAddress address)
       : sender(plan.people[index], &speech, &video, Rng(index).split("media")), receiver(index, plan, results) {
     config.ice_role = index == 0 ? IceRole::controlled : IceRole::controlling;
     config.dtls_role = index == 0 ? DtlsRole::client : DtlsRole::server;
@@ -40,9 +41,8 @@ class End final : public Process {
     config.identity = DtlsIdentity::make(Rng(index).split("identity"), SecureRandomness::seeded, crypto);
     config.crypto = crypto;
     config.rng = Rng(index).split("path");
-    renew();
+    session = std::make_unique<MediaSession>(std::move(config), MediaFormats{}, sender, receiver, sender.video_ssrc(), "cname");
   }
-  void renew() { session = std::make_unique<MediaSession>(std::move(config), MediaFormats{}, sender, receiver, sender.video_ssrc(), "cname"); }
   void start(Instant now, Outbox& out) override {
     SecurePath& theirs = other->session->path();
     const std::vector<IceCandidate> candidates = theirs.candidates();

@@ -163,7 +163,8 @@ TEST_CASE("Frames held are limited; beyond it a key frame is needed") {
   FrameAssembly assembly;
   assembly.insert(ms(0), part(0, 0, true, true, true));
   CHECK(assembly.next());
-  for (size_t i = 0; i < FrameAssembly::kMost; ++i) assembly.insert(ms(40), part(static_cast<int64_t>(2 + i), static_cast<uint32_t>(3600 * i), true, true));
+  for (size_t i = 0; i < FrameAssembly::kMost; ++i)
+    assembly.insert(ms(40), part(static_cast<int64_t>(2 + i), static_cast<uint32_t>(3600 * i), true, true));
   CHECK(assembly.held() == FrameAssembly::kMost);
   CHECK_FALSE(assembly.needs_key_frame());
   assembly.insert(ms(41), part(1000, 9'999'999, true, true));

@@ -135,19 +135,22 @@ struct Meeting {
   }
   ParticipantStats stats(uint32_t person) {
     ParticipantStats stats;
-    world->inspect(plan.people[person].host, [&](Process& process, Instant, Outbox&) { stats = static_cast<Participant&>(process).stats(); });
+    world->inspect(plan.people[person].host,
+                   [&](Process& process, Instant, Outbox&) { stats = static_cast<Participant&>(process).stats(); });
     return stats;
   }
   BridgeStatsNow bridge() {
     BridgeStatsNow stats;
-    world->inspect(plan.bridges[0].host, [&](Process& process, Instant, Outbox&) { stats = static_cast<Bridge&>(process).stats(); });
+    world->inspect(plan.bridges[0].host,
+                   [&](Process& process, Instant, Outbox&) { stats = static_cast<Bridge&>(process).stats(); });
     return stats;
   }
   /// Everything that went wrong, for a failing check to print.
   std::string story() const {
     std::string text;
     for (const auto& event : results.events)
-      text += std::to_string(event.at.since_start().to_seconds()) + " " + event.kind + " " + event.subject + ": " + event.text + "\n";
+      text += std::to_string(event.at.since_start().to_seconds()) + " " + event.kind + " " + event.subject + ": " + event.text +
+              "\n";
     for (const auto& [key, at] : results.steps)
       text += "person " + std::to_string(key.first) + " " + name_of(key.second) + " " + std::to_string(at.since_start().to_seconds()) + "\n";
     return text;

@@ -40,7 +40,8 @@ TEST_CASE("Two people meet: they hear and see each other") {
     CHECK(meeting.stats(i).stage == ParticipantStats::Stage::connected);
     CHECK(meeting.stats(i).remote_sources == 2);
     CHECK(meeting.stats(i).sessions == 1);
-    const ReceiveSample video = meeting.results.sum(i, Media::video, at_ms(3'000)), audio = meeting.results.sum(i, Media::audio, at_ms(3'000));
+    const ReceiveSample video = meeting.results.sum(i, Media::video, at_ms(3'000));
+    const ReceiveSample audio = meeting.results.sum(i, Media::audio, at_ms(3'000));
     CHECK(video.frames_rendered >= 9 * 25 - 3);
     CHECK(video.frames_rendered <= 9 * 25 + 3);
     CHECK(video.freezes == 0);
@@ -89,7 +90,8 @@ TEST_CASE("Two per cent loss on every way is repaired") {
   meeting.run_to(25'000);
   INFO(meeting.story());
   for (uint32_t i = 0; i < 3; ++i) {
-    const ReceiveSample video = meeting.results.sum(i, Media::video, at_ms(5'000)), audio = meeting.results.sum(i, Media::audio, at_ms(5'000));
+    const ReceiveSample video = meeting.results.sum(i, Media::video, at_ms(5'000));
+    const ReceiveSample audio = meeting.results.sum(i, Media::audio, at_ms(5'000));
     CHECK(static_cast<double>(video.lost) / video.expected > 0.015);
     CHECK(static_cast<double>(video.lost - video.repaired) / video.expected < 0.002);
     CHECK(video.frames_rendered >= 2 * 20 * 25 * 97 / 100);
@@ -171,6 +173,43 @@ TEST_CASE("One who decodes for real sees the pictures that were drawn and hears 
     CHECK(picture.psnr_db > 25);
   }
   meeting.finish();
+}
+
+TEST_CASE("Whatever happens to bridge and people, who is there in the end is connected") {
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    Meeting meeting(seed);
+    Rng rng = Rng(seed).split("chaos");
+    const uint32_t count = 2 + rng.below(7);
+    for (uint32_t i = 0; i < count; ++i) {
+      PersonPlan& person = meeting.add_person(rng.below(12'000));
+      if (rng.chance(0.3)) person.leaves = person.joins + Duration::milliseconds(200 + rng.below(15'000));
+      person.sends_video = rng.chance(0.8);
+      person.sends_audio = rng.chance(0.8);
+      meeting.up(i).loss = rng.uniform() * 0.05;
+      meeting.down(i).loss = rng.uniform() * 0.05;
+      meeting.down(i).jitter = Duration::milliseconds(rng.below(30));
+      if (rng.chance(0.2)) meeting.down(i).rate = DataRate::kbps(300 + rng.below(1'000));
+    }
+    const HostId bridge = meeting.plan.bridges[0].host;
+    for (int64_t at = 5'000; at < 20'000;) {
+      const int64_t down = at + 1'000 + rng.below(8'000);
+      at = down + 100 + rng.below(6'000);
+      meeting.plan.process_changes.push_back({at_ms(down), bridge, false});
+      meeting.plan.process_changes.push_back({at_ms(at), bridge, true});
+    }
+    meeting.begin();
+    meeting.run_to(60'000);
+    INFO("seed " << seed << "\n" << meeting.story());
+    uint32_t there = 0, connected = 0;
+    for (uint32_t i = 0; i < count; ++i) {
+      if (meeting.plan.people[i].leaves) continue;
+      ++there;
+      connected += meeting.stats(i).stage == ParticipantStats::Stage::connected;
+    }
+    CHECK((there < 2 || connected == there));
+    for (const auto& [at, row] : meeting.results.receive) REQUIRE(row.frozen <= meeting.plan.sample_every);
+    meeting.finish();
+  }
 }
 
 TEST_CASE("One alone in the room waits, and gets media when somebody comes") {

@@ -274,9 +274,12 @@ void ScenarioReader::read_conferences(const YamlNode* node) {
   });
   if (node->kind == YamlNode::Kind::null || (node->kind == YamlNode::Kind::list && node->items.empty()))
     error(node->place, "conferences: there is none");
-  uint64_t people = 0, rooms = 0;
+  uint64_t people = 0, rooms = 0, turns = 0;
   for (const ConferenceSpec& conference : scenario_.conferences) {
     rooms += conference.count;
+    const TalkSpec& talk = conference.talk;
+    if (has_duration_ && (talk.model == TalkSpec::Model::turns || talk.model == TalkSpec::Model::speaker))
+      turns += conference.count * static_cast<uint64_t>(scenario_.duration / (talk.mean + talk.pause));
     for (const GroupSpec& group : conference.people) people += uint64_t{conference.count} * group.count;
   }
   if (people > kMaxPeople)
@@ -285,6 +288,9 @@ void ScenarioReader::read_conferences(const YamlNode* node) {
   if (rooms > kMaxConferences)
     error(node->place, "conferences: " + std::to_string(rooms) + " rooms; at most " + std::to_string(kMaxConferences) +
         " are allowed");
+  if (turns > kMaxTurns)
+    error(node->place, "conferences: some " + std::to_string(turns) + " turns to speak; at most " + std::to_string(kMaxTurns) +
+        " are allowed (a longer talk.mean makes fewer)");
 }
 
 void ScenarioReader::read_group(const YamlNode& item, ConferenceSpec& conference, bool is_first) {

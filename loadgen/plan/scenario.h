@@ -26,6 +26,7 @@ inline constexpr uint32_t kMaxRegions = 100;
 inline constexpr uint32_t kMaxConferences = 50'000;
 inline constexpr uint32_t kMaxEvents = 10'000;
 inline constexpr uint32_t kMaxExpectations = 200;
+inline constexpr uint64_t kMaxTurns = 10'000'000;    // planned utterances of all rooms, by the mean length of a turn
 inline constexpr Duration kMaxLength = Duration::seconds(24 * 3600);
 
 /// Both directions of a host's link into its region.

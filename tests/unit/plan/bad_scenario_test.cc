@@ -428,6 +428,9 @@ TEST_CASE("a text over the limits is refused, quickly") {
   std::string events = kGood + "events: [";
   for (uint32_t i = 0; i <= kMaxEvents; ++i) events += "{},";
   CHECK(errors_of(events + "]\n") == std::vector<std::string>{"bad.yaml:4:9: events: 10001 items; at most 10000 are allowed"});
+  // Everything allowed by itself, together more than any memory holds.
+  CHECK(errors_of("scenario: s\nduration: 24h\nconferences: [ { count: 50000, people: [ { count: 2 } ] } ]\n") ==
+        std::vector<std::string>{"bad.yaml:3:14: conferences: some 664600000 turns to speak; at most 10000000 are allowed (a longer talk.mean makes fewer)"});
 }
 
 TEST_CASE("a scenario file must be there, be a file and be readable") {

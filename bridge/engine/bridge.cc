@@ -60,7 +60,8 @@ void Bridge::deliver(Instant now, Datagram& datagram, Outbox& out) {
   Endpoint* endpoint = endpoint_of(datagram);
   if (!endpoint) return;
   const Arrival arrival = endpoint->path.on_datagram(now, datagram, out);
-  endpoint->last_heard = now;
+  // Anybody can send garbage, or what looks like DTLS, in its name: only what was authenticated keeps it.
+  if (arrival.kind != ArrivalKind::dropped && arrival.kind != ArrivalKind::dtls) endpoint->last_heard = now;
   touch(*endpoint);
   switch (arrival.kind) {
     case ArrivalKind::rtp:

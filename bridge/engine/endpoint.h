@@ -30,7 +30,7 @@ class Endpoint {
   Loudness loudness;
 
   const Instant created;
-  Instant last_heard;              // any datagram of its path
+  Instant last_heard;              // an authenticated datagram of its path
   bool was_up = false;             // its path was keyed once
   bool touched = false;            // in this batch
   Instant armed = Instant::never();  // its deadline as the bridge knows it; may be early, never late

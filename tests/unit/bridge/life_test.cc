@@ -23,6 +23,26 @@ TEST_CASE("an endpoint that falls silent is expired after a minute, one that nev
   CHECK(h.bridge->stats().endpoints_expired == 2);
 }
 
+TEST_CASE("garbage from its address does not keep an endpoint that is gone") {
+  Harness h;
+  Client& a = h.join("m", "aaaaaaaa");
+  bool is_gone = true;  // but for what is let through below
+  h.lose = [&](const SocketAddress& from, const SocketAddress&, BytesView) { return from == a.address && is_gone; };
+  const uint64_t drops = h.counts().drops.total();
+  for (int i = 0; i < 12; ++i) {
+    h.run(Duration::seconds(5));
+    is_gone = false;
+    a.out.send(h.bridge_address, h.pool.copy(Bytes(30, 0x90)));    // no SRTP
+    a.out.send(h.bridge_address, h.pool.copy(Bytes(30, 0x05)));    // nothing at all
+    h.settle();
+    is_gone = true;
+  }
+  CHECK(h.counts().drops.total() >= drops + 22);
+  h.run(Duration::seconds(2));
+  CHECK(h.bridge->stats().endpoints == 0);
+  CHECK(h.bridge->stats().endpoints_expired == 1);
+}
+
 TEST_CASE("consent checks keep a silent but living endpoint") {
   Harness h;
   h.join("m", "aaaaaaaa");

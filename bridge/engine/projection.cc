@@ -82,6 +82,7 @@ bool Projection::may_repeat(uint16_t out, Instant now, Duration round_trip) {
   } else if (repeats_.size() < kMaxRepeatRecords) {
     repeats_.push_back({out, 1, now});
   } else {
+    if (now - repeats_[next_repeat_].last < kRepeatRecordKept) return false;
     repeats_[next_repeat_] = {out, 1, now};
     next_repeat_ = (next_repeat_ + 1) % kMaxRepeatRecords;
   }

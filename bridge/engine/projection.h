@@ -20,7 +20,9 @@ class Projection {
  public:
   /// Places in the history of shifts: late packets from before the oldest can no longer be placed.
   static constexpr size_t kMaxShifts = 8;
-  static constexpr size_t kMaxRepeatRecords = 64;
+  static constexpr size_t kMaxRepeatRecords = 128;
+  /// A record gives way to another number's only when it is as old: who asks for more than fits waits.
+  static constexpr Duration kRepeatRecordKept = Duration::milliseconds(250);
   static constexpr uint8_t kMaxRepeats = 5;
   static constexpr size_t kPlisPerWindow = 3;
   static constexpr Duration kPliWindow = Duration::seconds(10);

@@ -114,7 +114,9 @@ TEST_CASE("repeats have a pace, a limit and a bounded memory") {
   for (int i = 1; i < Projection::kMaxRepeats; ++i) CHECK(p.may_repeat(7, ms(50 * i), Duration::milliseconds(50)));
   CHECK_FALSE(p.may_repeat(7, ms(1000), Duration::milliseconds(50)));
   for (uint16_t s = 100; s < 100 + Projection::kMaxRepeatRecords; ++s) CHECK(p.may_repeat(s, ms(1000), Duration::zero()));
-  CHECK(p.may_repeat(7, ms(1001), Duration::milliseconds(50)));  // pushed out of the records
+  // Who asks for more numbers than are remembered does not get round the limits.
+  for (uint16_t s = 500; s < 5000; ++s) CHECK_FALSE(p.may_repeat(s, ms(1249), Duration::zero()));
+  CHECK(p.may_repeat(7, ms(1250), Duration::milliseconds(50)));  // pushed out of the records
   CHECK(p.may_repeat(100, ms(20000), Duration::milliseconds(50)));  // another turn of the numbers
 }
 

@@ -326,8 +326,11 @@ class RunFolder::Store {
       summary.verdict = Verdict::no_verdict;
       summary.exit_code = 98;
     }
-    if (end.interrupted) summary.verdict = Verdict::no_verdict;
-    if (end.interrupted || !end.conservation_problems.empty()) summary.exit_code = 1;
+    // A bridge that loses count of packets has measured nothing that could be judged.
+    if (end.interrupted || !end.conservation_problems.empty()) {
+      summary.verdict = Verdict::no_verdict;
+      summary.exit_code = 1;
+    }
   }
 
   void fill_json(const RunEnd& end, const RunSummary& summary) {

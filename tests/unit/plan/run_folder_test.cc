@@ -224,7 +224,7 @@ TEST_CASE("the verdict weighs schedule, interruption and conservation") {
   CHECK(finish(good) == std::pair<std::string, int>("none", 0));
   CHECK(finish(late) == std::pair<std::string, int>("no-verdict", 98));
   CHECK(finish(interrupted) == std::pair<std::string, int>("no-verdict", 1));
-  CHECK(finish(leaking) == std::pair<std::string, int>("none", 1));
+  CHECK(finish(leaking) == std::pair<std::string, int>("no-verdict", 1));
 }
 
 TEST_CASE("a killed run keeps what it had") {

@@ -132,9 +132,10 @@ Comparison compare_runs(const Run& a, const Run& b) {
               readable(b.manifest.length.to_seconds(), "s") + ".");
   note_if(c, a.manifest.state != "complete", "The first run did not complete.");
   note_if(c, b.manifest.state != "complete", "The second run did not complete.");
+  constexpr int kHurried = 98;  // other runs without a verdict were interrupted, or lost count of packets
   const char* hurried = " run could not keep its own schedule: its figures tell of the machine too.";
-  note_if(c, a.manifest.verdict == "no-verdict", std::string("The first") + hurried);
-  note_if(c, b.manifest.verdict == "no-verdict", std::string("The second") + hurried);
+  note_if(c, a.manifest.exit_code == kHurried, std::string("The first") + hurried);
+  note_if(c, b.manifest.exit_code == kHurried, std::string("The second") + hurried);
   for (const Metric& m : a.metrics) c.metrics.push_back(compared(m.name, m.unit, &m, b.metric(m.name)));
   for (const Metric& m : b.metrics) {
     if (!a.metric(m.name)) c.metrics.push_back(compared(m.name, m.unit, nullptr, &m));

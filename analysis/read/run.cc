@@ -51,6 +51,7 @@ Result<Manifest> read_manifest(const fs::path& folder) {
   m.world = value_of<std::string>(json, "world", "");
   m.state = value_of<std::string>(json, "state", "running");
   m.verdict = value_of<std::string>(json, "verdict", "");
+  m.exit_code = value_of(json, "exit_code", 0);
   m.seed = value_of<uint64_t>(json, "seed", 0);
   m.length = Duration::from_seconds(value_of(json, "length_s", 0.0));
   m.reached = Duration::from_seconds(value_of(json, "reached_s", 0.0));

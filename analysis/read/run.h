@@ -20,6 +20,7 @@ constexpr uint32_t kMaxBins = 600;
 
 struct Manifest {
   std::string scenario, about, scenario_text, world, state, verdict;
+  int exit_code = 0;              // of `tacoma run`; 0 while it runs
   uint64_t seed = 0;
   Duration length, reached;
   std::vector<std::string> sets;  // --set, as given

@@ -84,16 +84,20 @@ const verdicts = {
   pass: ['pass', 'All expectations hold'],
   fail: ['fail', ''],
   none: ['', 'Nothing was expected of this run'],
-  'no-verdict': ['', 'No verdict: the run could not keep its own schedule'],
 };
 
 function verdictCard(run, i) {
   const m = run.manifest,
     holding = run.expectations.filter((e) => e.holds).length,
-    all = run.expectations.length;
+    all = run.expectations.length,
+    hurried = m.exit_code === 98; // docs/results.md; an interrupted run has no verdict either
   let [tone, text] = verdicts[m.verdict] || [
     '',
-    m.state === 'complete' ? 'No verdict' : 'The run did not end, so there is no verdict',
+    hurried
+      ? 'No verdict: the run could not keep its own schedule'
+      : m.state === 'complete'
+        ? 'No verdict'
+        : 'The run did not end, so there is no verdict',
   ];
   if (m.verdict === 'fail')
     text = all
@@ -111,7 +115,7 @@ function verdictCard(run, i) {
     ),
     el('p', { class: 'result' }, (tone === 'pass' ? '✓ ' : tone === 'fail' ? '✗ ' : '') + text),
   );
-  if (m.verdict === 'no-verdict' && m.schedule) {
+  if (hurried && m.schedule) {
     const { late, timed, late_max_ms: worst } = m.schedule;
     const share = `${count(late)} of ${count(timed)} sends came over 5 ms late, the worst by ${Math.round(worst)} ms`;
     card.append(el('p', { class: 'note' }, `${share}: these figures tell of the machine too, not of the call alone.`));

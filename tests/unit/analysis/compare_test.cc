@@ -67,6 +67,9 @@ TEST_CASE("what makes two runs hard to compare is noted") {
   b.manifest.sets = {"duration=20s"};
   CHECK(compare_runs(a, b).notes.size() == 5);
   b.manifest.verdict = "no-verdict";
+  b.manifest.exit_code = 1;  // interrupted: its figures are as good as far as they go
+  CHECK(compare_runs(a, b).notes.size() == 5);
+  b.manifest.exit_code = 98;
   CHECK_THAT(compare_runs(a, b).notes.back(), Catch::Contains("second run could not keep its own schedule"));
   b.manifest.scenario = "bad-wifi";
   CHECK_THAT(compare_runs(a, b).notes.at(0), Catch::Contains("quickstart and bad-wifi"));

@@ -13,7 +13,8 @@ namespace {
 constexpr std::string_view kVersionNs = "jabber:iq:version";  // XEP-0092
 }  // namespace
 
-Brewery::Brewery(BridgeLogin login, std::string version, Rng rng) : login_(std::move(login)), version_(std::move(version)), rng_(rng) {
+Brewery::Brewery(BridgeLogin login, std::string version, Rng rng, uint32_t index, uint32_t count)
+    : login_(std::move(login)), version_(std::move(version)), rng_(rng), index_(index), count_(count) {
   room_ = Jid::parse(login_.brewery).value_or(Jid());
   occupant_ = room_.with_resource(login_.nick);
 }
@@ -21,13 +22,13 @@ Brewery::Brewery(BridgeLogin login, std::string version, Rng rng) : login_(std::
 void Brewery::start(Instant now, Outbox& out) { connect(now, out); }
 
 void Brewery::connect(Instant now, Outbox& out) {
-  stream_ = StreamId(stream_.value() + 1);
+  stream_ = StreamId(index_ + 1 + streams_++ * count_);
   XmppClient::Config config;
   config.domain = login_.domain;
   config.mechanism = SaslMechanism::scram_sha_1;
   config.user = login_.user;
   config.password = login_.password;
-  client_ = std::make_unique<XmppClient>(config, rng_.split("stream", stream_.value()));
+  client_ = std::make_unique<XmppClient>(config, rng_.split("stream", streams_));
   state_ = State::connecting;
   next_ = now + kLoginTimeout;
   out.open_stream(stream_, login_.service);
@@ -150,6 +151,18 @@ void Brewery::on_iq(Element& iq) {
   } else {
     client_->send(make_error(iq, Condition::feature_not_implemented));
   }
+}
+
+void Brewery::leave(Outbox& out) {
+  if (client_) {
+    if (state_ == State::joined) client_->send(muc::make_leave(occupant_));
+    client_->close();
+    flush(out);
+    out.close_stream(stream_);
+    client_.reset();
+  }
+  state_ = State::waiting;
+  next_ = Instant::never();
 }
 
 std::optional<Element> Brewery::next_request() {

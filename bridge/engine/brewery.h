@@ -21,7 +21,8 @@ class Brewery {
   static constexpr Duration kLongestBackoff = Duration::seconds(30);
   static constexpr Duration kLoginTimeout = Duration::seconds(20);  // from opening the stream to being in the room
 
-  Brewery(BridgeLogin login, std::string version, Rng rng);
+  /// Its streams have the numbers index + 1, index + 1 + count ...
+  Brewery(BridgeLogin login, std::string version, Rng rng, uint32_t index, uint32_t count);
 
   void start(Instant now, Outbox& out);
   void on_stream(Instant now, const StreamEvent& event, Outbox& out);
@@ -39,9 +40,13 @@ class Brewery {
   /// What the first presence says.
   void set_stats(const BridgeStats& stats) { stats_ = stats; }
 
+  /// Ends the stream in order; nothing happens afterwards.
+  void leave(Outbox& out);
+
   bool joined() const { return state_ == State::joined; }
   uint64_t disconnects() const { return disconnects_; }
   DropCounts& drops() { return drops_; }
+  const DropCounts& drops() const { return drops_; }
 
  private:
   enum class State : uint8_t { waiting, connecting, joining, joined };
@@ -57,7 +62,9 @@ class Brewery {
   std::string version_;
   Jid room_, occupant_;
   Rng rng_;
+  const uint32_t index_, count_;
   std::unique_ptr<XmppClient> client_;
+  uint32_t streams_ = 0;
   StreamId stream_{0};
   State state_ = State::waiting;
   Duration backoff_ = kFirstBackoff;

@@ -29,9 +29,14 @@ bool same_secret(std::string_view a, std::string_view b) {
 }  // namespace
 
 Bridge::Bridge(BridgeConfig config) : config_(std::move(config)), rng_(config_.rng) {
-  if (config_.xmpp.nick.empty()) config_.xmpp.nick = config_.name;
   identity_ = DtlsIdentity::make(rng_.split("identity"), config_.randomness, config_.crypto);
-  brewery_ = std::make_unique<bridge::Brewery>(config_.xmpp, config_.version, rng_.split("brewery"));
+  for (size_t i = 0; i < config_.logins.size(); ++i) {
+    BridgeLogin& login = config_.logins[i];
+    if (login.nick.empty()) login.nick = config_.name;
+    // Streams are numbered in turn, so that no two breweries ever use the same number.
+    breweries_.push_back(std::make_unique<bridge::Brewery>(login, config_.version, i == 0 ? rng_.split("brewery") : rng_.split("brewery", i),
+                                                           static_cast<uint32_t>(i), static_cast<uint32_t>(config_.logins.size())));
+  }
   Rng ssrcs = rng_.split("feedback");
   feedback_audio_ = Ssrc(ssrcs.u32() | 1);
   do feedback_video_ = Ssrc(ssrcs.u32() | 1);
@@ -45,9 +50,11 @@ void Bridge::start(Instant now, Outbox& out) {
   stats.drain = false;
   stats.version = config_.version;
   stats.region = config_.region;
-  brewery_->set_stats(stats);
-  brewery_->start(now, out);
-  deadlines_.set(kBreweryDeadline, brewery_->deadline());
+  for (const auto& brewery : breweries_) {
+    brewery->set_stats(stats);
+    brewery->start(now, out);
+  }
+  deadlines_.set(kBreweryDeadline, brewery_deadline());
 }
 
 // Hop 2: a batch of datagrams, each to its endpoint.
@@ -192,9 +199,11 @@ void Bridge::on_endpoint_deadline(Instant now, Endpoint& endpoint, Outbox& out) 
 void Bridge::on_deadline(Instant now, Outbox& out) {
   for (uint32_t object = 0; deadlines_.pop_due(now, object);) {
     if (object == kBreweryDeadline) {
-      if (brewery_->wants_presence(now)) publish(now, out);
-      brewery_->on_deadline(now, out);
-      deadlines_.set(kBreweryDeadline, brewery_->deadline());
+      for (const auto& brewery : breweries_) {
+        if (brewery->wants_presence(now)) publish(now, *brewery, out);
+        brewery->on_deadline(now, out);
+      }
+      deadlines_.set(kBreweryDeadline, brewery_deadline());
     } else if (object == kEmptyConferences) {
       end_empty_conferences(now);
       deadlines_.set(kEmptyConferences, next_empty_conference());
@@ -217,23 +226,31 @@ void Bridge::on_stream(Instant now, const StreamEvent& event, Outbox& out) {
     endpoint.channel.stream = StreamId(0);
     return;
   }
-  brewery_->on_stream(now, event, out);
-  on_requests(now, out);
-  deadlines_.set(kBreweryDeadline, brewery_->deadline());
+  for (const auto& brewery : breweries_) {
+    brewery->on_stream(now, event, out);
+    on_requests(now, *brewery, out);
+  }
+  deadlines_.set(kBreweryDeadline, brewery_deadline());
 }
 
-void Bridge::on_requests(Instant now, Outbox& out) {
-  while (const auto iq = brewery_->next_request()) {
+Instant Bridge::brewery_deadline() const {
+  Instant next = Instant::never();
+  for (const auto& brewery : breweries_) next = std::min(next, brewery->deadline());
+  return next;
+}
+
+void Bridge::on_requests(Instant now, bridge::Brewery& brewery, Outbox& out) {
+  while (const auto iq = brewery.next_request()) {
     const auto request = colibri2::parse_request(*iq);
     if (!request) {
-      brewery_->drops().count(Drop::signalling_malformed);
+      brewery.drops().count(Drop::signalling_malformed);
       colibri2::Error error;
       error.text = request.error();
-      brewery_->send(colibri2::make_error(*iq, error), out);
+      brewery.send(colibri2::make_error(*iq, error), out);
       continue;
     }
     const auto answer = modify(now, *request, out);
-    brewery_->send(answer ? colibri2::make_answer(*iq, *answer) : colibri2::make_error(*iq, answer.error()), out);
+    brewery.send(answer ? colibri2::make_answer(*iq, *answer) : colibri2::make_error(*iq, answer.error()), out);
   }
 }
 
@@ -283,21 +300,54 @@ void Bridge::check_channels(Instant now, Outbox& out) {
   deadlines_.set(kChannels, by_channel_.size() == 0 ? Instant::never() : now + kChannelCheck);
 }
 
-void Bridge::publish(Instant now, Outbox& out) {
+/// The stress level is the packet rate of the time between two presences.
+void Bridge::measure(Instant now) {
+  if (now - measured_at_ < bridge::Brewery::kPresenceInterval) return;
   const BridgeStatsNow now_stats = this->stats();
   const uint64_t packets = now_stats.counts.packets_in + now_stats.counts.packets_out;
-  const double rate = static_cast<double>(packets - published_packets_) / bridge::Brewery::kPresenceInterval.to_seconds();
-  published_packets_ = packets;
+  const double rate = static_cast<double>(packets - measured_packets_) / (now - measured_at_).to_seconds();
+  measured_packets_ = packets;
+  measured_at_ = now;
+  stress_ = std::min(1.0, rate / kFullPacketRate);
+}
+
+void Bridge::publish(Instant now, bridge::Brewery& brewery, Outbox& out) {
+  measure(now);
   BridgeStats stats;
-  stats.stress = std::min(1.0, rate / kFullPacketRate);
-  stats.drain = false;
+  stats.stress = stress_;
+  stats.drain = draining_;
   stats.graceful_shutdown = shutting_down_;
   stats.healthy = true;
   stats.version = config_.version;
   stats.region = config_.region;
-  stats.endpoints = now_stats.endpoints;
-  stats.conferences = now_stats.conferences;
-  brewery_->publish(now, stats, out);
+  stats.endpoints = static_cast<uint32_t>(endpoints_.size() - free_.size());
+  stats.conferences = static_cast<uint32_t>(conferences_.size());
+  brewery.publish(now, stats, out);
+}
+
+void Bridge::publish_everywhere(Instant now, Outbox& out) {
+  for (const auto& brewery : breweries_)
+    if (brewery->joined()) publish(now, *brewery, out);
+  deadlines_.set(kBreweryDeadline, brewery_deadline());
+}
+
+void Bridge::shut_down_gracefully(Instant now, Outbox& out) {
+  shutting_down_ = true;
+  publish_everywhere(now, out);
+}
+
+void Bridge::set_drain(Instant now, bool on, Outbox& out) {
+  draining_ = on;
+  publish_everywhere(now, out);
+}
+
+void Bridge::leave(Instant, Outbox& out) {
+  for (const auto& brewery : breweries_) brewery->leave(out);
+  deadlines_.set(kBreweryDeadline, Instant::never());
+}
+
+size_t Bridge::breweries_joined() const {
+  return static_cast<size_t>(std::count_if(breweries_.begin(), breweries_.end(), [](const auto& b) { return b->joined(); }));
 }
 
 bridge::Conference* Bridge::find_conference(std::string_view meeting_id) {
@@ -402,8 +452,10 @@ BridgeStatsNow Bridge::stats() const {
   s.conferences = static_cast<uint32_t>(conferences_.size());
   s.endpoints = static_cast<uint32_t>(endpoints_.size() - free_.size());
   s.channels = static_cast<uint32_t>(by_channel_.size());
-  s.xmpp_disconnects = brewery_->disconnects();
-  s.counts.drops += brewery_->drops();
+  for (const auto& brewery : breweries_) {
+    s.xmpp_disconnects += brewery->disconnects();
+    s.counts.drops += brewery->drops();
+  }
   for (const auto& conference : conferences_) s.counts += conference->counts;
   return s;
 }

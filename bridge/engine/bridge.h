@@ -44,7 +44,7 @@ struct BridgeConfig {
   std::string region;
   std::string version = "0.1.0";        // bridges of one conference must have one version
   std::vector<SocketAddress> candidates;  // own addresses to advertise, the preferred one first
-  BridgeLogin xmpp;
+  std::vector<BridgeLogin> logins = {BridgeLogin()};  // one a brewery
   /// "wss://meet.example": endpoints are offered a channel at PREFIX/colibri-ws/NAME/... Empty: none, the bridge forwards all to all.
   std::string channel_url_prefix;
   Crypto crypto = Crypto::real;
@@ -87,8 +87,17 @@ class Bridge final : public Process {
   enum class ChannelVerdict : uint8_t { welcome, not_found, forbidden };
   ChannelVerdict check_channel(std::string_view target) const;
 
-  /// Takes no new conferences from now on and says so in the brewery.
-  void shut_down_gracefully() { shutting_down_ = true; }
+  /// Takes no new conferences from now on and says so in its breweries.
+  void shut_down_gracefully(Instant now, Outbox& out);
+  bool is_shutting_down() const { return shutting_down_; }
+  /// Asks focuses to choose other bridges for new conferences; takes those that come all the same.
+  void set_drain(Instant now, bool on, Outbox& out);
+  bool is_draining() const { return draining_; }
+  /// Leaves its breweries: the end of the process.
+  void leave(Instant now, Outbox& out);
+  size_t breweries_joined() const;
+  /// Load as published, 0 to 1.
+  double stress() const { return stress_; }
 
   BridgeStatsNow stats() const;
   std::vector<ConferenceStats> conferences() const;  // in order of creation
@@ -109,8 +118,11 @@ class Bridge final : public Process {
   void on_endpoint_deadline(Instant now, bridge::Endpoint& endpoint, Outbox& out);
   Instant endpoint_deadline(const bridge::Endpoint& endpoint) const;
   void rearm(bridge::Endpoint& endpoint);
-  void on_requests(Instant now, Outbox& out);
-  void publish(Instant now, Outbox& out);
+  void on_requests(Instant now, bridge::Brewery& brewery, Outbox& out);
+  void publish(Instant now, bridge::Brewery& brewery, Outbox& out);
+  void publish_everywhere(Instant now, Outbox& out);
+  void measure(Instant now);
+  Instant brewery_deadline() const;
   void end_empty_conferences(Instant now);
   Instant next_empty_conference() const;
 
@@ -132,7 +144,7 @@ class Bridge final : public Process {
   BridgeConfig config_;
   Rng rng_;
   std::shared_ptr<const DtlsIdentity> identity_;
-  std::unique_ptr<bridge::Brewery> brewery_;
+  std::vector<std::unique_ptr<bridge::Brewery>> breweries_;
   Ssrc feedback_audio_, feedback_video_;
 
   std::vector<std::unique_ptr<bridge::Conference>> conferences_;  // in order of creation
@@ -146,8 +158,10 @@ class Bridge final : public Process {
 
   uint64_t last_channel_id_ = 0;
   uint64_t made_ = 0;                    // endpoints so far: names their random numbers
-  uint64_t published_packets_ = 0;       // at the last presence, for the stress level
-  bool shutting_down_ = false;
+  uint64_t measured_packets_ = 0;        // when the stress level was last measured
+  Instant measured_at_;
+  double stress_ = 0;
+  bool shutting_down_ = false, draining_ = false;
   BridgeStatsNow totals_;                // of what has ended, and of strangers
   std::vector<std::string> violations_;  // found when something ended
 };

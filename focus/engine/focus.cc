@@ -34,6 +34,9 @@ class Focus::Core {
   void on_deadline(Instant now, Outbox& out);
   Deadline deadline() const;
   bool ready() const { return in_brewery_; }
+  uint64_t request_conference(Instant now, const ConferenceRequest& request, Outbox& out);
+  std::optional<ConferenceAnswer> poll_answer();
+  void leave(Instant now, Outbox& out);
   FocusStats stats() const;
 
  private:
@@ -54,6 +57,7 @@ class Focus::Core {
   // Bridges.
   void join_brewery(Instant now);
   void on_brewery(Instant now, const Jid& from, const Element& presence);
+  void enter_lost_rooms(Instant now);
   void on_bridge_presence(Instant now, const std::string& jid, const Element& presence);
   void on_bridge_lost(Instant now, BridgeId bridge);
   void on_bridge_available(Instant now);
@@ -86,13 +90,15 @@ class Focus::Core {
   std::vector<uint32_t> free_slots_;
   Deadlines room_deadlines_;
   uint64_t last_room_ = 0;
+  uint64_t last_outside_ = 0;
+  std::vector<Jid> lost_rooms_;                        // that the focus was in when the stream broke
 };
 
 Focus::Core::Core(FocusConfig config)
     : config_(std::move(config)),
-      component_("focus." + config_.domain),
-      muc_domain_("conference." + config_.domain),
-      brewery_{config_.brewery, "internal.auth." + config_.domain, {}},
+      component_(config_.component.empty() ? "focus." + config_.domain : config_.component),
+      muc_domain_(config_.muc_domain.empty() ? "conference." + config_.domain : config_.muc_domain),
+      brewery_{config_.brewery, config_.brewery_domain.empty() ? "internal.auth." + config_.domain : config_.brewery_domain, {}},
       own_in_brewery_(brewery_.with_resource(deployment::kFocusNick)),
       line_(Jid{"focus", component_, "focus"}),
       bridges_(config_.limits.bridges, config_.overloaded_stress),
@@ -141,9 +147,10 @@ void Focus::Core::flush(Outbox& out) {
 }
 
 void Focus::Core::lost_stream(Instant now) {
-  // The rooms have seen us leave: nothing that was there goes on.
+  // The rooms have seen us leave: nothing that was there goes on. People may still be there: it comes back to them.
   while (!rooms_.empty()) {
     RoomEntry& entry = rooms_.begin()->second;
+    lost_rooms_.push_back(entry.room->jid());
     room_deadlines_.set(entry.slot, Instant::never());
     rooms_.erase(rooms_.begin());
   }
@@ -225,6 +232,49 @@ void Focus::Core::on_conference_request(Instant now, const Element& iq) {
   settle(*room);
 }
 
+uint64_t Focus::Core::request_conference(Instant now, const ConferenceRequest& request, Outbox& out) {
+  const Jid from = line_.outside(++last_outside_);
+  Element iq = make_conference_request(Jid{{}, component_, {}}, "outside", request);
+  iq.set("from", from.to_string());
+  if (line_.is_ready()) {
+    on_conference_request(now, iq);
+  } else {
+    Element refusal = make_error(iq, Condition::service_unavailable, "The focus is not connected");
+    line_.answers().push_back(std::move(refusal));
+  }
+  flush(out);
+  return last_outside_;
+}
+
+void Focus::Core::leave(Instant now, Outbox& out) {
+  if (line_.stream()) {
+    // The server tells all rooms that its component is gone.
+    line_.stream()->close();
+    flush(out);
+    out.close_stream(stream_);
+  }
+  lost_stream(now);
+  lost_rooms_.clear();
+  reconnect_at_ = Instant::never();
+}
+
+std::optional<ConferenceAnswer> Focus::Core::poll_answer() {
+  std::vector<Element>& answers = line_.answers();
+  if (answers.empty()) return std::nullopt;
+  const Element stanza = std::move(answers.front());
+  answers.erase(answers.begin());
+  const uint64_t number = std::stoull(to_of(stanza).resource);
+  if (stanza.attr("type") == "error") return ConferenceAnswer{number, fail(parse_error(stanza))};
+  const auto answer = parse_conference_request(stanza);
+  if (!answer) {
+    StanzaError error;
+    error.condition = Condition::internal_server_error;
+    error.text = answer.error();
+    return ConferenceAnswer{number, fail(std::move(error))};
+  }
+  return ConferenceAnswer{number, *answer};
+}
+
 void Focus::Core::join_brewery(Instant now) {
   Element presence = muc::make_join(own_in_brewery_);
   line_.send(std::move(presence));
@@ -237,6 +287,7 @@ void Focus::Core::on_brewery(Instant now, const Jid& from, const Element& presen
     // Errors and removal: it comes again when the time of the last attempt is over.
     in_brewery_ = type.empty();
     if (in_brewery_) brewery_retry_at_ = Instant::never();
+    if (in_brewery_) enter_lost_rooms(now);
     else if (brewery_retry_at_.is_never()) brewery_retry_at_ = now + config_.times.iq_timeout;
     return;
   }
@@ -248,6 +299,15 @@ void Focus::Core::on_brewery(Instant now, const Jid& from, const Element& presen
   bridges_.remove(from.to_string());
   ++stats_.lost_bridges;
   on_bridge_lost(now, id);
+}
+
+void Focus::Core::enter_lost_rooms(Instant now) {
+  for (const Jid& name : std::exchange(lost_rooms_, {})) {
+    if (find_room(name.to_string())) continue;
+    Room& room = make_room(name);
+    room.join(now);
+    settle(room);
+  }
 }
 
 void Focus::Core::on_bridge_presence(Instant now, const std::string& jid, const Element& presence) {
@@ -396,6 +456,11 @@ void Focus::on_datagrams(Instant, Span<Datagram>, Outbox&) {}  // signalling onl
 void Focus::on_stream(Instant now, const StreamEvent& event, Outbox& out) { core_->on_stream(now, event, out); }
 void Focus::on_deadline(Instant now, Outbox& out) { core_->on_deadline(now, out); }
 Deadline Focus::deadline() const { return core_->deadline(); }
+uint64_t Focus::request_conference(Instant now, const ConferenceRequest& request, Outbox& out) {
+  return core_->request_conference(now, request, out);
+}
+void Focus::leave(Instant now, Outbox& out) { core_->leave(now, out); }
+std::optional<ConferenceAnswer> Focus::poll_answer() { return core_->poll_answer(); }
 bool Focus::ready() const { return core_->ready(); }
 FocusStats Focus::stats() const { return core_->stats(); }
 

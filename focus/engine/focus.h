@@ -5,11 +5,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "core/base/drop.h"
 #include "core/base/process.h"
+#include "core/base/result.h"
 #include "core/base/rng.h"
+#include "core/signal/conference_request.h"
 
 namespace tacoma {
 
@@ -38,6 +41,7 @@ struct FocusTimes {
 struct FocusConfig {
   std::string domain = "tacoma.test";      // rooms at conference.DOMAIN, brewery at internal.auth.DOMAIN
   std::string secret;                      // of the component focus.DOMAIN
+  std::string component, muc_domain, brewery_domain;  // in place of focus.DOMAIN and the two above; empty: those
   std::string brewery = "jvbbrewery";      // the bridges' room, its node
   size_t max_participants_per_bridge = 500; // of one conference; later ones wait (there is one bridge a conference)
   double overloaded_stress = 0.8;          // such a bridge is chosen only when all are
@@ -69,6 +73,12 @@ struct FocusStats {
   DropCounts drops;
 };
 
+/// The answer to a conference request that did not come by XMPP.
+struct ConferenceAnswer {
+  uint64_t number = 0;  // as request_conference gave it
+  Result<ConferenceRequest, StanzaError> answer;
+};
+
 class Focus final : public Process {
  public:
   explicit Focus(FocusConfig config);
@@ -79,6 +89,14 @@ class Focus final : public Process {
   void on_stream(Instant now, const StreamEvent& event, Outbox& out) override;
   void on_deadline(Instant now, Outbox& out) override;
   Deadline deadline() const override;
+
+  /// A conference request of somebody outside XMPP. Its answer comes by poll_answer, at once or later; never when the stream
+  /// to the server is lost meanwhile.
+  uint64_t request_conference(Instant now, const ConferenceRequest& request, Outbox& out);
+  std::optional<ConferenceAnswer> poll_answer();
+
+  /// Leaves all rooms and ends the stream: the end of the process.
+  void leave(Instant now, Outbox& out);
 
   /// True once the component stream is up and the brewery is joined.
   bool ready() const;

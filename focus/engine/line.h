@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "core/signal/iq_tracker.h"
 #include "core/signal/xmpp_stream.h"
@@ -26,7 +27,7 @@ struct Pending {
 
 class Line {
  public:
-  explicit Line(Jid own) : own_(std::move(own)), own_text_(own_.to_string()) {}
+  explicit Line(Jid own) : own_(std::move(own)), own_text_(own_.to_string()), outside_("http@" + own_.domain + "/") {}
 
   /// A new stream in place of the last; requests under way on that are forgotten.
   void attach(XmppComponent stream) {
@@ -39,12 +40,21 @@ class Line {
   }
   XmppComponent* stream() { return stream_ ? &*stream_ : nullptr; }
   bool is_ready() const { return stream_ && stream_->is_ready(); }
+  /// Requests from outside XMPP come from addresses of the component's own that nobody else can send from; what is sent to those is
+  /// kept for whoever asked.
+  Jid outside(uint64_t number) const { return {"http", own_.domain, std::to_string(number)}; }
+  std::vector<Element>& answers() { return answers_; }
+
   /// focus@focus.DOMAIN/focus: the sender of all that is no answer.
   const Jid& own() const { return own_; }
   const std::string& own_text() const { return own_text_; }
 
   void send(Element stanza) {
     if (!stream_) return;
+    if (stanza.attr("to").substr(0, outside_.size()) == outside_) {
+      answers_.push_back(std::move(stanza));
+      return;
+    }
     if (!stanza.find_attr("from")) stanza.set("from", own_text_);
     stream_->send(stanza);
   }
@@ -71,9 +81,10 @@ class Line {
 
  private:
   Jid own_;
-  std::string own_text_;
+  std::string own_text_, outside_;
   std::optional<XmppComponent> stream_;
   IqTracker<Pending> requests_{"q"};
+  std::vector<Element> answers_;  // to requests from outside; taken after each call
   uint64_t last_id_ = 0;
 };
 

@@ -56,8 +56,8 @@ IpAddress loopback(IpFamily family) {
 
 namespace {
 
-std::string why_not(int error, const SocketAddress& wanted, const std::string& owner) {
-  const std::string what = "host " + owner + " cannot have UDP " + wanted.to_string() + ": ";
+std::string why_not(int error, const SocketAddress& wanted, const std::string& who) {
+  const std::string what = who + "cannot have UDP " + wanted.to_string() + ": ";
   switch (error) {
     case EADDRINUSE: return what + "another program uses this port; stop it or choose another port";
     case EACCES:
@@ -66,20 +66,21 @@ std::string why_not(int error, const SocketAddress& wanted, const std::string& o
     case ENFILE: return what + "too many open files; raise the limit (ulimit -n) or run fewer people";
     case EAFNOSUPPORT:
     case EADDRNOTAVAIL:
-      if (wanted.ip.family == IpFamily::v6) return what + "this machine has no IPv6 loopback; enable IPv6 or use IPv4 in the scenario";
-      [[fallthrough]];
+      if (wanted.ip == loopback(IpFamily::v6)) return what + "this machine has no IPv6 loopback; enable IPv6 or use IPv4 in the scenario";
+      return what + "this machine has no such address";
     default: return what + std::strerror(error);
   }
 }
 
-}  // namespace
-
-Result<UdpSocket> open_udp(IpFamily family, uint16_t port, const std::string& owner) {
+Result<UdpSocket> open_socket(const SocketAddress& wanted, const std::string& who) {
   UdpSocket made;
-  made.address = {loopback(family), port};
-  made.fd = Fd(::socket(family == IpFamily::v4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!made.fd) return fail(why_not(errno, made.address, owner));
+  made.address = wanted;
+  const bool v6 = wanted.ip.family == IpFamily::v6;
+  made.fd = Fd(::socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!made.fd) return fail(why_not(errno, made.address, who));
   const int fd = made.fd.get();
+  const int on = 1;
+  if (v6) ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   if (::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBuffer, sizeof kReceiveBuffer) != 0)
     ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof kReceiveBuffer);
   int granted = 0;
@@ -88,12 +89,20 @@ Result<UdpSocket> open_udp(IpFamily family, uint16_t port, const std::string& ow
   made.small_buffer = granted < kReceiveBuffer;
 
   sockaddr_storage address = to_kernel(made.address, length);
-  if (::bind(fd, reinterpret_cast<sockaddr*>(&address), length) != 0) return fail(why_not(errno, made.address, owner));
+  if (::bind(fd, reinterpret_cast<sockaddr*>(&address), length) != 0) return fail(why_not(errno, made.address, who));
   length = sizeof address;
   ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
   made.address = from_kernel(address);
   return made;
 }
+
+}  // namespace
+
+Result<UdpSocket> open_udp(IpFamily family, uint16_t port, const std::string& owner) {
+  return open_socket({loopback(family), port}, "host " + owner + " ");
+}
+
+Result<UdpSocket> open_udp_at(const SocketAddress& wanted) { return open_socket(wanted, ""); }
 
 uint64_t kernel_drops(int fd) {
   uint32_t info[SK_MEMINFO_VARS] = {};

@@ -53,6 +53,9 @@ inline constexpr int kReceiveBuffer = 4 << 20;
 /// what went wrong.
 Result<UdpSocket> open_udp(IpFamily family, uint16_t port, const std::string& owner);
 
+/// The same on any address of this machine; an IPv6 socket takes IPv6 only.
+Result<UdpSocket> open_udp_at(const SocketAddress& wanted);
+
 /// Packets that the kernel threw away because the socket's buffer was full, since it was opened.
 uint64_t kernel_drops(int fd);
 

@@ -32,7 +32,7 @@ TEST_CASE("the bridge joins its brewery and publishes what a focus reads") {
   h.run(Duration::seconds(5));
   CHECK(h.presence->endpoints == 1);
   CHECK(h.presence->conferences == 1);
-  h.bridge->shut_down_gracefully();
+  h.shut_down_gracefully();
   h.run(Duration::seconds(5));
   CHECK(h.presence->graceful_shutdown);
 }
@@ -159,7 +159,7 @@ TEST_CASE("the table of refusals") {
   CHECK(h.bridge->stats().conferences == 1);
   CHECK(h.bridge->stats().endpoints == 1);
 
-  h.bridge->shut_down_gracefully();
+  h.shut_down_gracefully();
   check_refused(h.modify(create("n", "dddddddd", true)), Condition::service_unavailable, Reason::graceful_shutdown);
   CHECK(h.modify(create("m", "dddddddd", false)));  // what runs may grow
 

@@ -108,6 +108,11 @@ Harness::Harness(Crypto crypto_, std::function<void(BridgeConfig&)> change)
 
 Harness::~Harness() { lose = nullptr; }
 
+void Harness::shut_down_gracefully() {
+  bridge->shut_down_gracefully(now, out_);
+  settle();
+}
+
 uint32_t Harness::open_channel(std::string_view target) {
   const uint32_t id = 0x80000000u + static_cast<uint32_t>(channels.size());
   channels[id];

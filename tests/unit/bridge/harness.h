@@ -86,6 +86,7 @@ class Harness {
   Element ask(Element iq, std::string_view from = "jvbbrewery@internal.auth.tacoma.test/focus");
   Result<colibri2::ConferenceModified, colibri2::Error> modify(const colibri2::ConferenceModify& request);
   void close_stream();
+  void shut_down_gracefully();
 
   // Bridge channels, by stream.
   struct ChannelEnd {

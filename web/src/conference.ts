@@ -32,6 +32,7 @@ export interface Step { name: string; at: number }
 const kMaxChat = 500;
 const kSampleEvery = 2_000;
 const kRestartPause = 6_000; // the focus wants 5 s between two restarts
+const kRestartAttempts = 10;
 const kLongestRetry = 15_000;
 
 export class Conference {
@@ -576,7 +577,16 @@ export class Conference {
     this.step('restart asked');
     await session.tell_ice_failed().catch(() => undefined);
     if (this.session !== session) return; // invited anew in the meantime
-    await session.terminate(reason, true).catch((e: Error) => console.warn('tacoma: no restart:', e.message));
+    for (let attempt = 0; attempt < kRestartAttempts && this.session === session; ++attempt) {
+      try {
+        await session.terminate(reason, true);
+        break;
+      } catch (error) {
+        // The focus bears only so many restarts a minute; any other refusal means that it has no such session any more.
+        if (!['resource-constraint', 'timeout'].includes((error as StanzaError).condition)) break;
+        await new Promise((done) => setTimeout(done, kRestartPause));
+      }
+    }
     if (this.session === session) this.drop_session();
   }
 

@@ -146,7 +146,7 @@ function Floor({ pictures, staged, state, pinned, on_pin }: FloorProps) {
       {staged ? (
         <>
           <div className="stage-main">{tile(staged)}</div>
-          {rest.length > 0 && <div className="strip" role="list" aria-label="Other people">{rest.map((p) => tile(p))}</div>}
+          {rest.length > 0 && <div className="strip" role="group" aria-label="Other people">{rest.map((p) => tile(p))}</div>}
         </>
       ) : rest.map((p) => tile(p, { inlineSize: grid.width, blockSize: grid.height }))}
     </div>

@@ -1,5 +1,6 @@
 #include "bench/stage.h"
 
+#include <time.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -45,6 +46,12 @@ Clips clips_of(const Plan& plan) {
     std::exit(1);
   }
   return *std::move(clips);
+}
+
+double cpu_seconds() {
+  timespec t;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
 }
 
 size_t resident_bytes() {

@@ -34,6 +34,8 @@ Clips clips_of(const Plan& plan);
 inline double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
+/// Processor time of this thread, in seconds: what a busy machine does to others is not counted.
+double cpu_seconds();
 /// Resident memory of this process now.
 size_t resident_bytes();
 /// Calls of operator new so far (this program counts them).

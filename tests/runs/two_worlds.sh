@@ -3,10 +3,12 @@
 # 8 ms, packet loss within 1 point. Usage: two_worlds.sh BUILD_DIR SCENARIO OUT
 set -eu
 build=$1 scenario=$2 out=$3
-status=0
-"$build/tacoma" run "$scenario" --world sockets --quiet --out "$out/sockets" || status=$?
-# 98: this machine was too busy to keep the schedule; once more before that is a failure.
-[ $status -eq 98 ] && { status=0; "$build/tacoma" run "$scenario" --world sockets --quiet --out "$out/sockets" || status=$?; }
+# 98: the machine was too busy to keep the schedule. Three tries before there is no verdict.
+for attempt in 1 2 3; do
+  status=0
+  "$build/tacoma" run "$scenario" --world sockets --quiet --out "$out/sockets" || status=$?
+  [ $status -eq 98 ] || break
+done
 [ $status -eq 0 ] || exit $status
 "$build/tacoma" run "$scenario" --world ns3 --quiet --out "$out/ns3"
 "$build/tacoma" compare "$out/sockets" "$out/ns3" --assert \

@@ -28,6 +28,8 @@ Result<void> Child::start() {
     if (::getppid() != parent) ::_exit(127);
     ::dup2(log.get(), STDOUT_FILENO);
     ::dup2(log.get(), STDERR_FILENO);
+    // Sockets of the web server must not live on in a child that was started later: their peers would never see them close.
+    ::close_range(3, ~0U, 0);
     ::execv(words[0], words.data());
     ::_exit(127);
   }

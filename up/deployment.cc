@@ -141,7 +141,7 @@ std::string own_folder() {
 std::string default_web_root() {
   std::error_code error;
   const fs::path here = own_folder();
-  for (const fs::path& candidate : {here / "../share/tacoma/web", here / "../web/dist"})
+  for (const fs::path& candidate : {here / "../share/tacoma/web", here / "web"})
     if (fs::exists(candidate / "index.html", error)) return fs::weakly_canonical(candidate, error).string();
   return {};
 }

@@ -6,7 +6,7 @@ import type { Deployment } from './config';
 import { parse_offer } from './jingle/offer';
 import { Session, type MediaState, type Own } from './jingle/session';
 import { parse_sources } from './jingle/sources';
-import { source_name } from './jingle/messages';
+import { session_ping, source_name } from './jingle/messages';
 import { open_camera, open_microphone, open_screen } from './media/devices';
 import { quality_of, StatsReader, type Quality, type Report } from './media/stats';
 import { NS } from './namespaces';
@@ -30,6 +30,7 @@ export interface JoinWish {
 export interface Step { name: string; at: number }
 
 const kMaxChat = 500;
+const kAskFocusEvery = 5; // samples
 const kSampleEvery = 2_000;
 const kRestartPause = 6_000; // the focus wants 5 s between two restarts
 const kRestartAttempts = 10;
@@ -637,7 +638,18 @@ export class Conference {
     if (quality !== this.store.state.me.quality) this.store.set_me({ quality });
     const speaking = report.rows.filter((r) => r.media === 'audio' && r.direction === 'in' && (r.audio_level ?? 0) > 0.02).map((r) => r.owner);
     if (speaking.join() !== this.store.state.speaking.join()) this.store.set({ speaking });
+    if (this.samples % kAskFocusEvery === 0) void this.check_focus(session);
     if (++this.samples % 5 === 0) this.channel?.send(to_bridge.stats({ connectionQuality: Math.round((quality / 3) * 100) }));
+  }
+
+  /** A room does not see a component die and come back. One that has forgotten us is asked in again, and invites everybody anew. */
+  private async check_focus(session: Session): Promise<void> {
+    try {
+      await this.stream?.iq('set', `${this.room_jid}/focus`, session_ping(session.offer));
+    } catch (error) {
+      if ((error as StanzaError).condition !== 'item-not-found' || this.session !== session) return;
+      await this.invite_focus().catch((e: Error) => console.warn('tacoma: no focus:', e.message));
+    }
   }
 
   private announce(announcement: string): void {

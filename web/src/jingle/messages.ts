@@ -82,6 +82,11 @@ export function ice_failed(offer: Offer): Element {
     offer.bridge_session ? el('bridge-session', { xmlns: NS.focus, id: offer.bridge_session }) : null);
 }
 
+/** XEP-0166's ping: nothing but the question whether the session is known. */
+export function session_ping(offer: Offer): Element {
+  return jingle('session-info', offer.sid, {});
+}
+
 /** With `restart` the focus invites us anew. */
 export function session_terminate(offer: Offer, reason: string, restart: boolean): Element {
   return jingle('session-terminate', offer.sid, {},

@@ -282,6 +282,10 @@ class Ns3World final : public World, private StreamOwner {
   void carry_out(HostId id, Instant now) {
     Host& host = hosts_[id.value()];
     for (Outbox::Send& send : outbox_.sends()) {
+      if (!send.packet) {
+        stats_.drops.count(Drop::pool_exhausted);
+        continue;
+      }
       const bool v4 = send.to.ip.family == IpFamily::v4;
       Ptr<ns3::Socket> socket = v4 ? host.udp_v4 : host.udp_v6;
       ++stats_.datagrams_sent;

@@ -156,6 +156,25 @@ inline void datagrams_cross(const Subject& subject, IpFamily family) {
   CHECK(world->stats().drops.total() == 0);
 }
 
+/// A pool that refused leaves an empty reference: sending it is counted and the next packet goes its way.
+inline void empty_references_are_counted(const Subject& subject) {
+  Probe from, to;
+  const std::unique_ptr<World> world = subject.make(plain_plan(2), nullptr);
+  const SocketAddress address = world->address(HostId(1), IpFamily::v4);
+  from.at_start = [&](Instant, Outbox& out) {
+    out.send(address, PacketRef());
+    send_text(out, address, "the next");
+  };
+  world->attach(HostId(1), &to);
+  world->attach(HostId(0), &from);
+  world->run_until(at_ms(100));
+  const auto got = look(*world, HostId(1), &Probe::got);
+  REQUIRE(got.size() == 1);
+  CHECK(got[0].payload == "the next");
+  CHECK(world->stats().datagrams_sent == 1);
+  CHECK(world->stats().drops[Drop::pool_exhausted] == 1);
+}
+
 /// Processes start once, before anything else, and are woken when they asked to be.
 inline void deadlines_are_kept(const Subject& subject) {
   Probe probe;
@@ -431,6 +450,7 @@ inline void packets_outlive_the_world(const Subject& subject) {
 inline void conforms(const Subject& subject) {
   SECTION("datagrams cross, IPv4") { datagrams_cross(subject, IpFamily::v4); }
   SECTION("datagrams cross, IPv6") { datagrams_cross(subject, IpFamily::v6); }
+  SECTION("empty references are counted") { empty_references_are_counted(subject); }
   SECTION("deadlines are kept") { deadlines_are_kept(subject); }
   SECTION("loss follows the plan") { loss_follows_the_plan(subject); }
   SECTION("rate and queue follow the plan") { rate_and_queue_follow_the_plan(subject); }

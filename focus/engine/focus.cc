@@ -29,7 +29,7 @@ FocusConfig FocusConfig::embedded(Rng rng) {
 class Focus::Core {
  public:
   explicit Core(FocusConfig config);
-  void connect(Outbox& out);
+  void connect(Instant now, Outbox& out);
   void on_stream(Instant now, const StreamEvent& event, Outbox& out);
   void on_deadline(Instant now, Outbox& out);
   Deadline deadline() const;
@@ -80,6 +80,7 @@ class Focus::Core {
   StreamId stream_;
   uint32_t streams_opened_ = 0;
   Duration backoff_;
+  Instant login_until_ = Instant::never();  // a server that takes the connection and stays silent is left
   Instant reconnect_at_ = Instant::never();
   bool in_brewery_ = false;
   Instant brewery_retry_at_ = Instant::never();
@@ -104,7 +105,8 @@ Focus::Core::Core(FocusConfig config)
       bridges_(config_.limits.bridges, config_.overloaded_stress),
       backoff_(config_.times.reconnect) {}
 
-void Focus::Core::connect(Outbox& out) {
+void Focus::Core::connect(Instant now, Outbox& out) {
+  login_until_ = now + config_.times.login;
   stream_ = StreamId(++streams_opened_);
   line_.attach(XmppComponent(component_, config_.secret, config_.rng.split("stream", streams_opened_)));
   out.open_stream(stream_, std::string(deployment::kComponentService));
@@ -130,6 +132,7 @@ void Focus::Core::on_bytes(Instant now, BytesView bytes, Outbox& out) {
     switch (event->kind) {
       case XmppEvent::Kind::ready:
         backoff_ = config_.times.reconnect;
+        login_until_ = Instant::never();
         join_brewery(now);
         break;
       case XmppEvent::Kind::stanza: on_stanza(now, event->stanza); break;
@@ -160,7 +163,7 @@ void Focus::Core::lost_stream(Instant now) {
   health_due_.clear();
   bridges_ = focus::BridgeSelector(config_.limits.bridges, config_.overloaded_stress);
   in_brewery_ = false;
-  brewery_retry_at_ = Instant::never();
+  brewery_retry_at_ = login_until_ = Instant::never();
   line_.detach();
   ++stats_.reconnects;
   reconnect_at_ = now + backoff_;
@@ -369,9 +372,13 @@ void Focus::Core::on_health(Instant now, const Pending& pending, const Element* 
 }
 
 void Focus::Core::on_deadline(Instant now, Outbox& out) {
+  if (login_until_ <= now) {
+    out.close_stream(stream_);
+    lost_stream(now);
+  }
   if (reconnect_at_ <= now) {
     reconnect_at_ = Instant::never();
-    connect(out);
+    connect(now, out);
   }
   if (brewery_retry_at_ <= now) join_brewery(now);
   while (const auto pending = line_.requests().pop_expired(now)) on_answer(now, *pending, nullptr);
@@ -397,6 +404,7 @@ Deadline Focus::Core::deadline() const {
   const auto consider = [&](Instant at, const char* reason) {
     if (at < next.at) next = {at, reason};
   };
+  consider(login_until_, "login timeout");
   consider(brewery_retry_at_, "brewery");
   consider(line_.requests().earliest(), "request timeout");
   if (!health_due_.empty()) consider(health_due_.begin()->first, "health check");
@@ -451,7 +459,7 @@ FocusStats Focus::Core::stats() const {
 Focus::Focus(FocusConfig config) : core_(std::make_unique<Core>(std::move(config))) {}
 Focus::~Focus() = default;
 
-void Focus::start(Instant, Outbox& out) { core_->connect(out); }
+void Focus::start(Instant now, Outbox& out) { core_->connect(now, out); }
 void Focus::on_datagrams(Instant, Span<Datagram>, Outbox&) {}  // signalling only: nothing comes to its port
 void Focus::on_stream(Instant now, const StreamEvent& event, Outbox& out) { core_->on_stream(now, event, out); }
 void Focus::on_deadline(Instant now, Outbox& out) { core_->on_deadline(now, out); }

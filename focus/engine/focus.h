@@ -35,6 +35,7 @@ struct FocusTimes {
   Duration restart_spacing = Duration::seconds(5);        // between two restarts that one client asks for
   Duration restart_window = Duration::seconds(60);
   size_t restarts_per_window = 5;
+  Duration login = Duration::seconds(10);                 // from opening the component stream to its being ready
   Duration reconnect = Duration::seconds(1);              // after the XMPP server went away, doubling to 32 s
 };
 

@@ -443,3 +443,35 @@ TEST_CASE("people who send nothing are invited too") {
   const bool was_offered = jingle::sources_of(c.bob.offer, "?")->contains("aaaaaaaa");
   CHECK((was_offered || c.bob.last_change.contains("aaaaaaaa")));
 }
+
+TEST_CASE("a server that takes the connection and stays silent is left after ten seconds, and the focus tries again") {
+  struct SilentServer : Process {
+    void start(Instant, Outbox&) override {}
+    void on_datagrams(Instant, Span<Datagram>, Outbox&) override {}
+    void on_stream(Instant now, const StreamEvent& event, Outbox&) override {
+      if (event.kind == StreamEvent::Kind::accepted) accepted.push_back(now);
+      if (event.kind == StreamEvent::Kind::closed) closed.push_back(now);
+    }
+    void on_deadline(Instant, Outbox&) override {}
+    Deadline deadline() const override { return {Instant::never(), "silent"}; }
+    std::vector<Instant> accepted, closed;
+  };
+  const auto at = [](int64_t seconds) { return Instant::at(Duration::seconds(seconds)); };
+  SilentServer silent;
+  StanzaRouter router(Deployment::make_config());
+  Focus focus(FocusConfig::embedded(Rng(3)));
+  Wires wires;
+  wires.attach(silent);
+  wires.listen(silent, "xmpp-component");
+  wires.attach(focus);
+  wires.run(Duration::seconds(22));
+  CHECK(silent.accepted == std::vector<Instant>{at(0), at(11)});  // 10 s, then 1 s until the next attempt
+  CHECK(silent.closed == std::vector<Instant>{at(10), at(21)});
+  CHECK(focus.stats().reconnects == 2);
+  CHECK_FALSE(focus.ready());
+  wires.attach(router);
+  wires.listen(router, "xmpp-component");
+  wires.run(Duration::seconds(30));
+  CHECK(focus.ready());
+  CHECK(focus.stats().reconnects == 2);
+}

@@ -23,12 +23,15 @@ RouterConfig RouterConfig::embedded(Rng rng) {
 class StanzaRouter::Core {
  public:
   explicit Core(RouterConfig config);
-  void on_stream(const StreamEvent& event, Outbox& out);
+  void on_stream(Instant now, const StreamEvent& event, Outbox& out);
+  void on_deadline(Instant now, Outbox& out);
+  Instant deadline() const { return streams_.next_late_login(); }
   const RouterStats& stats() const { return stats_; }
 
  private:
   static XmppHosts make_hosts(const RouterConfig& config);
   router::MucService::Config muc_config(std::string_view prefix, bool accounts_are_admins) const;
+  void flush(Outbox& out);
   void on_data(StreamId id, BytesView data);
   void on_ready(StreamId id, const Jid& jid);
   void on_stanza(StreamId id, Element& stanza);
@@ -51,7 +54,7 @@ StanzaRouter::Core::Core(RouterConfig config)
     : config_(std::move(config)),
       auth_domain_("auth." + config_.domain),
       hosts_(make_hosts(config_)),
-      streams_(hosts_, config_.limits.streams, config_.rng, stats_),
+      streams_(hosts_, config_.limits, config_.rng, stats_),
       rooms_(muc_config("conference.", false), config_.limits, config_.rng, streams_, stats_),
       brewery_(muc_config("internal.auth.", true), config_.limits, config_.rng, streams_, stats_) {}
 
@@ -73,20 +76,29 @@ router::MucService::Config StanzaRouter::Core::muc_config(std::string_view prefi
   return config;
 }
 
-void StanzaRouter::Core::on_stream(const StreamEvent& event, Outbox& out) {
+void StanzaRouter::Core::on_stream(Instant now, const StreamEvent& event, Outbox& out) {
   switch (event.kind) {
     case StreamEvent::Kind::opened: break;  // it opens none
     case StreamEvent::Kind::accepted: {
       const bool is_component = event.service == deployment::kComponentService;
       const bool is_client = event.service == deployment::kClientService;
       using Kind = XmppServerStream::Kind;
-      if ((!is_component && !is_client) || !streams_.accept(event.id, is_component ? Kind::component : Kind::client))
+      if ((!is_component && !is_client) || !streams_.accept(now, event.id, is_component ? Kind::component : Kind::client))
         out.close_stream(event.id);
       break;
     }
     case StreamEvent::Kind::data: on_data(event.id, event.data); break;
     case StreamEvent::Kind::closed: drop_stream(event.id); break;
   }
+  flush(out);
+}
+
+void StanzaRouter::Core::on_deadline(Instant now, Outbox& out) {
+  streams_.end_late_logins(now);
+  flush(out);
+}
+
+void StanzaRouter::Core::flush(Outbox& out) {
   // Ending a stream makes others write (a room says who left), so this goes on until all is quiet.
   for (;;) {
     ended_.clear();
@@ -178,9 +190,9 @@ StanzaRouter::~StanzaRouter() = default;
 
 void StanzaRouter::start(Instant, Outbox&) {}
 void StanzaRouter::on_datagrams(Instant, Span<Datagram>, Outbox&) {}  // its port takes no media: what comes is not for it
-void StanzaRouter::on_stream(Instant, const StreamEvent& event, Outbox& out) { core_->on_stream(event, out); }
-void StanzaRouter::on_deadline(Instant, Outbox&) {}
-Deadline StanzaRouter::deadline() const { return {Instant::never(), "the router never wakes"}; }
+void StanzaRouter::on_stream(Instant now, const StreamEvent& event, Outbox& out) { core_->on_stream(now, event, out); }
+void StanzaRouter::on_deadline(Instant now, Outbox& out) { core_->on_deadline(now, out); }
+Deadline StanzaRouter::deadline() const { return {core_->deadline(), "late login"}; }
 RouterStats StanzaRouter::stats() const { return core_->stats(); }
 
 }  // namespace tacoma

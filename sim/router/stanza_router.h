@@ -23,6 +23,7 @@ struct RouterLimits {
   size_t occupants_per_room = 2'000;   // the next one is refused: service-unavailable, as XEP-0045 section 7.2.9 says
   size_t rooms_per_stream = 1'000;     // that one session may be in (the focus is in all); resource-constraint
   size_t broadcast_bytes = 16 * 1024;  // of a presence, message or subject that goes to a whole room: policy-violation
+  Duration login = Duration::seconds(10);  // from a stream's acceptance to its being bound; later it is closed
   size_t affiliations_per_room = 2'000;  // remembered by an owner's muc#admin; resource-constraint
 };
 
@@ -58,8 +59,8 @@ struct RouterStats {
   DropCounts drops;
 };
 
-/// Services "xmpp" (client-to-server) and "xmpp-component" (XEP-0114). It never wakes by itself: a stream lives until its
-/// peer or the world closes it.
+/// Services "xmpp" (client-to-server) and "xmpp-component" (XEP-0114). It wakes only to close streams that do not log
+/// in; one that has lives until its peer or the world closes it.
 class StanzaRouter final : public Process {
  public:
   explicit StanzaRouter(RouterConfig config);

@@ -43,16 +43,18 @@ SharedStanza::SharedStanza(std::string_view name, std::string_view from, std::st
   tail += '>';
 }
 
-Streams::Streams(const XmppHosts& hosts, size_t limit, const Rng& rng, RouterStats& stats)
-    : hosts_(hosts), limit_(limit), rng_(rng.split("streams")), stats_(stats) {}
+Streams::Streams(const XmppHosts& hosts, const RouterLimits& limits, const Rng& rng, RouterStats& stats)
+    : hosts_(hosts), limits_(limits), rng_(rng.split("streams")), stats_(stats) {}
 
-bool Streams::accept(StreamId id, XmppServerStream::Kind kind) {
-  if (entries_.size() >= limit_) {
+bool Streams::accept(Instant now, StreamId id, XmppServerStream::Kind kind) {
+  if (entries_.size() >= limits_.streams) {
     stats_.drops.count(Drop::signalling_limit);
     return false;
   }
   ++stats_.streams_accepted;
-  entries_.emplace(id, Entry{XmppServerStream(kind, hosts_, rng_.split("stream", accepted_++)), kind, {}});
+  const Instant login_until = now + limits_.login;
+  entries_.emplace(id, Entry{XmppServerStream(kind, hosts_, rng_.split("stream", accepted_++)), kind, login_until, {}});
+  logins_.emplace(login_until, id);
   stats_.streams = entries_.size();
   return true;
 }
@@ -73,6 +75,7 @@ void Streams::erase(StreamId id) {
   if (found == entries_.end()) return;
   const auto held = addresses_.find(found->second.address);
   if (held != addresses_.end() && held->second == id) addresses_.erase(held);
+  logins_.erase({found->second.login_until, id});
   entries_.erase(found);
   stats_.streams = entries_.size();
   stats_.sessions = addresses_.size();
@@ -81,6 +84,7 @@ void Streams::erase(StreamId id) {
 std::optional<StreamId> Streams::bind(StreamId id, const Jid& jid) {
   const auto found = entries_.find(id);
   TACOMA_ASSERT(found != entries_.end());
+  logins_.erase({found->second.login_until, id});
   found->second.address = jid.to_string();
   const auto [held, is_new] = addresses_.emplace(found->second.address, id);
   std::optional<StreamId> before;
@@ -129,6 +133,15 @@ void Streams::end(StreamId id) {
   found->second.stream.close();
   found->second.ending = true;
   touch(id, found->second);
+}
+
+void Streams::end_late_logins(Instant now) {
+  while (next_late_login() <= now) {
+    const StreamId id = logins_.begin()->second;
+    logins_.erase(logins_.begin());
+    stats_.drops.count(Drop::signalling_limit);
+    end(id);
+  }
 }
 
 void Streams::touch(StreamId id) {

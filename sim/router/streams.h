@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/base/process.h"
@@ -28,13 +30,17 @@ class SharedStanza {
 /// The streams of both services. A stream is named by its StreamId; what is written is kept in the stream until flush().
 class Streams {
  public:
-  Streams(const XmppHosts& hosts, size_t limit, const Rng& rng, RouterStats& stats);
+  Streams(const XmppHosts& hosts, const RouterLimits& limits, const Rng& rng, RouterStats& stats);
 
   /// Returns false when there are too many: the caller closes it.
-  bool accept(StreamId id, XmppServerStream::Kind kind);
+  bool accept(Instant now, StreamId id, XmppServerStream::Kind kind);
   XmppServerStream* find(StreamId id);
   XmppServerStream::Kind kind_of(StreamId id) const;
   void erase(StreamId id);
+  /// Ends the streams that should have been bound by now.
+  void end_late_logins(Instant now);
+  /// When the next of them is due; never() when all are bound.
+  Instant next_late_login() const { return logins_.empty() ? Instant::never() : logins_.begin()->first; }
 
   /// The stream is ready as `jid` (a full JID, or a component's domain). Returns the stream that held the address before,
   /// which the caller ends: the newcomer wins, since an old stream may be a dead connection.
@@ -55,6 +61,7 @@ class Streams {
   struct Entry {
     XmppServerStream stream;
     XmppServerStream::Kind kind;
+    Instant login_until;
     std::string address;  // once bound
     bool touched = false;
     bool ending = false;
@@ -63,12 +70,13 @@ class Streams {
   void touch(StreamId id, Entry& entry);
 
   const XmppHosts& hosts_;
-  size_t limit_;
+  const RouterLimits& limits_;
   Rng rng_;
   RouterStats& stats_;
   uint64_t accepted_ = 0;
   std::map<StreamId, Entry> entries_;
   std::map<std::string, StreamId, std::less<>> addresses_;
+  std::set<std::pair<Instant, StreamId>> logins_;  // of the streams that are not bound and not ending
   std::vector<StreamId> touched_;
 };
 

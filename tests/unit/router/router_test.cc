@@ -246,6 +246,46 @@ TEST_CASE("streams over the limit are closed at once") {
   CHECK(four.is_ready());
 }
 
+TEST_CASE("streams that do not log in are closed after ten seconds and lock nobody out") {
+  // Opens a stream and says nothing on it, or only the first words.
+  struct Silent : Process {
+    explicit Silent(std::string text) : says(std::move(text)) {}
+    void start(Instant, Outbox& out) override {
+      out.open_stream(StreamId(1), "xmpp");
+      out.write_stream(StreamId(1), says);
+    }
+    void on_datagrams(Instant, Span<Datagram>, Outbox&) override {}
+    void on_stream(Instant now, const StreamEvent& event, Outbox&) override {
+      if (event.kind == StreamEvent::Kind::closed) closed_at = now;
+    }
+    void on_deadline(Instant, Outbox&) override {}
+    Deadline deadline() const override { return {Instant::never(), "silent"}; }
+    std::string says;
+    std::optional<Instant> closed_at;
+  };
+  Client early(anonymous(), 1), refused(anonymous(), 2), late(anonymous(), 3);
+  Silent silent(""), half("<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='tacoma.test' version='1.0'>");
+  RouterConfig config = Deployment::make_config();
+  config.limits.streams = 3;
+  Deployment d(config);
+  d.enter(early);
+  d.wires.attach(silent);
+  d.wires.run(Duration::seconds(1));
+  d.wires.attach(half);
+  d.enter(refused);
+  CHECK(refused.is_closed());
+  d.wires.run(Duration::seconds(20));
+  CHECK(silent.closed_at == Instant::at(Duration::seconds(10)));
+  CHECK(half.closed_at == Instant::at(Duration::seconds(11)));
+  CHECK(d.router.stats().streams == 1);
+  CHECK(d.router.deadline().at.is_never());
+  d.enter(late);
+  CHECK(late.is_ready());
+  early.send(make_ping(jid("tacoma.test"), "p"));
+  d.wires.run();
+  CHECK(early.take().size() == 1);  // who has logged in stays
+}
+
 TEST_CASE("the same seed writes the same bytes") {
   auto run = [](uint64_t seed) {
     RouterConfig config = Deployment::make_config();

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/signal/colibri2_json.h"
 #include "host/daemon/daemon.h"
 
 namespace tacoma::bridge {
@@ -124,6 +125,61 @@ std::string metrics(const Bridge& bridge, Instant now, const host::HostStats& ho
   m.histogram("forwarding_seconds", "From the receipt of a batch until all that follows from it is sent", host.call_seconds);
   return m.text();
 }
+unsigned status_of(Condition condition) {
+  switch (condition) {
+    case Condition::item_not_found: return 404;
+    case Condition::conflict: return 409;
+    case Condition::service_unavailable: return 503;
+    case Condition::feature_not_implemented: return 501;
+    case Condition::resource_constraint: return 503;
+    default: return 400;
+  }
+}
+
+/// colibri2 by REST: the body as the stanza would say it. `meeting_id`: of PATCH, from its path.
+void modify(host::ProcessHost& host, const std::string& body, const std::string& meeting_id, const HttpAnswer& answer) {
+  auto request = colibri2::parse_json_request(body, meeting_id);
+  if (!request) return answer(HttpResponse::error(400, request.error()));
+  with_bridge(host, [&](Bridge& bridge, Instant now, Outbox& out) {
+    const auto done = bridge.modify(now, *request, out);
+    if (done) return answer(HttpResponse::json(colibri2::write_json(*done) + "\n"));
+    const colibri2::Error& error = done.error();
+    const std::string reason = error.reason == colibri2::Reason::none ? name_of(error.condition) : colibri2::name_of(error.reason);
+    answer(HttpResponse::error(status_of(error.condition), error.text.empty() ? reason : reason + ": " + error.text));
+  });
+}
+
+Json conference_json(const ConferenceStats& c) {
+  Json endpoints = Json::array();
+  for (const std::string& id : c.endpoints) endpoints.push_back({{"id", id}});
+  return {{"meeting-id", c.meeting_id}, {"name", c.name}, {"endpoints", std::move(endpoints)}};
+}
+
+void add_colibri_routes(host::ProcessHost& host, std::vector<host::HttpRoute>& routes) {
+  const std::string all = "/colibri/v2/conferences", one = all + "/";
+  routes.push_back({"POST", all, [&host](const HttpRequest& request, HttpAnswer answer) { modify(host, request.body, "", answer); }});
+  routes.push_back({"GET", all, [&host](const HttpRequest&, HttpAnswer answer) {
+    with_bridge(host, [&](Bridge& bridge, Instant, Outbox&) {
+      Json list = Json::array();
+      for (const ConferenceStats& c : bridge.conferences()) list.push_back(conference_json(c));
+      answer(pretty(list));
+    });
+  }});
+  routes.push_back({"PATCH", one + "*", [&host, one](const HttpRequest& request, HttpAnswer answer) {
+    modify(host, request.body, request.path.substr(one.size()), answer);
+  }});
+  routes.push_back({"GET", one + "*", [&host, one](const HttpRequest& request, HttpAnswer answer) {
+    const std::string id = request.path.substr(one.size());
+    constexpr std::string_view kSpeaker = "/dominant-speaker-identification";
+    with_bridge(host, [&](Bridge& bridge, Instant, Outbox&) {
+      for (const ConferenceStats& c : bridge.conferences()) {
+        if (id == c.meeting_id) return answer(pretty(conference_json(c)));
+        if (id == c.meeting_id + std::string(kSpeaker)) return answer(pretty({{"dominantEndpoint", c.dominant_speaker}}));
+      }
+      answer(HttpResponse::error(404, "there is no such conference"));
+    });
+  }});
+}
 }  // namespace
 
 std::vector<host::HttpRoute> private_routes(host::ProcessHost& host, const Settings& settings, std::function<void()> shut_down) {
@@ -158,6 +214,7 @@ std::vector<host::HttpRoute> private_routes(host::ProcessHost& host, const Setti
       });
     });
   }
+  if (settings.allow_rest) add_colibri_routes(host, routes);
   if (settings.allow_shutdown) {
     route("POST", "/colibri/shutdown", [&host, shut_down = std::move(shut_down)](const HttpRequest& request, HttpAnswer answer) {
       const Json body = Json::parse(request.body, nullptr, false);

@@ -7,6 +7,7 @@
 
 #include "core/signal/deployment.h"
 #include "core/signal/disco.h"
+#include "core/signal/text.h"
 
 namespace tacoma::focus {
 
@@ -41,6 +42,11 @@ void Room::join(Instant now) {
 }
 
 void Room::on_request(Instant now, const Element& iq, const ConferenceRequest& request) {
+  // Who creates the conference says it; what others say later does not change it.
+  if (phase_ == Phase::joining && requests_.empty()) {
+    audio_muted_beyond_ = parse_number(request.property("startAudioMuted"), 1'000'000);
+    video_muted_beyond_ = parse_number(request.property("startVideoMuted"), 1'000'000);
+  }
   if (phase_ == Phase::ready) {
     // Who asks comes soon: the room is not left before that.
     if (members_.empty()) leave_at_ = now + shared_.config.times.empty_room;

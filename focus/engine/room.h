@@ -139,6 +139,7 @@ class Room {
   bool waits_for_bridge_ = false;
   size_t owners_ = 0;           // members whose affiliation is owner
   FocusPresence published_;
+  std::optional<uint64_t> audio_muted_beyond_, video_muted_beyond_;  // who comes when so many are there starts muted
 };
 
 }  // namespace tacoma::focus

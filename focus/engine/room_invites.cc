@@ -115,6 +115,11 @@ void Room::send_offer(Instant now, Member& member, const jingle::IceTransport& t
   if (member.features.json_sources) message.json_sources = std::move(others);
   else jingle::put_sources(message, others);
   message.bridge_session = jingle::BridgeSession{session_->id(), session_->region()};
+  if (!member.was_offered) {  // later it is as muted as it wants to be
+    const auto is_beyond = [&](const std::optional<uint64_t>& limit) { return limit && members_.size() > *limit; };
+    const jingle::StartMuted muted{is_beyond(audio_muted_beyond_), is_beyond(video_muted_beyond_)};
+    if (muted.audio || muted.video) message.start_muted = muted;
+  }
 
   member.state = State::invited;
   member.sid = message.sid;

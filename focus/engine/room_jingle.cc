@@ -9,6 +9,7 @@ namespace tacoma::focus {
 namespace {
 constexpr std::string_view kMuteAudio = "http://jitsi.org/jitmeet/audio";
 constexpr std::string_view kMuteVideo = "http://jitsi.org/jitmeet/video";
+constexpr std::string_view kMuteDesktop = "http://jitsi.org/jitmeet/desktop";
 
 Failure<StanzaError> failure(Condition condition, std::string text) {
   StanzaError error;
@@ -30,7 +31,7 @@ void Room::on_iq(Instant now, const Jid& from, const Element& iq) {
   Member* member = by_nick(from.resource);
   if (!member) return refuse(iq, Condition::not_acceptable, "Not a member of the conference");
   if (jingle::is_jingle(iq)) return on_jingle(now, *member, iq);
-  for (std::string_view media : {kMuteAudio, kMuteVideo})
+  for (std::string_view media : {kMuteAudio, kMuteVideo, kMuteDesktop})
     if (const Element* mute = iq.child("mute", media)) return on_mute(*member, iq, *mute);
   refuse(iq, Condition::service_unavailable);
 }

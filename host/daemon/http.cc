@@ -216,6 +216,8 @@ class Server final : public HttpServer, public std::enable_shared_from_this<Serv
           break;
         }
         if (const ProxyRoute* route = find(options_.proxies, path)) co_return co_await tunnel(std::move(stream), std::move(request), *route);
+        co_await send(stream, HttpResponse::error(404, "there is no WebSocket at " + path.substr(0, 200)), request.version(), false, false, error);
+        break;
       }
       const bool is_head = request.method() == http::verb::head;
       if (const ProxyRoute* route = find(options_.proxies, path)) {

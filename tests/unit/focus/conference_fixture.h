@@ -291,6 +291,13 @@ struct Conference : Deployment {
     people.push_back(std::make_unique<Person>(*this, log, std::move(nick), static_cast<uint32_t>(people.size() + 1)));
     return *people.back();
   }
+  /// A conference request that does not come by XMPP.
+  uint64_t request_outside(const ConferenceRequest& request) {
+    uint64_t number = 0;
+    wires.inspect(focus, [&](Instant now, Outbox& out) { number = focus.request_conference(now, request, out); });
+    wires.run();
+    return number;
+  }
   /// What was logged since the last call, one a line.
   Log take_log() { return std::exchange(log, {}); }
   Focus focus;

@@ -284,6 +284,27 @@ TEST_CASE("moderators mute others, nobody else does, and nobody is unmuted by an
   CHECK(alice.last_error == "item-not-found");
 }
 
+TEST_CASE("who asks outside XMPP is answered as within, once the focus is in the room") {
+  Conference c;
+  ConferenceRequest request;
+  request.room = kRoom;
+  const uint64_t number = c.request_outside(request);
+  auto answer = c.focus.poll_answer();
+  REQUIRE(answer);
+  CHECK(answer->number == number);
+  REQUIRE(answer->answer);
+  CHECK(answer->answer->ready);
+  CHECK(answer->answer->focus_jid == "focus@focus.tacoma.test");
+  CHECK_FALSE(c.focus.poll_answer());
+
+  request.room = jid("r@elsewhere.example");
+  c.request_outside(request);
+  answer = c.focus.poll_answer();
+  REQUIRE(answer);
+  REQUIRE_FALSE(answer->answer);
+  CHECK(answer->answer.error().condition == Condition::bad_request);
+}
+
 TEST_CASE("wrong conference requests are refused, each for its reason") {
   Conference c;
   Client client(anonymous(), 50);

@@ -56,6 +56,13 @@ class Wires {
     now_ = end;
   }
   void run() { run(Duration::zero()); }
+  /// As World::inspect: what `ask` appends is carried out.
+  template <typename Ask>
+  void inspect(Process& process, Ask ask) {
+    Host& host = host_of(process);
+    ask(now_, host.out);
+    collect(host);
+  }
 
  private:
   struct Host;

@@ -1,0 +1,242 @@
+// A deployment as `tacoma up` makes it, stock Prosody included, with two synthetic people on real sockets; and what strangers are told.
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <sstream>
+#include <thread>
+
+#include "host/daemon/process_host.h"
+#include "tests/world/meeting/meeting.h"
+#include "up/child.h"
+#include "up/deployment.h"
+
+using namespace tacoma;
+namespace fs = std::filesystem;
+
+namespace {
+using namespace std::chrono_literals;
+
+std::string read_file(const fs::path& file) {
+  std::ifstream in(file);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+/// The number that follows `key` in a text.
+uint16_t number_after(const std::string& text, const std::string& key) {
+  const size_t at = text.find(key);
+  REQUIRE(at != std::string::npos);
+  return static_cast<uint16_t>(std::atoi(text.c_str() + at + key.size()));
+}
+
+/// Sends a request and reads the answer to its end; nothing when nobody listens.
+std::string http(uint16_t port, const std::string& request) {
+  const host::Fd fd(::socket(AF_INET, SOCK_STREAM, 0));
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(port);
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const timeval patience{5, 0};
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) != 0) return {};
+  if (::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size())) return {};
+  std::string answer;
+  char piece[4096];
+  for (ssize_t size; (size = ::recv(fd.get(), piece, sizeof piece, 0)) > 0;) answer.append(piece, static_cast<size_t>(size));
+  return answer;
+}
+std::string get(uint16_t port, const std::string& target, const std::string& headers = "") {
+  return http(port, "GET " + target + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + headers + "\r\n");
+}
+std::string post(uint16_t port, const std::string& target, const std::string& body) {
+  return http(port, "POST " + target + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
+}
+bool is_status(const std::string& answer, const std::string& status) { return answer.substr(0, 12) == "HTTP/1.1 " + status; }
+const std::string kUpgrade = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+std::string upgrade(uint16_t port, const std::string& target) {
+  return http(port, "GET " + target + " HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n" + kUpgrade + "\r\n");
+}
+
+/// `tacoma up` in a folder of its own. Its XMPP domain is the one that synthetic people know.
+class UpRun {
+ public:
+  UpRun() : folder_(fs::temp_directory_path() / ("tacoma-up-" + std::to_string(::getpid()))), child_("up", command(), (folder_ / "up.log").string()) {
+    REQUIRE(child_.start());
+    for (int i = 0; i < 600 && log().find("Tacoma is up") == std::string::npos; ++i) {
+      std::string how;
+      if (child_.reap(how)) FAIL("tacoma up ended " + how + ":\n" + log());
+      std::this_thread::sleep_for(100ms);
+    }
+    INFO(log());
+    REQUIRE(log().find("Tacoma is up") != std::string::npos);
+  }
+  ~UpRun() {
+    stop();
+    std::error_code ignored;
+    fs::remove_all(folder_, ignored);
+  }
+  void stop() {
+    child_.signal(SIGTERM);
+    std::string how;
+    for (int i = 0; i < 100 && child_.is_running() && !child_.reap(how); ++i) std::this_thread::sleep_for(100ms);
+    child_.signal(SIGKILL);
+    if (!how.empty()) ended_ = how;
+  }
+  std::string log() const { return read_file(folder_ / "up.log"); }
+  fs::path state() const { return folder_ / "state"; }
+  uint16_t web() const { return port_; }
+  uint16_t client_port() const { return number_after(read_file(state() / "prosody.cfg.lua"), "c2s_ports = { "); }
+  uint16_t bridge_port(const std::string& key) const { return number_after(read_file(state() / "bridge-1.yaml"), key); }
+  const std::string& ended() const { return ended_; }
+
+ private:
+  std::vector<std::string> command() {
+    fs::create_directories(folder_ / "web");
+    std::ofstream(folder_ / "web" / "index.html") << "<!--#include virtual=\"part.html\" -->the room";
+    std::ofstream(folder_ / "web" / "part.html") << "part of ";
+    const auto port = up::free_ports(1);
+    REQUIRE(port);
+    port_ = port->front();
+    return {std::string(TACOMA_BIN) + "/tacoma", "up", "--plain", "--public-host", "tacoma.test", "--bind", "127.0.0.1", "--port", std::to_string(port_),
+            "--media-port", "0", "--advertise", "127.0.0.1", "--web-root", (folder_ / "web").string(), "--state", (folder_ / "state").string()};
+  }
+  fs::path folder_;
+  uint16_t port_ = 0;
+  std::string ended_;
+  up::Child child_;
+};
+
+/// Two people of a plan, each on a socket of its own, in one loop.
+class People {
+ public:
+  explicit People(uint16_t client_port) {
+    plan_.crypto = Crypto::real;
+    plan_.conferences.push_back({"standup", "standup@conference.tacoma.test", {}});
+    for (uint32_t i = 0; i < 2; ++i) {
+      PersonPlan person;
+      person.name = "standup/p" + std::to_string(i);
+      person.endpoint_id = i == 0 ? "a0000001" : "b0000002";
+      person.joins = Instant::at(Duration::milliseconds(100 + 300 * i));
+      person.video.rate = DataRate::kbps(500);
+      person.seed = i + 1;
+      person.talks.push_back({Instant(), Instant::at(Duration::seconds(600))});
+      plan_.conferences[0].people.push_back(i);
+      plan_.people.push_back(person);
+    }
+    for (uint32_t i = 0; i < 2; ++i) {
+      hosts_.push_back(std::make_unique<host::ProcessHost>(io_, [](bool, const std::string& text) { UNSCOPED_INFO(text); }));
+      const auto bound = hosts_[i]->open_udp({IpAddress::v4(127, 0, 0, 1), 0});
+      REQUIRE(bound);
+      hosts_[i]->set_stream_target("xmpp", {"127.0.0.1", client_port, host::StreamTarget::Tls::none, "tacoma.test", "", true});
+      ParticipantConfig config;
+      config.index = i;
+      config.plan = &plan_;
+      config.address = *bound;
+      config.speech = noise_speech();
+      config.video = noise_video(plan_.people[i].video, i);
+      config.results = &results_;
+      config.rng = Rng(77 + i);
+      people_.push_back(std::make_unique<Participant>(config));
+      hosts_[i]->attach(*people_[i]);
+    }
+  }
+  ~People() {
+    for (auto& one : hosts_) one->detach();
+    io_.poll();
+  }
+  template <typename Condition>
+  bool run_until(Condition condition, std::chrono::seconds limit) {
+    const auto end = std::chrono::steady_clock::now() + limit;
+    while (std::chrono::steady_clock::now() < end) {
+      io_.run_for(50ms);
+      if (condition()) return true;
+    }
+    return condition();
+  }
+  ParticipantStats stats(size_t i) const { return people_[i]->stats(); }
+  std::string story() const {
+    std::string text;
+    for (const auto& e : results_.events) text += std::to_string(e.at.since_start().ms()) + " ms " + e.subject + " " + e.kind + ": " + e.text + "\n";
+    for (size_t i = 0; i < people_.size(); ++i) {
+      const ParticipantStats s = stats(i);
+      text += "person " + std::to_string(i) + ": stage " + std::to_string(static_cast<int>(s.stage)) + ", received " + std::to_string(s.packets_received) +
+              ", frames " + std::to_string(s.frames_rendered) + "\n";
+    }
+    return text;
+  }
+  bool both_see_video(uint64_t frames) const { return stats(0).frames_rendered >= frames && stats(1).frames_rendered >= frames; }
+
+ private:
+  boost::asio::io_context io_{1};
+  Plan plan_;
+  CollectedResults results_;
+  std::vector<std::unique_ptr<host::ProcessHost>> hosts_;
+  std::vector<std::unique_ptr<Participant>> people_;
+};
+}  // namespace
+
+TEST_CASE("two people meet through tacoma up, on a stock Prosody") {
+  if (up::find_program("prosody").empty()) {
+    std::puts("skipped: Prosody is not installed (apt-get install prosody)");
+    std::fflush(stdout);
+    std::_Exit(4);
+  }
+  UpRun up;
+  const uint16_t control = up.bridge_port("private: 127.0.0.1:");
+
+  // What the deployment keeps, and serves.
+  CHECK((fs::status(up.state() / "secrets" / "bridge").permissions() & fs::perms::all) == (fs::perms::owner_read | fs::perms::owner_write));
+  CHECK(get(up.web(), "/anyroom").find("part of the room") != std::string::npos);
+  CHECK(get(up.web(), "/config.js").find("conference.tacoma.test") != std::string::npos);
+  CHECK(is_status(get(up.web(), "/../secrets/bridge"), "404"));
+  CHECK(is_status(get(up.web(), "/%2e%2e/secrets/bridge"), "404"));
+
+  // What strangers and bad input are told.
+  CHECK(is_status(post(up.web(), "/conference-request/v1", "no json"), "400"));
+  CHECK(post(up.web(), "/conference-request/v1", "no json").find("the body is no JSON object") != std::string::npos);
+  CHECK(is_status(post(up.web(), "/conference-request/v1", R"({"room":"x@elsewhere.example"})"), "400"));
+  CHECK(post(up.web(), "/conference-request/v1", R"({"room":"standup@conference.tacoma.test"})").find("\"ready\": true") != std::string::npos);
+  CHECK(is_status(upgrade(up.web(), "/colibri-ws/bridge-1/1/a0000001?pwd=guess"), "403"));
+  CHECK(is_status(upgrade(up.web(), "/colibri-ws/bridge-1/1/a0000001"), "404"));
+  CHECK(is_status(upgrade(up.web(), "/colibri-ws/bridge-7/1/a0000001?pwd=guess"), "404"));
+  CHECK(is_status(get(control, "/about/health"), "200"));
+  CHECK(is_status(get(control, "/nothing"), "404"));
+  CHECK(is_status(post(control, "/about/health", ""), "405"));
+  CHECK(is_status(http(control, "nonsense\r\n\r\n"), "400"));
+  CHECK(is_status(post(control, "/colibri/v2/conferences", "{"), "400"));
+
+  {
+    People people(up.client_port());
+    const bool met = people.run_until([&] { return people.both_see_video(50); }, 20s);
+    INFO(people.story());
+    REQUIRE(met);
+    const std::string metrics = get(control, "/metrics");
+    CHECK(metrics.find("tacoma_bridge_endpoints 2\n") != std::string::npos);
+    CHECK(metrics.find("tacoma_bridge_forwarding_seconds_bucket{le=\"0.001\"}") != std::string::npos);
+    CHECK(get(control, "/colibri/stats").find("\"endpoints\": 2") != std::string::npos);
+    CHECK(post(control, "/colibri/drain/enable", "").find("true") != std::string::npos);
+    CHECK(get(control, "/colibri/stats").find("\"drain\": true") != std::string::npos);
+    CHECK(post(control, "/colibri/drain/disable", "").find("false") != std::string::npos);
+  }
+  up.stop();
+  CHECK(up.ended() == "with code 0");
+  CHECK(get(up.web(), "/").empty());
+  for (const char* part : {"prosody.log", "focus.log", "bridge-1.log"}) {
+    const std::string text = read_file(up.state() / "logs" / part);
+    INFO(text);
+    for (const char* secret : {"bridge", "component"}) {
+      std::string value = read_file(up.state() / "secrets" / secret);
+      value.pop_back();
+      CHECK(value.size() == 32);
+      CHECK(text.find(value) == std::string::npos);  // no secret in logs
+    }
+  }
+}

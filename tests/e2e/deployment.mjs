@@ -47,7 +47,7 @@ export class Deployment {
 
   async #ready(within) {
     for (const end = Date.now() + within; Date.now() < end; await new Promise((done) => setTimeout(done, 100))) {
-      const url = /is up: (https:\/\/\S+)/.exec(this.#said)?.[1];
+      const url = /is up: (https?:\/\/\S+)/.exec(this.#said)?.[1];
       if (url) {
         this.origin = new URL(url).origin;
         return;

@@ -14,13 +14,11 @@ namespace {
 /// Whom an event means, of one person: its room, its conference, its group and its own name in the room.
 struct Address {
   std::string conference, room, group, person;
-  bool matches(const std::string& subject) const {
-    const size_t slash = subject.find('/');
-    const std::string first = subject.substr(0, slash);
-    if (first != conference && first != room) return false;
-    if (slash == std::string::npos) return true;
-    const std::string second = subject.substr(slash + 1);
-    return second == group || second == person;
+  /// All subjects that mean this person, each once.
+  std::set<std::string> subjects() const {
+    std::set<std::string> all;
+    for (const std::string& first : {conference, room}) all.insert({first, first + "/" + group, first + "/" + person});
+    return all;
   }
 };
 
@@ -220,11 +218,20 @@ class Drawing {
   // --- Events ---
 
   void draw_link_changes() {
-    for (size_t i = 0; i < plan_.people.size(); ++i)
-      change_links(plan_.people[i].host, [&](const EventSpec& e) { return !is_bridge(e.subject) &&
-          addresses_[i].matches(e.subject); });
-    for (const BridgePlan& bridge : plan_.bridges)
-      change_links(bridge.host, [&](const EventSpec& e) { return e.subject == bridge.name; });
+    std::map<std::string, std::vector<uint32_t>> of_people, of_bridges;  // events by subject: their places, ascending
+    for (uint32_t i = 0; i < scenario_.events.size(); ++i) {
+      const EventSpec& event = scenario_.events[i];
+      if (event.kind == EventSpec::Kind::link) (is_bridge(event.subject) ? of_bridges : of_people)[event.subject].push_back(i);
+    }
+    for (size_t i = 0; i < plan_.people.size() && !of_people.empty(); ++i) {
+      std::vector<uint32_t> mine;
+      for (const std::string& subject : addresses_[i].subjects())
+        if (const auto found = of_people.find(subject); found != of_people.end())
+          mine.insert(mine.end(), found->second.begin(), found->second.end());
+      std::sort(mine.begin(), mine.end());
+      change_links(plan_.people[i].host, mine);
+    }
+    for (const BridgePlan& bridge : plan_.bridges) change_links(bridge.host, of_bridges[bridge.name]);
     std::stable_sort(plan_.network.changes.begin(), plan_.network.changes.end(),
                      [](const LinkChange& a, const LinkChange& b) { return a.at < b.at; });
   }
@@ -234,31 +241,44 @@ class Drawing {
 
   /// At each start and end of an event, a link is its profile with all that hold at that time applied in order: events may
   /// overlap, and the end of one does not undo another.
-  template <typename Matches>
-  void change_links(HostId host, Matches matches) {
-    std::vector<const EventSpec*> mine;
+  void change_links(HostId host, const std::vector<uint32_t>& mine) {
     std::set<int64_t> moments;
-    for (const EventSpec& event : scenario_.events) {
-      if (event.kind != EventSpec::Kind::link || !matches(event)) continue;
-      mine.push_back(&event);
-      moments.insert(event.at.ns());
-      if (event.lasts && event.at + *event.lasts < Instant::at(plan_.length)) moments.insert((event.at + *event.lasts).ns());
+    for (const uint32_t i : mine) {
+      moments.insert(scenario_.events[i].at.ns());
+      if (end_of(i) < Instant::at(plan_.length)) moments.insert(end_of(i).ns());
     }
     const HostPlan plan = plan_.network.hosts[host.value()];
-    LinkConfig last_up = plan.up, last_down = plan.down;
+    LinkConfig up = plan.up, down = plan.down;
+    std::vector<uint32_t> active;
+    Instant first_end = Instant::never();  // of the active ones
+    size_t next = 0;
     for (const int64_t ns : moments) {
       const Instant at = Instant::at(Duration::nanoseconds(ns));
-      LinkConfig up = plan.up, down = plan.down;
-      for (const EventSpec* event : mine) {
-        if (at < event->at || (event->lasts && at >= event->at + *event->lasts)) continue;
-        up = apply(event->up, up);
-        down = apply(event->down, down);
+      const LinkConfig last_up = up, last_down = down;
+      if (first_end <= at) {
+        up = plan.up;
+        down = plan.down;
+        first_end = Instant::never();
+        std::erase_if(active, [&](uint32_t i) { return end_of(i) <= at; });
+        for (const uint32_t i : active) begin_event(i, up, down, first_end);
+      }
+      // Events ascend, so the one that begins is the last in order: it goes on top of what is there.
+      for (; next < mine.size() && scenario_.events[mine[next]].at <= at; ++next) {
+        begin_event(mine[next], up, down, first_end);
+        active.push_back(mine[next]);
       }
       if (!(up == last_up)) plan_.network.changes.push_back({at, host, true, up});
       if (!(down == last_down)) plan_.network.changes.push_back({at, host, false, down});
-      last_up = up;
-      last_down = down;
     }
+  }
+  Instant end_of(uint32_t event) const {
+    const EventSpec& e = scenario_.events[event];
+    return e.lasts ? e.at + *e.lasts : Instant::never();
+  }
+  void begin_event(uint32_t event, LinkConfig& up, LinkConfig& down, Instant& first_end) const {
+    up = apply(scenario_.events[event].up, up);
+    down = apply(scenario_.events[event].down, down);
+    first_end = std::min(first_end, end_of(event));
   }
 
   void draw_bridge_changes() {

@@ -236,6 +236,8 @@ void ScenarioReader::read_bridges(const YamlNode* node) {
     read_bridge_link(item, what, bridge);
     if (bridge.name == "router" || bridge.name == "focus")
       error(item.place, what + ": the name " + in_quotes(bridge.name) + " is taken by the signalling");
+    if (bridge.name == "network")
+      error(item.place, what + ": the name 'network' is taken by the network itself, which has its own rows in the results");
     if (named(scenario_.bridges, bridge.name)) error(item.place, what + ": a second bridge called " + in_quotes(bridge.name));
     scenario_.bridges.push_back(bridge);
   });
@@ -274,13 +276,17 @@ void ScenarioReader::read_conferences(const YamlNode* node) {
   });
   if (node->kind == YamlNode::Kind::null || (node->kind == YamlNode::Kind::list && node->items.empty()))
     error(node->place, "conferences: there is none");
-  uint64_t people = 0, rooms = 0, turns = 0;
+  uint64_t people = 0, rooms = 0, turns = 0, draws = 0;
   for (const ConferenceSpec& conference : scenario_.conferences) {
     rooms += conference.count;
+    uint64_t in_room = 0;
+    for (const GroupSpec& group : conference.people) in_room += group.count;
+    people += conference.count * in_room;
     const TalkSpec& talk = conference.talk;
-    if (has_duration_ && (talk.model == TalkSpec::Model::turns || talk.model == TalkSpec::Model::speaker))
-      turns += conference.count * static_cast<uint64_t>(scenario_.duration / (talk.mean + talk.pause));
-    for (const GroupSpec& group : conference.people) people += uint64_t{conference.count} * group.count;
+    if (!has_duration_ || (talk.model != TalkSpec::Model::turns && talk.model != TalkSpec::Model::speaker)) continue;
+    const uint64_t own = conference.count * static_cast<uint64_t>(scenario_.duration / (talk.mean + talk.pause));
+    turns += own;
+    if (talk.model == TalkSpec::Model::turns) draws += own * in_room;
   }
   if (people > kMaxPeople)
     error(node->place, "conferences: " + std::to_string(people) + " people; at most " + std::to_string(kMaxPeople) +
@@ -291,6 +297,10 @@ void ScenarioReader::read_conferences(const YamlNode* node) {
   if (turns > kMaxTurns)
     error(node->place, "conferences: some " + std::to_string(turns) + " turns to speak; at most " + std::to_string(kMaxTurns) +
         " are allowed (a longer talk.mean makes fewer)");
+  else if (draws > kMaxTurnDraws)
+    error(node->place, "conferences: some " + std::to_string(turns) + " turns to speak, each drawn among all people of a room, are " +
+        std::to_string(draws) + " draws; at most " + std::to_string(kMaxTurnDraws) +
+        " are allowed (a longer talk.mean or smaller rooms make fewer)");
 }
 
 void ScenarioReader::read_group(const YamlNode& item, ConferenceSpec& conference, bool is_first) {
@@ -474,26 +484,34 @@ std::vector<std::string> ScenarioReader::subjects() const {
 }
 
 /// A conference, one of its rooms, a group or one person, of all its rooms or of one.
-bool ScenarioReader::is_subject(const std::string& subject) const {
+uint64_t ScenarioReader::people_of(const std::string& subject) const {
   const size_t slash = subject.find('/');
   const std::string room = subject.substr(0, slash);
+  uint64_t people = 0;
   for (const ConferenceSpec& conference : scenario_.conferences) {
     const uint64_t number = number_after(room, conference.name);
     if (room != conference.name && !(conference.numbered && number >= 1 && number <= conference.count)) continue;
-    if (slash == std::string::npos) return true;
-    const std::string person = subject.substr(slash + 1);
+    const uint64_t rooms = room == conference.name ? conference.count : 1;
+    const std::string person = slash == std::string::npos ? "" : subject.substr(slash + 1);
     for (const GroupSpec& group : conference.people) {
       const uint64_t nth = number_after(person, group.name);
-      if (person == group.name || (group.numbered && nth >= 1 && nth <= group.count)) return true;
+      if (slash == std::string::npos || person == group.name) people += rooms * group.count;
+      else if (group.numbered && nth >= 1 && nth <= group.count) people += rooms;
     }
   }
-  return false;
+  return people;
 }
 
 void ScenarioReader::read_events(const YamlNode* node) {
   each_item(node, "events", kMaxEvents, [this](const YamlNode& item, size_t) { read_event(item); });
   std::stable_sort(scenario_.events.begin(), scenario_.events.end(),
       [](const EventSpec& a, const EventSpec& b) { return a.at < b.at; });
+  uint64_t links = 0;
+  for (const EventSpec& event : scenario_.events)
+    if (event.kind == EventSpec::Kind::link) links += std::max<uint64_t>(people_of(event.subject), 1);
+  if (links > kMaxChangedLinks)
+    error(node->place, "events: they change " + std::to_string(links) + " links, counted once an event; at most " +
+        std::to_string(kMaxChangedLinks) + " are allowed (name a group or a person in place of a conference)");
 }
 
 /// "down 400kbps, loss 5%": the keys of `set` as they were written.
@@ -519,7 +537,7 @@ void ScenarioReader::read_event(const YamlNode& item) {
   const YamlNode* set = item.find("set");
   const YamlNode* down = item.find("down");
   if (!access == !bridge) return error(item.place, "events: exactly one of 'access' and 'bridge' must stand");
-  if (access && scalar(*access, "events.access", event.subject) && !is_subject(event.subject))
+  if (access && scalar(*access, "events.access", event.subject) && people_of(event.subject) == 0)
     error(access->place, "events.access: no conference, group or person is called " + in_quotes(event.subject) +
         did_you_mean(event.subject, subjects()) +
                              "; groups are: " + list_of(subjects()));

@@ -27,6 +27,8 @@ inline constexpr uint32_t kMaxConferences = 50'000;
 inline constexpr uint32_t kMaxEvents = 10'000;
 inline constexpr uint32_t kMaxExpectations = 200;
 inline constexpr uint64_t kMaxTurns = 10'000'000;    // planned utterances of all rooms, by the mean length of a turn
+inline constexpr uint64_t kMaxTurnDraws = 1'000'000'000;  // turns times the people of their room: who speaks is drawn among all
+inline constexpr uint64_t kMaxChangedLinks = 250'000;     // people and bridges that events of links address, added up over the events
 inline constexpr Duration kMaxLength = Duration::seconds(24 * 3600);
 
 /// Both directions of a host's link into its region.

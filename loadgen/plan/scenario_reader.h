@@ -73,7 +73,8 @@ class ScenarioReader {
 
   const YamlNode* find_subject(const std::string& subject) const;
   std::vector<std::string> subjects() const;
-  bool is_subject(const std::string& subject) const;
+  /// Whom a subject addresses, as a number of people; 0 when nothing is called so.
+  uint64_t people_of(const std::string& subject) const;
   std::string describe_patch(const YamlNode& set) const;
 
   std::string file_;

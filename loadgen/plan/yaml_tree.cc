@@ -156,8 +156,8 @@ Result<void, YamlError> apply_set(YamlNode& root, std::string_view assignment, i
     if (node->kind == YamlNode::Kind::list) {
       next = item_of(*node, part);
       if (!next)
-        return fail(YamlError{here, in_quotes(walked) + " has no item " + in_quotes(part) + " (it has " +
-            list_of(item_names(*node)) + ")"});
+        return fail(YamlError{here, in_quotes(walked) + " has no item " + in_quotes(part) + " (" +
+            (node->items.empty() ? "it is empty" : "its items: " + list_of(item_names(*node))) + ")"});
     } else if (node->kind == YamlNode::Kind::map) {
       next = const_cast<YamlNode*>(node->find(part));
       if (!next) {

@@ -160,6 +160,10 @@ const std::vector<Case>& cases() {
        "scenario: s\nduration: 10s\nconferences: [ { people: [ { count: 2 } ] } ]\nbridges: [ { name: focus } ]\n",
        {},
        {"bad.yaml:4:12: bridges[0]: the name 'focus' is taken by the signalling"}},
+      {"a bridge called like the network's rows in the results",
+       "scenario: s\nduration: 10s\nconferences: [ { people: [ { count: 2 } ] } ]\nbridges: [ { name: network } ]\n",
+       {},
+       {"bad.yaml:4:12: bridges[0]: the name 'network' is taken by the network itself, which has its own rows in the results"}},
       {"two groups of one name",
        "scenario: s\nduration: 10s\nconferences: [ { people: [ { name: a }, { name: a } ] } ]\n",
        {},
@@ -383,7 +387,11 @@ const std::vector<Case>& cases() {
       {"--set of an item that is not there",
        "scenario: s\nduration: 10s\nconferences: [ { name: a, people: [ { name: far, count: 2, access: dsl } ] } ]\n",
        {"conferences.b.count=2"},
-       {"--set 'conferences.b.count=2': 'conferences' has no item 'b' (it has a)"}},
+       {"--set 'conferences.b.count=2': 'conferences' has no item 'b' (its items: a)"}},
+      {"--set of an item of an empty list",
+       "scenario: s\nduration: 10s\nconferences: [ { people: [ { count: 2 } ] } ]\nevents: []\n",
+       {"events.7.at=2s"},
+       {"--set 'events.7.at=2s': 'events' has no item '7' (it is empty)"}},
       {"--set below a single value",
        "scenario: s\nduration: 10s\nconferences: [ { people: [ { count: 2 } ] } ]\n",
        {"duration.x=2"},
@@ -431,6 +439,23 @@ TEST_CASE("a text over the limits is refused, quickly") {
   // Everything allowed by itself, together more than any memory holds.
   CHECK(errors_of("scenario: s\nduration: 24h\nconferences: [ { count: 50000, people: [ { count: 2 } ] } ]\n") ==
         std::vector<std::string>{"bad.yaml:3:14: conferences: some 664600000 turns to speak; at most 10000000 are allowed (a longer talk.mean makes fewer)"});
+  CHECK(errors_of("scenario: s\nduration: 24h\nconferences: [ { people: [ { count: 100000 } ] } ]\n") ==
+        std::vector<std::string>{"bad.yaml:3:14: conferences: some 13292 turns to speak, each drawn among all people of a room, are 1329200000 draws; "
+                                 "at most 1000000000 are allowed (a longer talk.mean or smaller rooms make fewer)"});
+}
+
+TEST_CASE("events may address so many links and no more") {
+  const auto with_events = [](int count, const std::string& subject) {
+    std::string text = "scenario: s\nduration: 10s\nconferences: [ { name: r, count: 50, people: [ { name: far, count: 500 } ] } ]\nevents: [";
+    for (int i = 0; i < count; ++i) text += " { at: 1s, access: " + subject + ", set: { loss: 1% } },";
+    return errors_of(text + " ]\n");
+  };
+  CHECK(with_events(10, "r").empty());
+  CHECK(with_events(11, "r") == std::vector<std::string>{"bad.yaml:4:9: events: they change 275000 links, counted once an event; at most 250000 "
+                                                         "are allowed (name a group or a person in place of a conference)"});
+  CHECK(with_events(11, "r/far").size() == 1);
+  for (const char* smaller : {"r-3", "r-3/far", "r/far-2", "r-3/far-2"}) CHECK(with_events(11, smaller).empty());
+  CHECK(with_events(501, "r-3").size() == 1);
 }
 
 TEST_CASE("a scenario file must be there, be a file and be readable") {

@@ -120,6 +120,17 @@ TEST_CASE("overlapping events add up, and the end of one does not undo another")
   CHECK(std::count_if(plan.network.changes.begin(), plan.network.changes.end(), [](const LinkChange& c) { return c.is_up; }) == 2);
 }
 
+TEST_CASE("an event that ends uncovers those that began before it, in their order") {
+  const Plan plan = plan_of(kSmall, {"events=[ {at: 1s, access: a, set: {down: 1Mbps}}, {at: 2s, access: a/far, set: {down: 2Mbps}, for: 6s}, "
+      "{at: 3s, access: a/far-2, set: {down: 3Mbps, loss: 7%}, for: 2s}, {at: 4s, access: a/far-2, set: {down: 4Mbps}, for: 2s} ]"});
+  std::vector<std::string> changes;
+  for (const LinkChange& c : plan.network.changes)
+    if (plan.network.hosts[c.host.value()].name == "a/far-2" && !c.is_up)
+      changes.push_back(to_text(c.at.since_start()) + " " + to_text(c.link.rate) + " " + std::to_string(c.link.loss));
+  CHECK(changes == std::vector<std::string>{"1s 1 Mbps 0.010000", "2s 2 Mbps 0.010000", "3s 3 Mbps 0.070000", "4s 4 Mbps 0.070000",
+      "5s 4 Mbps 0.010000", "6s 2 Mbps 0.010000", "8s 1 Mbps 0.010000"});
+}
+
 TEST_CASE("a bridge that is down in two overlapping events comes back once") {
   const Plan plan = plan_of(kSmall,
       {"events=[ {at: 2s, bridge: eu-1, down: 5s}, {at: 4s, bridge: eu-1, down: 6s}, {at: 15s, bridge: eu-1, down: forever} ]"});

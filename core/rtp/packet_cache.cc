@@ -23,7 +23,7 @@ void PacketCache::store(uint16_t sequence, PacketRef packet, Instant now) {
   }
   ++count_;
   for (size_t i = count_ - 1; i > place; --i) at(i) = std::move(at(i - 1));
-  at(place) = Entry{std::move(packet), extended, now, Instant(), 0};
+  at(place) = Entry{std::move(packet), extended, now};
 }
 
 PacketCache::Entry* PacketCache::find(uint16_t sequence, Instant now) {

@@ -11,15 +11,13 @@
 namespace tacoma {
 
 /// Packets by sequence number, bounded by age and by count. Holds references: what it shares is read-only. Memory grows with what
-/// is kept (40 bytes a packet besides the packet).
+/// is kept (24 bytes a packet besides the packet).
 class PacketCache {
  public:
   struct Entry {
     PacketRef packet;
     int64_t sequence = 0;     // extended
     Instant stored;
-    Instant repeated;         // last time that it was sent again; for the owner's repeat limit
-    uint32_t repeats = 0;
   };
   PacketCache(size_t limit, Duration age) : limit_(limit), age_(age) {}
 

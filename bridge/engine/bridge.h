@@ -48,7 +48,7 @@ struct BridgeConfig {
   /// "wss://meet.example": endpoints are offered a channel at PREFIX/colibri-ws/NAME/... Empty: none, the bridge forwards all to all.
   std::string channel_url_prefix;
   Crypto crypto = Crypto::real;
-  SecureRandomness randomness = SecureRandomness::seeded;
+  SecureRandomness randomness = SecureRandomness::system;  // seeded: for runs that repeat; who knows the seed knows the keys
   Rng rng{1};
   BridgeLimits limits;
 };

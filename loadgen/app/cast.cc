@@ -3,6 +3,11 @@
 #include <algorithm>
 
 namespace tacoma {
+namespace {
+// Runs in virtual time repeat byte for byte. In the sockets world time differs, but its packets stay on loopback, so keys that
+// follow from the seed give nothing away there, and one cast serves all worlds.
+constexpr SecureRandomness kRandomness = SecureRandomness::seeded;
+}  // namespace
 
 void TallySink::join_step(uint32_t person, JoinStep step, Instant at) {
   next_.join_step(person, step, at);
@@ -75,6 +80,7 @@ std::unique_ptr<Bridge> Cast::make_bridge(size_t index) {
   config.region = bridge.region;
   config.candidates = {world_.address(bridge.host, plan_.network.hosts[bridge.host.value()].family)};
   config.crypto = plan_.crypto;
+  config.randomness = kRandomness;
   config.rng = rng_.split("bridge").split(bridge.name, bridge_lives_[index]++);
   config.limits.endpoints = std::max(config.limits.endpoints, 2 * plan_.people.size());
   config.limits.conferences = std::max(config.limits.conferences, 2 * plan_.conferences.size());
@@ -91,6 +97,7 @@ void Cast::add_person(size_t index, const Clips& clips) {
   config.video = clips.video[index];
   config.results = &results_;
   config.rng = Rng(person.seed);
+  config.randomness = kRandomness;
   people_.push_back(std::make_unique<Participant>(std::move(config)));
   world_.attach(person.host, people_.back().get());
 }

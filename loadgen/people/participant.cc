@@ -152,11 +152,12 @@ void Participant::Core::on_offer(Instant now, const SignallingEvent& event, Outb
     config_.results->event(now, "signalling", person_.name, "the offer holds no transport or no fingerprint");
     return;
   }
-  if (!identity_) identity_ = DtlsIdentity::make(config_.rng.split("identity"), SecureRandomness::seeded, config_.plan->crypto);
+  if (!identity_) identity_ = DtlsIdentity::make(config_.rng.split("identity"), config_.randomness, config_.plan->crypto);
   SecurePath::Config config;
   config.local_addresses = {config_.address};
   config.identity = identity_;
   config.crypto = config_.plan->crypto;
+  config.randomness = config_.randomness;
   config.rng = config_.rng.split("path", ++sessions_);
   session_ = std::make_unique<MediaSession>(std::move(config), formats_of(event.offer), sender_, receiver_, source_, person_.endpoint_id);
 

@@ -9,6 +9,7 @@
 #include "core/base/drop.h"
 #include "core/base/process.h"
 #include "core/base/rng.h"
+#include "core/secure/credentials.h"
 #include "loadgen/plan/plan.h"
 #include "loadgen/plan/result_sink.h"
 
@@ -39,6 +40,7 @@ struct ParticipantConfig {
   std::shared_ptr<const VideoClip> video;       // needed if it sends video: of its person's format
   ResultSink* results = nullptr;
   Rng rng{1};                                   // SSRCs, ICE credentials, keys, phase of the media clocks
+  SecureRandomness randomness = SecureRandomness::system;  // of its DTLS and ICE; seeded: from rng, for runs that repeat
   ParticipantTimes times;
 };
 

@@ -92,6 +92,7 @@ size_t Client::count(RtcpType type, int format) const {
 Harness::Harness(Crypto crypto_, std::function<void(BridgeConfig&)> change)
     : crypto(crypto_), bridge_address{IpAddress::v4(10, 0, 0, 1), 10000}, out_(pool) {
   BridgeConfig config;
+  config.randomness = SecureRandomness::seeded;
   config.name = "eu-1";
   config.region = "eu";
   config.version = "7.7";

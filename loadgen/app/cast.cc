@@ -20,11 +20,12 @@ void TallySink::received(Instant at, const ReceiveSample& sample) {
   packets_.fetch_add(sample.packets, std::memory_order_relaxed);
 }
 
-Result<Clips> load_clips(const Plan& plan, ClipLibrary& library) {
+Result<Clips> load_clips(const Plan& plan, ClipLibrary& library, const std::function<bool()>& stop) {
   Clips clips;
   clips.speech.resize(plan.people.size());
   clips.video.resize(plan.people.size());
   for (size_t i = 0; i < plan.people.size(); ++i) {
+    if (stop && stop()) break;
     const PersonPlan& person = plan.people[i];
     if (person.sends_audio) {
       auto speech = library.speech(person.clip);

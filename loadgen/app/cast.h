@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -48,7 +49,8 @@ struct Clips {
   std::vector<std::shared_ptr<const SpeechClip>> speech;
   std::vector<std::shared_ptr<const VideoClip>> video;
 };
-Result<Clips> load_clips(const Plan& plan, ClipLibrary& library);
+/// Making them takes long: `stop`, where given, is asked before each person, and true leaves the rest empty.
+Result<Clips> load_clips(const Plan& plan, ClipLibrary& library, const std::function<bool()>& stop = {});
 
 class Cast {
  public:

@@ -101,11 +101,13 @@ class Run {
         path_(request.out.empty() ? "out/" + plan_.scenario + "/" + factory.name : request.out) {}
 
   int go() {
+    const InterruptScope scope;
     for (Result<void> (Run::*step)() : {&Run::open_folder, &Run::prepare_clips, &Run::open_taps, &Run::raise_world, &Run::play,
         &Run::end, &Run::report}) {
       const Result<void> done = (this->*step)();
       if (done) continue;
       progress_.note("tacoma: " + done.error());
+      if (folder_) folder_->fail_after_all();
       return 1;
     }
     return summary_.exit_code;
@@ -132,7 +134,7 @@ class Run {
     };
     options.note = [this](const std::string& note) { progress_.note(note); };
     ClipLibrary library(std::move(options));
-    Result<Clips> clips = load_clips(plan_, library);
+    Result<Clips> clips = load_clips(plan_, library, [] { return interrupted != 0; });
     if (!clips) return fail(clips.error());
     clips_ = *std::move(clips);
     return {};
@@ -149,6 +151,7 @@ class Run {
   }
 
   Result<void> raise_world() {
+    if (interrupted) return {};  // while clips were made: there are not all, and the end tells
     WorldOptions options;
     if (!taps_.empty()) options.tap = &taps_;
     Result<std::unique_ptr<World>> world = factory_.make(plan_, options);
@@ -159,7 +162,7 @@ class Run {
   }
 
   Result<void> play() {
-    const InterruptScope scope;
+    if (!world_) return {};
     const auto wall_start = std::chrono::steady_clock::now();
     const Instant end = Instant::at(plan_.length);
     Instant next_sample = Instant::at(std::min(plan_.sample_every, plan_.length));
@@ -182,7 +185,6 @@ class Run {
           static_cast<uint32_t>(plan_.people.size()), results_->packets()});
       if (!folder_->problem().empty()) break;  // said by the end, which keeps what can be kept
     }
-    end_.interrupted = interrupted != 0;
     return {};
   }
 
@@ -195,10 +197,13 @@ class Run {
 
   Result<void> end() {
     progress_.clear();
-    const WorldStats stats = world_->stats();  // before the end's own work can make anything late
-    cast_->finish();
-    world_.reset();
-    end_.conservation_problems = cast_->conservation_problems();
+    end_.interrupted = interrupted && end_.reached < plan_.length;
+    const WorldStats stats = world_ ? world_->stats() : WorldStats();  // before the end's own work can make anything late
+    if (world_) {
+      cast_->finish();
+      world_.reset();
+      end_.conservation_problems = cast_->conservation_problems();
+    }
     end_.timed = stats.timed;
     end_.late = stats.late;
     end_.late_max = stats.late_max;

@@ -136,8 +136,8 @@ int act_validate(const Invocation&, const po::variables_map& options) {
     const Plan plan = draw_plan(*scenario);
     if (options.count("plan")) std::cout << describe(plan);
     else
-      std::printf("%s: fine: %zu people in %zu room%s, %zu bridge%s, %s, %zu expectation%s\n", name.c_str(), plan.people.size(),
-          plan.conferences.size(),
+      std::printf("%s: fine: %zu %s in %zu room%s, %zu bridge%s, %s, %zu expectation%s\n", name.c_str(), plan.people.size(),
+          plan.people.size() == 1 ? "person" : "people", plan.conferences.size(),
                   plan.conferences.size() == 1 ? "" : "s", plan.bridges.size(), plan.bridges.size() == 1 ? "" : "s",
                       to_text(plan.length).c_str(),
                   plan.expectations.size(), plan.expectations.size() == 1 ? "" : "s");

@@ -151,6 +151,7 @@ class RunFolder::Store {
     sqlite3_close(db_);
     if (db_ && !finished_) {  // the run ended before it began, or by an error
       json_["state"] = "interrupted";
+      json_["exit_code"] = 1;
       const Result<void> written = write_json();
       static_cast<void>(written);  // nobody is left to be told
     }
@@ -224,6 +225,14 @@ class RunFolder::Store {
     if (!problem_.empty()) return fail(problem_);
     if (!written) return fail(written.error());
     return summary;
+  }
+
+  void fail_after_all() {
+    const std::lock_guard<std::mutex> hold(mutex_);
+    if (!finished_) return;  // the destructor tells
+    json_["exit_code"] = 1;
+    const Result<void> written = write_json();
+    static_cast<void>(written);  // the caller is telling a failure already
   }
 
  private:
@@ -433,6 +442,7 @@ std::string RunFolder::problem() const { return store_->problem(); }
 Result<void> RunFolder::commit() { return store_->commit(); }
 Result<RunSummary> RunFolder::finish(const RunEnd& end) { return store_->finish(end); }
 const std::string& RunFolder::path() const { return store_->path(); }
+void RunFolder::fail_after_all() { store_->fail_after_all(); }
 void RunFolder::limit_pages(uint32_t pages) { store_->limit_pages(pages); }
 
 }  // namespace tacoma

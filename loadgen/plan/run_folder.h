@@ -73,6 +73,8 @@ class RunFolder : public ResultSink {
   Result<void> commit();
   /// Computes metrics and expectations, writes them and replaces run.json.
   Result<RunSummary> finish(const RunEnd& end);
+  /// What came after finish() failed (the report, say), so the process ends with 1: run.json says so too.
+  void fail_after_all();
   const std::string& path() const;
   /// For tests of a full disk: SQLite's own limit on the size of the database.
   void limit_pages(uint32_t pages);

@@ -38,13 +38,15 @@ struct TempFolder {
   ~TempFolder() { fs::remove_all(path); }
 };
 
-/// Starts the binary with its output in files of `folder`; the clip cache is shared by all tests of one machine user.
-pid_t start(const TempFolder& folder, const std::vector<std::string>& arguments) {
+/// Starts the binary with its output in files of `folder`; the clip cache is shared by all tests of one machine user, unless a
+/// test wants its own.
+pid_t start(const TempFolder& folder, const std::vector<std::string>& arguments, const std::string& cache = "") {
   const pid_t child = ::fork();
   REQUIRE(child >= 0);
   if (child != 0) return child;
   if (!std::freopen((folder.path + "/out").c_str(), "w", stdout) || !std::freopen((folder.path + "/err").c_str(), "w", stderr))
     ::_exit(120);
+  if (!cache.empty()) ::setenv("XDG_CACHE_HOME", cache.c_str(), 1);
   std::vector<char*> argv;
   std::string binary = TACOMA_BINARY;
   argv.push_back(binary.data());
@@ -138,6 +140,8 @@ TEST_CASE("help, version, list and validate end with 0") {
   const Outcome valid = tacoma({"validate", "quickstart", "one-on-one"});
   CHECK(valid.code == 0);
   CHECK(valid.out.find("quickstart: fine: 8 people in 1 room, 1 bridge, ") == 0);
+  CHECK(tacoma({"validate", "one-on-one", "--set", "conferences=[{people: [{count: 1}]}]", "--set", "events=[]", "--set",
+      "expect=[]"}).out.find("one-on-one: fine: 1 person in 1 room, ") == 0);
   CHECK(tacoma({"validate", "one-on-one", "--plan"}).out.find("\nperson call/ana group call/ana ") != std::string::npos);
 }
 
@@ -191,6 +195,57 @@ TEST_CASE("Ctrl-C ends a run cleanly, keeps the partial result and says so") {
   CHECK(json["state"] == "interrupted");
   CHECK(json["verdict"] == "no-verdict");
   CHECK(json["reached_s"] > 0.4);
+}
+
+TEST_CASE("Ctrl-C ends a run in virtual time cleanly, too") {
+  const TempFolder folder;
+  const std::string run = folder.path + "/run";
+  const pid_t child = start(folder, {"run", "one-on-one", "--world", "light", "--out", run, "--quiet", "--set", "duration=20h", "--set",
+      "expect=[]", "--set", "conferences.call.talk={model: everyone}"});
+  // Until more rows are there than the plan's own.
+  for (int i = 0; i < 1200 && !(fs::exists(run + "/run.sqlite-wal") &&
+      fs::file_size(run + "/run.sqlite-wal") > 150'000); ++i) ::usleep(50'000);
+  ::kill(child, SIGINT);
+  const Outcome o = finish(folder, child);
+  CAPTURE(o.err, o.out);
+  CHECK(o.code == 1);
+  CHECK(o.out.find("interrupted after ") != std::string::npos);
+  CHECK(json_of(run)["state"] == "interrupted");
+  CHECK(json_of(run)["exit_code"] == 1);
+  CHECK(json_of(run)["reached_s"] > 0.4);
+}
+
+TEST_CASE("Ctrl-C while clips are encoded ends the run cleanly before it began") {
+  const TempFolder folder;
+  const std::string run = folder.path + "/run";
+  // An empty cache, so that there is something to encode.
+  const pid_t child = start(folder, {"run", "one-on-one", "--world", "light", "--out", run, "--quiet"}, folder.path + "/cache");
+  // The first clips are there, and others are not yet.
+  for (int i = 0; i < 3000 && !fs::exists(folder.path + "/cache/tacoma"); ++i) ::usleep(10'000);
+  ::kill(child, SIGINT);
+  const Outcome o = finish(folder, child);
+  CAPTURE(o.err, o.out);
+  CHECK(o.code == 1);
+  CHECK(o.out.find("interrupted after 0s") != std::string::npos);
+  const auto json = json_of(run);
+  CHECK(json["state"] == "interrupted");
+  CHECK(json["verdict"] == "no-verdict");
+  CHECK(json["exit_code"] == 1);
+  CHECK(json["reached_s"] == 0);
+}
+
+TEST_CASE("a report that cannot be written ends with 1, and run.json says the same") {
+  const TempFolder folder;
+  const std::string run = folder.path + "/run";
+  const pid_t child = start(folder, small_run("light", run));
+  for (int i = 0; i < 3000 && !fs::exists(run + "/run.json"); ++i) ::usleep(10'000);
+  fs::create_directories(run + "/report.html/in-the-way");
+  const Outcome o = finish(folder, child);
+  CAPTURE(o.err, o.out);
+  CHECK(o.code == 1);
+  CHECK(o.err.find("report.html") != std::string::npos);
+  CHECK(json_of(run)["state"] == "complete");
+  CHECK(json_of(run)["exit_code"] == 1);
 }
 
 TEST_CASE("a run that could not keep its own schedule ends with 98 and no verdict") {

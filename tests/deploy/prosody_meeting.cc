@@ -96,6 +96,18 @@ class UpRun {
   uint16_t client_port() const { return number_after(read_file(state() / "prosody.cfg.lua"), "c2s_ports = { "); }
   uint16_t bridge_port(const std::string& key) const { return number_after(read_file(state() / "bridge-1.yaml"), key); }
   const std::string& ended() const { return ended_; }
+  /// The process that runs one of the parts, by a word of its command line that no other part has. 0: none.
+  pid_t part(const std::string& word) const {
+    for (const auto& entry : fs::directory_iterator("/proc")) {
+      const std::string name = entry.path().filename().string();
+      if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+      const std::string command = read_file(entry.path() / "cmdline");
+      const std::string status = read_file(entry.path() / "status");
+      if (command.find(word) != std::string::npos && status.find("PPid:\t" + std::to_string(child_.pid()) + "\n") != std::string::npos)
+        return static_cast<pid_t>(std::stol(name));
+    }
+    return 0;
+  }
 
  private:
   std::vector<std::string> command() {
@@ -113,6 +125,13 @@ class UpRun {
   std::string ended_;
   up::Child child_;
 };
+
+void skip_without_prosody() {
+  if (!up::find_program("prosody").empty()) return;
+  std::puts("skipped: Prosody is not installed (apt-get install prosody)");
+  std::fflush(stdout);
+  std::_Exit(4);
+}
 
 /// Two people of a plan, each on a socket of its own, in one loop.
 class People {
@@ -172,6 +191,28 @@ class People {
     }
     return text;
   }
+  /// Runs for so long. The longest time in which somebody saw no new frame, and whether both see some at the end.
+  struct Gap {
+    double seconds = 0;
+    bool is_over = false;
+  };
+  Gap watch(std::chrono::seconds time) {
+    using Clock = std::chrono::steady_clock;
+    const auto end = Clock::now() + time;
+    Clock::time_point last[2] = {Clock::now(), Clock::now()};
+    uint64_t seen[2] = {stats(0).frames_rendered, stats(1).frames_rendered};
+    Gap gap;
+    while (Clock::now() < end) {
+      io_.run_for(10ms);
+      for (size_t i = 0; i < 2; ++i) {
+        gap.seconds = std::max(gap.seconds, std::chrono::duration<double>(Clock::now() - last[i]).count());
+        const uint64_t now = stats(i).frames_rendered;  // begins anew with each session: only what grows is a frame
+        if (now > std::exchange(seen[i], now)) last[i] = Clock::now();
+      }
+    }
+    gap.is_over = Clock::now() - std::min(last[0], last[1]) < 1s;
+    return gap;
+  }
   bool both_see_video(uint64_t frames) const { return stats(0).frames_rendered >= frames && stats(1).frames_rendered >= frames; }
 
  private:
@@ -184,11 +225,7 @@ class People {
 }  // namespace
 
 TEST_CASE("two people meet through tacoma up, on a stock Prosody") {
-  if (up::find_program("prosody").empty()) {
-    std::puts("skipped: Prosody is not installed (apt-get install prosody)");
-    std::fflush(stdout);
-    std::_Exit(4);
-  }
+  skip_without_prosody();
   UpRun up;
   const uint16_t control = up.bridge_port("private: 127.0.0.1:");
 
@@ -238,5 +275,31 @@ TEST_CASE("two people meet through tacoma up, on a stock Prosody") {
       CHECK(value.size() == 32);
       CHECK(text.find(value) == std::string::npos);  // no secret in logs
     }
+  }
+}
+
+TEST_CASE("a room survives the death of its bridge, its focus and its XMPP server") {
+  skip_without_prosody();
+  UpRun up;
+  People people(up.client_port());
+  REQUIRE(people.run_until([&] { return people.both_see_video(50); }, 20s));
+  const struct {
+    const char* what;
+    const char* word;   // of its command line
+    std::chrono::seconds watched;
+  } parts[] = {{"bridge", "tacoma-bridge", 20s}, {"focus", "tacoma-focus", 20s}, {"XMPP server", "prosody.cfg.lua", 30s}};
+  for (const auto& part : parts) {
+    const pid_t pid = up.part(part.word);
+    REQUIRE(pid > 0);
+    ::kill(pid, SIGKILL);
+    const People::Gap gap = people.watch(part.watched);
+    std::printf("%s killed: longest media gap %.2f s\n", part.what, gap.seconds);
+    std::fflush(stdout);
+    INFO(part.what << "\n" << people.story() << up.log());
+    CHECK(gap.is_over);
+    CHECK(gap.seconds < 15);  // 10 s on a machine that has nothing else to do
+    const pid_t next = up.part(part.word);
+    CHECK(next > 0);
+    CHECK(next != pid);
   }
 }

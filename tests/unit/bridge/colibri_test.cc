@@ -100,6 +100,19 @@ TEST_CASE("an allocation answers with transport and feedback sources; type set i
   CHECK(updated->sources.empty());
 }
 
+TEST_CASE("keys follow the seed only where a configuration asks for it") {
+  const auto password_with = [](SecureRandomness randomness) {
+    Harness h(Crypto::null, [randomness](BridgeConfig& c) { c.randomness = randomness; });
+    auto r = Harness::conference("m", true);
+    r.endpoints.push_back(Harness::new_endpoint("aaaaaaaa"));
+    const auto answer = h.modify(r);
+    REQUIRE(answer);
+    return answer->endpoints.at(0).transport->ice->pwd;
+  };
+  CHECK(password_with(SecureRandomness::seeded) == password_with(SecureRandomness::seeded));
+  CHECK(password_with(BridgeConfig().randomness) != password_with(BridgeConfig().randomness));
+}
+
 TEST_CASE("the table of refusals") {
   Harness h;
   const auto create = [&](std::string_view meeting, std::string_view id, bool new_conference) {

@@ -43,6 +43,12 @@ UNORDERED = re.compile(r"\bstd::unordered_\w+")
 UNORDERED_EXCEPTIONS = {
     "core/base/host_links.cc": "only asks whether a host's name is taken; nothing walks it",
 }
+# What the documents name must be there, but for what a build or a run makes.
+DOCUMENTS = ["README.md", "CONTRIBUTING.md", "docs/*.md"]
+MADE = ("build", "out", "dist")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+TICKED = re.compile(r"`([\w.-]+(?:/[\w.-]+)+/?)`")
+FENCE = re.compile(r"^```.*?^```", re.M | re.S)
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.M)
 COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
 
@@ -77,6 +83,21 @@ def problems_of(path, text):
             yield f"{path}: '{word}': its order is nobody's promise; use std::map, a sorted vector, or list the file with a why"
 
 
+def document_problems(name, text, top_names, exists):
+    """Relative links are read from the document's folder, paths in backticks from the top. A path in backticks counts as one of
+    ours when its first part is a folder at the top."""
+    folder = pathlib.PurePosixPath(name).parent
+    text = FENCE.sub("", text)
+    for target in LINK.findall(text):
+        path = target.split("#")[0]
+        if path and "://" not in path and not path.startswith("mailto:") and not exists((folder / path).as_posix()):
+            yield f"{name}: the link to {target} leads nowhere"
+    for path in TICKED.findall(text):
+        first = path.split("/")[0]
+        if first in top_names and first not in MADE and not exists(path):
+            yield f"{name}: there is no {path}"
+
+
 def self_test():
     bad = [
         ("core/base/a.h", '#include "core/rtp/x.h"\n'),
@@ -89,6 +110,12 @@ def self_test():
         ("bridge/engine/a.cc", '#include "core/rtp/x.h"\n// steady_clock is not for us\n'),
         ("host/linux/a.cc", "auto t = std::chrono::steady_clock::now();\n"),
     ]
+    tree = {"docs/a.md", "core/base/time.h", "README.md", "docs/../README.md"}
+    for text in ["[gone](b.md)", "![gone](b.png)", "[up](../gone.md#part)", "see `core/base/gone.h`", "see `core/gone/`"]:
+        assert list(document_problems("docs/a.md", text, {"core", "docs", "build"}, tree.__contains__)), text
+    for text in ["[here](a.md#part)", "[up](../README.md)", "[out](https://example.org/x)", "[part](#part)", "`core/base/time.h`", "`build/tacoma`",
+                 "`out/quickstart/light`", "`standup/far-2`", "```\n[gone](b.md)\n```"]:
+        assert not list(document_problems("docs/a.md", text, {"core", "docs", "build", "out"}, tree.__contains__)), text
     for path, text in bad:
         assert list(problems_of(path, text)), path
     for path, text in good:
@@ -108,6 +135,10 @@ def main():
                 name = path.relative_to(top).as_posix()
                 seen.add(name)
                 found += problems_of(name, path.read_text())
+    top_names = {path.name for path in top.iterdir() if path.is_dir()}
+    for path in sorted(path for pattern in DOCUMENTS for path in top.glob(pattern)):
+        files += 1
+        found += document_problems(path.relative_to(top).as_posix(), path.read_text(), top_names, lambda name: (top / name).exists())
     found += [f"{name}: an exception for a file that is not there" for name in [*EXCEPTIONS, *UNORDERED_EXCEPTIONS] if name not in seen and (top / "core/secure").exists()]
     for line in found:
         print(line)

@@ -251,7 +251,7 @@ TEST_CASE("a report that cannot be written ends with 1, and run.json says the sa
 TEST_CASE("a run that could not keep its own schedule ends with 98 and no verdict") {
   const TempFolder folder;
   const std::string run = folder.path + "/run";
-  const pid_t child = start(folder, small_run("sockets", run));
+  const pid_t child = start(folder, small_run("sockets", run, {"--set", "duration=10s"}));  // long enough to be stopped in its middle
   for (int i = 0; i < 1200 && !(fs::exists(run + "/run.sqlite-wal") &&
       fs::file_size(run + "/run.sqlite-wal") > 150'000); ++i) ::usleep(50'000);
   ::kill(child, SIGSTOP);  // the machine is busy elsewhere for a second

@@ -97,8 +97,8 @@ std::string focus_yaml(const Deployment& d) {
 std::string bridge_yaml(const Deployment& d, const Options& options, uint32_t index) {
   std::ostringstream o;
   o << "# Written by `tacoma up` at each start.\nname: bridge-" << index + 1 << "\nudp:\n  bind: [\""
-    // A deployment for this machine only is reached from this machine only, its media too.
-    << (options.public_host.empty() ? "127.0.0.1:" : "0.0.0.0:") << (options.media_port == 0 ? 0 : options.media_port + index) << "\"]\n";
+    // A deployment for this machine only is reached from this machine only, its media too, unless an address was asked for.
+    << (options.public_host.empty() && options.advertise.empty() ? "127.0.0.1:" : "0.0.0.0:") << (options.media_port == 0 ? 0 : options.media_port + index) << "\"]\n";
   if (!options.advertise.empty()) {
     o << "  advertise: [";
     for (size_t i = 0; i < options.advertise.size(); ++i) o << (i ? ", " : "") << quoted(options.advertise[i]);

@@ -1,4 +1,5 @@
-// A person on Firefox ESR and one on Chromium, in one room.
+// A person on Firefox ESR and one on Chromium, in one room. Firefox sends no media to loopback, so `run` gives the test a network of
+// its own with one more address, ADDRESS.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -14,7 +15,7 @@ before(async () => {
   fs.mkdirSync(out, { recursive: true });
   // Plain HTTP: to both browsers localhost is a secure place, and no certificate has to be waved through.
   deployment = await Deployment.start({
-    tacoma, web_root, state: fs.mkdtempSync(path.join(out, 'state-')), log: path.join(out, 'firefox-up.log'), extra: ['--plain'],
+    tacoma, web_root, state: fs.mkdtempSync(path.join(out, 'state-')), log: path.join(out, 'firefox-up.log'), extra: ['--plain', '--advertise', process.env.ADDRESS],
   });
   browser = await open_browser();
   firefox = await Firefox.open({ folder: out });

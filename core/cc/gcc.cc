@@ -1,0 +1,132 @@
+// Google congestion control, sender side: the delay-based rate, bounded by the loss-based one and by the receiver's limit.
+#include <algorithm>
+
+#include "core/cc/aimd.h"
+#include "core/cc/delay_trend.h"
+#include "core/cc/delivered_rate.h"
+#include "core/cc/loss_rate.h"
+#include "core/cc/probing.h"
+#include "core/cc/rate_controller.h"
+
+namespace tacoma {
+
+namespace {
+
+constexpr double kPacingFactor = 2.5;
+constexpr Duration kFeedbackTimeout = Duration::seconds(1);
+
+class Gcc final : public RateController {
+ public:
+  explicit Gcc(const RateLimits& limits) : limits_(limits), delay_(limits), loss_(limits), probes_(limits), receiver_limit_(limits.highest) {}
+
+  RateUpdate on_feedback(const FeedbackReport& report) override {
+    RateUpdate update;
+    bool over = false;
+    std::optional<DataRate> probed;
+    int64_t sent_bytes = 0;
+    for (const PacketResult& packet : report.packets) {
+      sent_bytes += packet.size.bytes();
+      if (!packet.received) continue;
+      delivered_.on_packet(packet);
+      over |= trend_.on_packet(packet) == PathUse::over;
+      if (const auto measured = meter_.on_packet(packet)) {
+        probed = std::max(probed.value_or(*measured), *measured);
+        probes_.on_measured(report.at, *measured, update.probes);
+      }
+    }
+    last_feedback_ = report.at;
+    note_sent(report, sent_bytes);
+    const std::optional<DataRate> delivered = delivered_.rate();
+    // A cut once a round trip: what is in flight was sent at the old rate.
+    const bool may_cut = last_cut_.is_never() || report.at - last_cut_ > std::min(round_trip_, Duration::milliseconds(200)) || still_far_above(delivered);
+    const PathUse use = over ? (may_cut ? PathUse::over : PathUse::normal) : trend_.state();
+    if (!over || may_cut) {
+      const DataRate before = delay_.rate();
+      delay_.update(report.at, use, delivered, limited());
+      if (use == PathUse::over) {
+        last_cut_ = report.at;
+        if (static_cast<double>(delay_.rate().bps()) < 0.66 * static_cast<double>(before.bps())) probes_.on_large_drop(report.at, before);
+      }
+    }
+    if (probed && use != PathUse::over) {
+      delay_.raise_to(*probed);
+      if (loss_.ratio() < 0.02) loss_.raise_to(*probed);
+    }
+    loss_.on_results(report.at, report.packets, delay_.rate());
+    fill(update);
+    return update;
+  }
+
+  void on_round_trip(Duration round_trip) override {
+    round_trip_ = std::clamp(round_trip, Duration::milliseconds(1), Duration::seconds(5));
+    delay_.on_round_trip(round_trip_);
+    loss_.on_round_trip(round_trip_);
+  }
+
+  void on_receiver_limit(Instant, DataRate limit) override { receiver_limit_ = std::clamp(limit, limits_.lowest, limits_.highest); }
+  void set_wanted(DataRate wanted) override { wanted_ = std::min(wanted, limits_.highest); }
+
+  RateUpdate on_tick(Instant now) override {
+    RateUpdate update;
+    // No feedback for a second: the path or its way back is blocked. Halve once a second until something is heard.
+    if (!last_feedback_.is_never() && now - last_feedback_ > kFeedbackTimeout && wanted_ > DataRate::zero()) {
+      last_feedback_ = now;
+      silence_ = DataRate::bps(std::max(limits_.lowest.bps(), target().bps() / 2));
+      trend_.reset();
+      delivered_.clear();
+    }
+    probes_.on_tick(now, target(), wanted_, trend_.state() == PathUse::over, update.probes);
+    fill(update);
+    return update;
+  }
+
+  DataRate target() const override {
+    const DataRate rate = std::min({delay_.rate(), loss_.bound(), receiver_limit_});
+    return silence_ ? std::min(rate, *silence_) : rate;
+  }
+  const char* name() const override { return "gcc"; }
+
+ private:
+  void fill(RateUpdate& update) const {
+    update.target = target();
+    update.pacing = DataRate::bps(static_cast<int64_t>(kPacingFactor * static_cast<double>(update.target.bps())));
+  }
+
+  // How much was sent lately: below 65 % of the target the application, not the network, sets the rate.
+  void note_sent(const FeedbackReport& report, int64_t bytes) {
+    silence_.reset();
+    if (report.packets.empty()) return;
+    const Instant newest = report.packets[report.packets.size() - 1].sent;
+    if (!last_sent_.is_never() && newest > last_sent_) {
+      const double seconds = std::min((newest - last_sent_).to_seconds(), 1.0);
+      const double rate = static_cast<double>(bytes) * 8 / seconds;
+      const double weight = std::min(1.0, seconds / 0.5);
+      sent_bps_ += weight * (rate - sent_bps_);
+    }
+    last_sent_ = std::max(last_sent_.is_never() ? newest : last_sent_, newest);
+  }
+  bool limited() const { return sent_bps_ > 0 && sent_bps_ < 0.65 * static_cast<double>(target().bps()); }
+  bool still_far_above(std::optional<DataRate> delivered) const {
+    return delivered && static_cast<double>(delivered->bps()) < 0.5 * static_cast<double>(delay_.rate().bps());
+  }
+
+  RateLimits limits_;
+  DelayTrend trend_;
+  DeliveredRate delivered_;
+  AimdRate delay_;
+  LossRate loss_;
+  ProbePlan probes_;
+  ProbeMeter meter_;
+  DataRate receiver_limit_;
+  DataRate wanted_;
+  std::optional<DataRate> silence_;
+  Duration round_trip_ = Duration::milliseconds(200);
+  Instant last_feedback_ = Instant::never(), last_cut_ = Instant::never(), last_sent_ = Instant::never();
+  double sent_bps_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<RateController> make_gcc(const RateLimits& limits) { return std::make_unique<Gcc>(limits); }
+
+}  // namespace tacoma

@@ -1,0 +1,130 @@
+// NADA, network-assisted dynamic adaptation (RFC 8698): one aggregate congestion signal in units of delay, and two modes.
+// Symbols and default values are those of the RFC's section 4 and figures 3 and 4.
+#include <algorithm>
+#include <cmath>
+#include <deque>
+
+#include "core/cc/delivered_rate.h"
+#include "core/cc/rate_controller.h"
+
+namespace tacoma {
+
+namespace {
+
+constexpr double kPriority = 1.0;       // PRIO
+constexpr double kXref = 10;            // ms
+constexpr double kKappa = 0.5;
+constexpr double kEta = 2.0;
+constexpr double kTau = 500;            // ms
+constexpr double kQeps = 10;            // ms: below it no queue is building
+constexpr double kDfilt = 120;          // ms
+constexpr double kGammaMax = 0.5;
+constexpr double kQbound = 50;          // ms
+constexpr double kQth = 50;             // ms
+constexpr double kLambda = 0.5;
+constexpr double kDloss = 10;           // ms
+constexpr double kPlrRef = 0.01;
+constexpr double kLogWindow = 500;      // ms
+constexpr double kMultiloss = 7;        // observation window in loss intervals
+
+class Nada final : public RateController {
+ public:
+  explicit Nada(const RateLimits& limits) : limits_(limits), rate_(static_cast<double>(limits.start.bps())), receiver_limit_(limits.highest) {}
+
+  RateUpdate on_feedback(const FeedbackReport& report) override {
+    for (const PacketResult& p : report.packets) {
+      note_loss(p);
+      if (!p.received) continue;
+      delivered_.on_packet(p);
+      // One-way delay on two clocks: only its distance from the smallest seen means something.
+      const double delay = (p.arrival - p.sent.since_start()).to_ms();
+      base_delay_ = base_set_ ? std::min(base_delay_, delay) : delay;
+      base_set_ = true;
+      delays_.push_back(delay - base_delay_);
+      if (delays_.size() > 15) delays_.pop_front();
+    }
+    if (delays_.empty()) return update();
+    const double elapsed = last_.is_never() ? 100.0 : std::clamp((report.at - last_).to_ms(), 10.0, 500.0);
+    last_ = report.at;
+    // The minimum of a short window filters what is jitter and not queue (RFC 8698 section 5.1.1).
+    const double queue = *std::min_element(delays_.begin(), delays_.end());
+    const double loss = loss_ratio_;
+    const double signal = warped(queue, report.at) + kDloss * (loss / kPlrRef) * (loss / kPlrRef);
+    const bool ramp = loss == 0 && queue < kQeps && std::all_of(delays_.begin(), delays_.end(), [](double d) { return d < kQeps; });
+    const double highest = static_cast<double>(limits_.highest.bps());
+    if (ramp) {
+      const double gamma = std::min(kGammaMax, kQbound / (round_trip_.to_ms() + elapsed + kDfilt));
+      if (const auto delivered = delivered_.rate()) rate_ = std::max(rate_, (1 + gamma) * static_cast<double>(delivered->bps()));
+    } else {
+      const double offset = signal - kPriority * kXref * highest / rate_;
+      const double difference = signal - previous_signal_;
+      rate_ -= kKappa * (elapsed / kTau) * (offset / kTau) * rate_;
+      rate_ -= kKappa * kEta * (difference / kTau) * rate_;
+    }
+    previous_signal_ = signal;
+    clamp();
+    return update();
+  }
+
+  void on_round_trip(Duration round_trip) override { round_trip_ = std::clamp(round_trip, Duration::milliseconds(1), Duration::seconds(5)); }
+  void on_receiver_limit(Instant, DataRate limit) override { receiver_limit_ = std::clamp(limit, limits_.lowest, limits_.highest); clamp(); }
+  void set_wanted(DataRate) override {}  // NADA ramps up on what arrives; it has no probes
+
+  RateUpdate on_tick(Instant now) override {
+    if (!last_.is_never() && now - last_ > Duration::seconds(1)) {  // feedback has stopped (RFC 8698 section 4.2 leaves it open): halve
+      last_ = now;
+      rate_ /= 2;
+      clamp();
+    }
+    return update();
+  }
+  DataRate target() const override { return std::min(DataRate::bps(static_cast<int64_t>(rate_)), receiver_limit_); }
+  const char* name() const override { return "nada"; }
+
+ private:
+  void clamp() { rate_ = std::clamp(rate_, static_cast<double>(limits_.lowest.bps()), static_cast<double>(limits_.highest.bps())); }
+  RateUpdate update() const {
+    RateUpdate u;
+    u.target = target();
+    u.pacing = DataRate::bps(static_cast<int64_t>(1.5 * static_cast<double>(u.target.bps())));
+    return u;
+  }
+
+  void note_loss(const PacketResult& p) {
+    // Exponential over about the log window: smooth enough that one loss is not a spike.
+    const double weight = 1.0 / std::max(20.0, kLogWindow / 10);
+    loss_ratio_ += weight * ((p.received ? 0.0 : 1.0) - loss_ratio_);
+    if (loss_ratio_ < 1e-4) loss_ratio_ = 0;
+    ++since_loss_;
+    if (!p.received) {
+      mean_interval_ = mean_interval_ == 0 ? static_cast<double>(since_loss_) : 0.5 * (mean_interval_ + static_cast<double>(since_loss_));
+      since_loss_ = 0;
+    }
+  }
+
+  // Where loss shows that somebody else fills the queue, a long queue says less about us (RFC 8698 equation 1).
+  double warped(double queue, Instant) const {
+    const bool loss_lately = mean_interval_ > 0 && static_cast<double>(since_loss_) < kMultiloss * mean_interval_;
+    if (!loss_lately || queue < kQth) return queue;
+    return kQth * std::exp(-kLambda * (queue - kQth) / kQth);
+  }
+
+  RateLimits limits_;
+  double rate_;
+  DataRate receiver_limit_;
+  DeliveredRate delivered_;
+  std::deque<double> delays_;
+  double base_delay_ = 0;
+  bool base_set_ = false;
+  double previous_signal_ = 0;
+  double loss_ratio_ = 0, mean_interval_ = 0;
+  uint64_t since_loss_ = 0;
+  Duration round_trip_ = Duration::milliseconds(200);
+  Instant last_ = Instant::never();
+};
+
+}  // namespace
+
+std::unique_ptr<RateController> make_nada(const RateLimits& limits) { return std::make_unique<Nada>(limits); }
+
+}  // namespace tacoma

@@ -1,0 +1,52 @@
+// What was sent under which transport-wide sequence number, until its feedback comes.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/base/time.h"
+#include "core/base/units.h"
+#include "core/cc/rate_controller.h"
+#include "core/rtp/rtcp.h"
+#include "core/rtp/sequence.h"
+
+namespace tacoma {
+
+/// Bounded: the oldest are forgotten beyond kLimit packets or kAge.
+class SentHistory {
+ public:
+  static constexpr size_t kLimit = 8192;
+  static constexpr Duration kAge = Duration::seconds(10);
+
+  /// The next transport-wide sequence number; on_sent must follow for it, in order.
+  uint16_t next_sequence() const { return static_cast<uint16_t>(next_); }
+  void on_sent(Instant now, DataSize size, uint32_t probe = 0);
+  /// Joins feedback with what was sent. `results` is cleared; it gets each packet once, ascending: repeated reports of one that
+  /// was received are dropped, a packet first reported lost may be reported received later. Returns how many statuses named
+  /// packets that were never sent or are long forgotten.
+  uint64_t on_feedback(Instant now, Span<const TransportStatus> statuses, std::vector<PacketResult>& results);
+  /// Sent, and not yet reported.
+  DataSize in_flight() const { return in_flight_; }
+  /// The time from sending to feedback of the newest received packet of the last report: at most one feedback interval more
+  /// than the round trip. Zero before the first.
+  Duration feedback_round_trip() const { return feedback_round_trip_; }
+
+ private:
+  struct Entry {
+    Instant sent;
+    uint32_t size = 0;
+    uint32_t probe : 30 = 0;
+    uint32_t reported : 1 = 0;
+    uint32_t received : 1 = 0;
+  };
+  Entry& at(int64_t sequence) { return ring_[static_cast<size_t>(sequence) & (ring_.size() - 1)]; }
+  void forget_front();
+
+  std::vector<Entry> ring_;  // power of two
+  int64_t next_ = 1;         // extended sequence of the next packet
+  int64_t first_ = 1;        // the oldest that is known
+  DataSize in_flight_;
+  Duration feedback_round_trip_;
+};
+
+}  // namespace tacoma

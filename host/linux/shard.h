@@ -116,7 +116,7 @@ class Shard final : private StreamHost {
   void after_call(uint32_t host);
   void send(uint32_t host, Instant now, Outbox::Send& item);
   void hold(Instant at, Held held);
-  void count_lateness(Instant now, Instant due);
+  void count_lateness(Instant now, Instant due, size_t times = 1);
 
   Shared& shared_;
   boost::asio::io_context io_{1};

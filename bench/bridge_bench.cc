@@ -146,9 +146,9 @@ void measure(const char* crypto, SrtpProfile profile, int people) {
   world->inspect(plan.bridges[0].host, [&](Process& p, Instant, Outbox&) { bridge = &p; });
   watch = std::make_unique<Stopwatch>(*bridge);
   world->attach(plan.bridges[0].host, watch.get());
-  world->run_until(Instant::at(Duration::seconds(12)));
+  world->run_until(Instant::at(Duration::seconds(20)));
   watch->measuring = true;
-  world->run_until(Instant::at(Duration::seconds(18)));
+  world->run_until(Instant::at(Duration::seconds(26)));
   watch->measuring = false;
   const double n = static_cast<double>(watch->packets_out) / static_cast<double>(watch->packets_in);
   const double per_packet = watch->total_ns / static_cast<double>(watch->packets_in);

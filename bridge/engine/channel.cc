@@ -9,7 +9,6 @@ namespace tacoma::bridge {
 namespace {
 /// How long nothing may come from an endpoint before the others are told (Jitsi Videobridge's times).
 constexpr Duration kSilent = Duration::seconds(8), kNeverHeard = Duration::seconds(15);
-constexpr size_t kRecentSpeakers = 10;
 /// In larger conferences statistics go only to those who receive media of their sender.
 constexpr size_t kStatsToAll = 20;
 
@@ -126,14 +125,11 @@ void Conference::tell(const channel::Message& message, const Endpoint* except, O
 }
 
 void Conference::tell_speaker(Endpoint* only, Outbox& out) {
-  if (!only) {
-    std::erase(recent_speakers_, dominant_->id);
-    recent_speakers_.insert(recent_speakers_.begin(), dominant_->id);
-    if (recent_speakers_.size() > kRecentSpeakers) recent_speakers_.pop_back();
-  }
+  // Nothing is written, and so nothing allocated, where nobody listens.
+  if (std::none_of(endpoints.begin(), endpoints.end(), [](const Endpoint* e) { return e->channel.is_open(); })) return;
   channel::DominantSpeaker message{dominant_->id, {}, false};
-  for (const std::string& id : recent_speakers_)
-    if (id != dominant_->id && find_endpoint(id)) message.previous.push_back(id);
+  for (const Endpoint* recent : recent_speakers_)
+    if (recent != dominant_) message.previous.push_back(recent->id);
   if (!only) return tell(message, nullptr, out);
   only->channel.send(channel::write(message), out);
   ++counts.channel_messages_out;

@@ -38,6 +38,7 @@ void Conference::leave(Endpoint& endpoint) {
     }
   }
   if (dominant_ == &endpoint) dominant_ = nullptr;
+  std::erase(recent_speakers_, &endpoint);
 }
 
 void Conference::subscribe(Source& source, Endpoint& receiver) {
@@ -150,9 +151,17 @@ void Conference::note_level(Instant now, const MediaPacket& packet, Outbox& out)
   speaker.loudness.on_level(*packet.level, now);
   if (&speaker == dominant_) return;
   if (!speaker_rule::takes_floor(speaker.loudness, dominant_ ? &dominant_->loudness : nullptr, dominant_since_, now)) return;
+  on_new_speaker(now, speaker, out);
+}
+
+void Conference::on_new_speaker(Instant now, Endpoint& speaker, Outbox& out) {
   dominant_ = &speaker;
   dominant_since_ = now;
   ++counts.dominant_speaker_changes;
+  recent_speakers_.reserve(kRecentSpeakers + 1);
+  std::erase(recent_speakers_, &speaker);
+  recent_speakers_.insert(recent_speakers_.begin(), &speaker);
+  if (recent_speakers_.size() > kRecentSpeakers) recent_speakers_.pop_back();
   tell_speaker(nullptr, out);
   // Whoever now looks at the new speaker should see a sharp picture at once.
   for (const auto& source : speaker.receiver.sources)

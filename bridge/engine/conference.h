@@ -59,6 +59,7 @@ class Conference {
   void audit(std::vector<std::string>& violations_out) const;
 
  private:
+  static constexpr size_t kRecentSpeakers = 10;
   void route(Instant now, MediaPacket& packet, Outbox& out);
   std::optional<Drop> forward(Instant now, MediaPacket& packet, Projection& projection, EgressHeader& header, Outbox& out);
   void note_level(Instant now, const MediaPacket& packet, Outbox& out);
@@ -76,12 +77,13 @@ class Conference {
   void on_feedback(Instant now, Endpoint& from, const RtcpPacket& packet, Outbox& out);
 
   void tell(const channel::Message& message, const Endpoint* except, Outbox& out);
+  void on_new_speaker(Instant now, Endpoint& speaker, Outbox& out);
   void tell_speaker(Endpoint* only, Outbox& out);
   void pass_on(Endpoint& from, channel::EndpointMessage message, Outbox& out);
   void pass_on(Endpoint& from, channel::EndpointStats message, Outbox& out);
 
   FlatMap<Ssrc, Source*> by_ssrc_;
-  std::vector<std::string> recent_speakers_;  // newest first; with channels only
+  std::vector<const Endpoint*> recent_speakers_;  // newest first; at most kRecentSpeakers
   Endpoint* dominant_ = nullptr;
   Instant dominant_since_;
   std::vector<TransportStatus> statuses_;  // scratch

@@ -10,6 +10,7 @@ void TwccRecorder::on_packet(uint16_t transport_sequence, Instant arrived) {
   if (!started_) {
     started_ = true;
     base_ = sequence;
+    arrivals_.reserve(kUsual);
   }
   // Reported as missing already: the sender's account of it is closed.
   if (sequence < base_) return;

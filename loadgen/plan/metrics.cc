@@ -62,7 +62,8 @@ bool load_people(sqlite3* db, int64_t end, Measured& m) {
     m.people.push_back(p);
   }
   // Who can expect what, in linear time for each room: the two earliest senders tell who the first other one is.
-  for (const auto& [room, members] : rooms) {
+  for (const auto& room : rooms) {
+    const std::vector<size_t>& members = room.second;
     const auto two_earliest = [&](auto counts) {
       std::vector<std::pair<int64_t, size_t>> best;
       for (size_t i : members) {

@@ -185,7 +185,7 @@ class RunFolder::Store {
   template <typename Fill>
   void insert_many(Fill fill) {
     const std::lock_guard<std::mutex> hold(mutex_);
-    fill([this](Row row, const auto&... values) { insert_held(row, values...); });
+    fill([this](Row row, const auto&... values) { this->insert_held(row, values...); });
   }
 
   std::string problem() const {

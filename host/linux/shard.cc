@@ -28,7 +28,7 @@ int new_epoll() {
 
 Shard::Shard(Shared& shared)
     : shared_(shared), udp_ready_(io_, new_epoll()), timer_(io_), pool_(std::make_unique<PacketPool>()), outbox_(*pool_),
-      receive_batch_(*pool_), hosts_(shared.plan.hosts.size()), streams_(io_, shared, *this) {}
+      receive_batch_(*pool_), hosts_(shared.plan.hosts.size()), streams_(io_, shared, *this), messages_(*this) {}
 
 Shard::~Shard() {
   outbox_.clear();
@@ -58,6 +58,7 @@ void Shard::attach(HostId id, Process* process) {
     host.process = nullptr;
     host.deadline = Instant::never();
     deadlines_.set(id.value(), Instant::never());
+    messages_.host_gone(id);
     streams_.host_gone(shared_.clock.now(), id);
   }
   starting_.erase(std::remove(starting_.begin(), starting_.end(), id.value()), starting_.end());
@@ -125,7 +126,7 @@ void Shard::start(uint32_t host) {
   after_call(host);
 }
 
-void Shard::stream_event(HostId host, const StreamEvent& event) {
+void Shard::tell(HostId host, const StreamEvent& event) {
   hosts_[host.value()].process->on_stream(shared_.clock.now(), event, outbox_);
   after_call(host.value());
 }
@@ -265,7 +266,7 @@ void Shard::after_call(uint32_t index) {
   for (Outbox::Send& item : outbox_.sends()) send(index, now, item);
   for (const Outbox::StreamOp& op : outbox_.stream_ops()) {
     if (shared_.tap && op.kind == Outbox::StreamOp::Kind::write) shared_.tap->stream_written(now, HostId(index), op.id, outbox_.stream_bytes(op));
-    streams_.carry_out(now, HostId(index), outbox_, op);
+    messages_.carry_out(now, HostId(index), outbox_, op);
   }
   outbox_.clear();
 }

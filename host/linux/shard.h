@@ -14,6 +14,7 @@
 
 #include "core/base/deadlines.h"
 #include "core/base/host_links.h"
+#include "core/base/message_streams.h"
 #include "core/base/world.h"
 #include "host/linux/directory.h"
 #include "host/linux/streams.h"
@@ -56,7 +57,7 @@ struct Shared {
 };
 
 /// Its functions are called on its thread, or on the only thread before that one runs.
-class Shard final : private StreamHost {
+class Shard final : private StreamHost, private MessageStreams::Ends {
  public:
   explicit Shard(Shared& shared);
   ~Shard() override;
@@ -99,7 +100,11 @@ class Shard final : private StreamHost {
   };
 
   bool is_up(HostId host) const override { return hosts_[host.value()].process != nullptr; }
-  void stream_event(HostId host, const StreamEvent& event) override;
+  void stream_event(HostId host, const StreamEvent& event) override { messages_.on_event(shared_.clock.now(), host, event); }
+  void open_bytes(Instant now, HostId host, StreamId id, const std::string& service) override { streams_.open(now, host, id, service); }
+  void write_bytes(Instant now, HostId host, StreamId id, BytesView bytes) override { streams_.write(now, host, id, bytes); }
+  void close_bytes(Instant now, HostId host, StreamId id) override { streams_.close(now, host, id); }
+  void tell(HostId host, const StreamEvent& event) override;
   void handled() override { serve(); }
 
   void start(uint32_t host);
@@ -139,6 +144,7 @@ class Shard final : private StreamHost {
   uint64_t next_order_ = 0;
   WorldStats stats_;
   Streams streams_;
+  MessageStreams messages_;
   bool running_ = false;
 };
 

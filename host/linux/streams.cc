@@ -80,14 +80,6 @@ Streams::~Streams() = default;
 
 // ---- what processes ask for
 
-void Streams::carry_out(Instant now, HostId host, const Outbox& out, const Outbox::StreamOp& op) {
-  switch (op.kind) {
-    case Outbox::StreamOp::Kind::open: return open(now, host, op.id, op.service);
-    case Outbox::StreamOp::Kind::write: return write(now, host, op.id, out.stream_bytes(op));
-    case Outbox::StreamOp::Kind::close: return close(now, host, op.id);
-  }
-}
-
 void Streams::open(Instant now, HostId host, StreamId id, const std::string& service) {
   TACOMA_ASSERT(id.value() < 0x80000000u);
   TACOMA_ASSERT(hosts_[host.value()].ids.find(id) == nullptr);

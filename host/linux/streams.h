@@ -21,7 +21,7 @@ class StreamHost {
  public:
   virtual ~StreamHost() = default;
   virtual bool is_up(HostId host) const = 0;
-  /// Calls the host's process and carries out what it wants, which may come back into Streams::carry_out.
+  /// Calls the host's process and carries out what it wants, which may come back into Streams.
   virtual void stream_event(HostId host, const StreamEvent& event) = 0;
   /// A completion of the kernel has been dealt with: whatever became due is done, the next wake-up is set.
   virtual void handled() = 0;
@@ -36,7 +36,10 @@ class Streams {
   ~Streams();
 
   void listen(HostId host, const std::string& service);
-  void carry_out(Instant now, HostId host, const Outbox& out, const Outbox::StreamOp& op);
+  // What the process of `host` asks for.
+  void open(Instant now, HostId host, StreamId id, const std::string& service);
+  void write(Instant now, HostId host, StreamId id, BytesView bytes);
+  void close(Instant now, HostId host, StreamId id);
   /// A process came to the host: its services take connections from now on.
   void host_here(HostId host);
   /// The process of the host is gone: streams close at the other ends after the delay of the path, services refuse.
@@ -57,10 +60,7 @@ class Streams {
   };
   using Ref = std::shared_ptr<Stream>;
 
-  void open(Instant now, HostId host, StreamId id, const std::string& service);
   void connect(const Ref& stream, uint16_t port);
-  void write(Instant now, HostId host, StreamId id, BytesView bytes);
-  void close(Instant now, HostId host, StreamId id);
 
   void open_listener(HostId host, Listener& listener, IpFamily family);
   void accept_next(HostId host, Listener& listener, IpFamily family);

@@ -6,6 +6,7 @@
 
 #include "core/base/deadlines.h"
 #include "core/base/host_links.h"
+#include "core/base/message_streams.h"
 #include "sim/light/event_heap.h"
 #include "sim/light/streams.h"
 
@@ -32,11 +33,11 @@ SocketAddress address_of(uint32_t host, IpFamily family) {
   return address;
 }
 
-class LightWorld final : public World, private StreamHost {
+class LightWorld final : public World, private StreamHost, private MessageStreams::Ends {
  public:
   LightWorld(const NetworkPlan& plan, const WorldOptions& options)
       : plan_(plan), tap_(options.tap), wake_late_(options.wake_late), late_rng_(Rng(plan.seed).split("late wakes")), links_(make_links(plan)), hosts_(plan.hosts.size()),
-        pool_(std::make_unique<PacketPool>()), outbox_(*pool_), streams_(plan_, links_, events_, *this) {}
+        pool_(std::make_unique<PacketPool>()), outbox_(*pool_), streams_(plan_, links_, events_, *this), messages_(*this) {}
   ~LightWorld() override {
     outbox_.clear();
     hosts_.clear();
@@ -82,7 +83,11 @@ class LightWorld final : public World, private StreamHost {
   };
 
   bool is_up(HostId host) const override { return hosts_[host.value()].process != nullptr; }
-  void stream_event(HostId host, const StreamEvent& event) override {
+  void stream_event(HostId host, const StreamEvent& event) override { messages_.on_event(now_, host, event); }
+  void open_bytes(Instant now, HostId host, StreamId id, const std::string& service) override { streams_.open(now, host, id, service); }
+  void write_bytes(Instant now, HostId host, StreamId id, BytesView bytes) override { streams_.write(now, host, id, bytes); }
+  void close_bytes(Instant now, HostId host, StreamId id) override { streams_.close(now, host, id); }
+  void tell(HostId host, const StreamEvent& event) override {
     hosts_[host.value()].process->on_stream(now_, event, outbox_);
     after_call(host.value());
   }
@@ -115,6 +120,7 @@ class LightWorld final : public World, private StreamHost {
   std::vector<Flight> flights_;
   std::vector<uint32_t> free_flights_;
   Streams streams_;
+  MessageStreams messages_;
   Instant now_;
   bool running_ = false;
   WorldStats stats_;
@@ -127,6 +133,7 @@ void LightWorld::attach(HostId id, Process* process) {
     host.process = nullptr;
     host.deadline = Instant::never();
     deadlines_.set(id.value(), Instant::never());
+    messages_.host_gone(id);
     streams_.host_gone(now_, id);
   }
   if (!process) return;
@@ -212,7 +219,7 @@ void LightWorld::after_call(uint32_t index) {
   for (Outbox::Send& item : outbox_.sends()) send(index, item);
   for (const Outbox::StreamOp& op : outbox_.stream_ops()) {
     if (tap_ && op.kind == Outbox::StreamOp::Kind::write) tap_->stream_written(now_, HostId(index), op.id, outbox_.stream_bytes(op));
-    streams_.carry_out(now_, HostId(index), outbox_, op);
+    messages_.carry_out(now_, HostId(index), outbox_, op);
   }
   outbox_.clear();
 }

@@ -20,7 +20,7 @@ class StreamHost {
  public:
   virtual ~StreamHost() = default;
   virtual bool is_up(HostId host) const = 0;
-  /// Calls the host's process and carries out what it wants, which may come back into Streams::carry_out.
+  /// Calls the host's process and carries out what it wants, which may come back into Streams.
   virtual void stream_event(HostId host, const StreamEvent& event) = 0;
 };
 
@@ -31,8 +31,10 @@ class Streams {
   Streams(const NetworkPlan& plan, std::vector<HostLinks>& links, EventHeap& events, StreamHost& hosts);
 
   void listen(HostId host, std::string service);
-  /// Does one thing that the process of `host` asked for.
-  void carry_out(Instant now, HostId host, const Outbox& out, const Outbox::StreamOp& op);
+  // What the process of `host` asks for.
+  void open(Instant now, HostId host, StreamId id, const std::string& service);
+  void write(Instant now, HostId host, StreamId id, BytesView bytes);
+  void close(Instant now, HostId host, StreamId id);
   /// The process of `host` is gone: its streams close at the other ends, after the delay of the path.
   void host_gone(Instant now, HostId host);
   /// An event of a stream kind is due.
@@ -70,9 +72,6 @@ class Streams {
     uint32_t next_accepted = 0x80000000u;
   };
 
-  void open(Instant now, HostId host, StreamId id, const std::string& service);
-  void write(Instant now, HostId host, StreamId id, BytesView bytes);
-  void close(Instant now, HostId host, StreamId id);
   void start(Instant now, uint32_t index, int direction);
   void service_up(Instant now, uint32_t index, int direction);
   void service_down(Instant now, uint32_t index, int direction);

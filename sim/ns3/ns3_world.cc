@@ -20,6 +20,7 @@
 #include "ns3/udp-socket.h"
 #include "ns3/uinteger.h"
 #include "core/base/host_links.h"
+#include "core/base/message_streams.h"
 #include "sim/ns3/tcp_streams.h"
 #include "sim/ns3/topology.h"
 
@@ -55,7 +56,7 @@ void set_defaults(uint64_t seed) {
   Simulator::SetScheduler(scheduler);
 }
 
-class Ns3World final : public World, private StreamOwner {
+class Ns3World final : public World, private StreamOwner, private MessageStreams::Ends {
  public:
   Ns3World(const NetworkPlan& plan, const WorldOptions& options) : plan_(plan), tap_(options.tap), positions_(host_positions(plan)) {
     set_defaults(plan.seed);
@@ -95,7 +96,10 @@ class Ns3World final : public World, private StreamOwner {
 
   void attach(HostId id, Process* process) override {
     Host& host = hosts_[id.value()];
-    if (host.process) streams_->close_all(id);
+    if (host.process) {
+      messages_.host_gone(id);
+      streams_->close_all(id);
+    }
     host.process = process;
     host.wake_at = Instant::never();
     host.inbox.clear();
@@ -261,7 +265,14 @@ class Ns3World final : public World, private StreamOwner {
 
   bool accepts(HostId host) override { return hosts_[host.value()].process != nullptr; }
 
-  void stream_event(HostId id, const StreamEvent& event) override {
+  void stream_event(HostId id, const StreamEvent& event) override { messages_.on_event(simulated_now(), id, event); }
+  void open_bytes(Instant, HostId id, StreamId stream, const std::string& service) override {
+    streams_->open(id, topology_.links[id.value()].host, stream, service);
+  }
+  void write_bytes(Instant, HostId id, StreamId stream, BytesView bytes) override { streams_->write(id, stream, bytes); }
+  void close_bytes(Instant, HostId id, StreamId stream) override { streams_->close(id, stream); }
+
+  void tell(HostId id, const StreamEvent& event) override {
     if (!hosts_[id.value()].process) return;
     call(id, [&event](Process& process, Instant now, Outbox& out) { process.on_stream(now, event, out); });
   }
@@ -303,14 +314,10 @@ class Ns3World final : public World, private StreamOwner {
     if (outbox_.stream_ops().empty()) return outbox_.clear();
     // A stream may answer at once and call a process again, which fills the outbox: work from a copy.
     const Outbox ops = std::exchange(outbox_, Outbox(*pool_));
-    for (const Outbox::StreamOp& op : ops.stream_ops()) switch (op.kind) {
-        case Outbox::StreamOp::Kind::open: streams_->open(id, topology_.links[id.value()].host, op.id, op.service); break;
-        case Outbox::StreamOp::Kind::write:
-          if (tap_) tap_->stream_written(now, id, op.id, ops.stream_bytes(op));
-          streams_->write(id, op.id, ops.stream_bytes(op));
-          break;
-        case Outbox::StreamOp::Kind::close: streams_->close(id, op.id); break;
-      }
+    for (const Outbox::StreamOp& op : ops.stream_ops()) {
+      if (tap_ && op.kind == Outbox::StreamOp::Kind::write) tap_->stream_written(now, id, op.id, ops.stream_bytes(op));
+      messages_.carry_out(now, id, ops, op);
+    }
   }
 
   void plan_wake(HostId id, Instant now) {
@@ -342,6 +349,7 @@ class Ns3World final : public World, private StreamOwner {
   Topology topology_;
   std::vector<Host> hosts_;
   std::unique_ptr<TcpStreams> streams_ = std::make_unique<TcpStreams>(static_cast<StreamOwner&>(*this), stats_.drops);
+  MessageStreams messages_{*this};
   bool in_call_ = false;
 };
 

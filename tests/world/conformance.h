@@ -363,6 +363,73 @@ inline void streams_are_refused(const Subject& subject) {
   CHECK(heard[0].id != heard[1].id);
 }
 
+/// A message stream opens to a URL under what a host listens to: the accepter learns the path, each side gets whole messages, whatever
+/// their length, after the upgrade's round trip.
+inline void message_streams_talk(const Subject& subject, IpFamily family) {
+  struct Messages : Probe {
+    void on_stream(Instant now, const StreamEvent& event, Outbox& out) override {
+      if (event.kind == StreamEvent::Kind::data) messages.emplace_back(as_text(event.data));
+      Probe::on_stream(now, event, out);
+    }
+    std::vector<std::string> messages;
+  } client, server;
+  const std::vector<std::string> said = {"a", std::string(125, 'b'), std::string(126, 'c'), std::string(70'000, 'd'), "e"};
+  client.at_start = [](Instant, Outbox& out) { out.open_stream(StreamId(7), "wss://h1.bridge/room/1?pwd=x"); };
+  client.at_stream = [&](Instant, const StreamEvent& event, Outbox& out) {
+    if (event.kind == StreamEvent::Kind::opened)
+      for (const std::string& message : said) out.write_stream(event.id, message);
+    if (client.messages.size() == said.size()) out.close_stream(event.id);
+  };
+  server.at_stream = [](Instant, const StreamEvent& event, Outbox& out) {
+    if (event.kind == StreamEvent::Kind::data) out.write_stream(event.id, event.data);
+  };
+  const std::unique_ptr<World> world = subject.make(two_regions(family), nullptr);
+  world->listen(HostId(1), "wss://h1.bridge");
+  world->attach(HostId(1), &server);
+  world->attach(HostId(0), &client);
+  world->run_until(at_ms(1000));
+  const auto at_client = look(*world, HostId(0), &Probe::heard), at_server = look(*world, HostId(1), &Probe::heard);
+  REQUIRE(at_client.size() == 1);
+  CHECK(at_client[0].kind == StreamEvent::Kind::opened);
+  check_time(subject, at_client[0].now, at_ms(140));
+  REQUIRE(at_server.size() == 2);
+  CHECK(at_server[0].kind == StreamEvent::Kind::accepted);
+  CHECK(at_server[0].text == "/room/1?pwd=x");
+  check_time(subject, at_server[0].now, at_ms(105));
+  CHECK(at_server[1].kind == StreamEvent::Kind::closed);
+  world->inspect(HostId(0), [&](Process&, Instant, Outbox&) { CHECK((client.messages == said)); });
+  world->inspect(HostId(1), [&](Process&, Instant, Outbox&) { CHECK((server.messages == said)); });
+}
+
+/// A message stream to nobody, or to a process that closes it, ends in `closed`; so does one whose accepter dies.
+inline void message_streams_end(const Subject& subject) {
+  Probe client, server;
+  client.at_start = [](Instant, Outbox& out) {
+    out.open_stream(StreamId(1), "wss://nobody.bridge/x");
+    out.open_stream(StreamId(2), "wss://h1.bridge/turned away");
+    out.open_stream(StreamId(3), "wss://h1.bridge/kept");
+  };
+  server.at_stream = [](Instant, const StreamEvent& event, Outbox& out) {
+    if (event.kind == StreamEvent::Kind::accepted && event.service == "/turned away") out.close_stream(event.id);
+  };
+  const std::unique_ptr<World> world = subject.make(plain_plan(2), nullptr);
+  world->listen(HostId(1), "wss://h1.bridge");
+  world->attach(HostId(1), &server);
+  world->attach(HostId(0), &client);
+  world->run_until(at_ms(200));
+  const auto closed = [&] {
+    std::vector<uint32_t> ids;
+    for (const Probe::Heard& heard : look(*world, HostId(0), &Probe::heard))
+      if (heard.kind == StreamEvent::Kind::closed) ids.push_back(heard.id.value());
+    return ids;
+  };
+  CHECK(closed().size() == 2);
+  world->attach(HostId(1), nullptr);
+  world->run_until(at_ms(400));
+  REQUIRE(closed().size() == 3);
+  CHECK(closed()[2] == 3);
+}
+
 /// A host that goes down closes its streams at the other end and loses packets; a new process there starts afresh.
 inline void hosts_go_down_and_come_back(const Subject& subject) {
   Probe client, first, second;
@@ -459,6 +526,9 @@ inline void conforms(const Subject& subject) {
   SECTION("streams talk, IPv6") { streams_talk(subject, IpFamily::v6); }
   SECTION("streams carry a megabyte") { streams_carry_a_megabyte(subject); }
   SECTION("streams are refused") { streams_are_refused(subject); }
+  SECTION("message streams talk, IPv4") { message_streams_talk(subject, IpFamily::v4); }
+  SECTION("message streams talk, IPv6") { message_streams_talk(subject, IpFamily::v6); }
+  SECTION("message streams end") { message_streams_end(subject); }
   SECTION("hosts go down and come back") { hosts_go_down_and_come_back(subject); }
   SECTION("taps see everything") { taps_see_everything(subject); }
   SECTION("packets outlive the world") { packets_outlive_the_world(subject); }

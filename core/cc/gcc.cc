@@ -7,6 +7,7 @@
 #include "core/cc/loss_rate.h"
 #include "core/cc/probing.h"
 #include "core/cc/rate_controller.h"
+#include "core/cc/sent_rate.h"
 
 namespace tacoma {
 
@@ -23,9 +24,7 @@ class Gcc final : public RateController {
     RateUpdate update;
     bool over = false;
     std::optional<DataRate> probed;
-    int64_t sent_bytes = 0;
     for (const PacketResult& packet : report.packets) {
-      sent_bytes += packet.size.bytes();
       if (!packet.received) continue;
       delivered_.on_packet(packet);
       over |= trend_.on_packet(packet) == PathUse::over;
@@ -35,7 +34,8 @@ class Gcc final : public RateController {
       }
     }
     last_feedback_ = report.at;
-    note_sent(report, sent_bytes);
+    silence_.reset();
+    sent_.on_results(report.packets);
     const std::optional<DataRate> delivered = delivered_.rate();
     // A cut once a round trip: what is in flight was sent at the old rate.
     const bool may_cut = last_cut_.is_never() || report.at - last_cut_ > std::min(round_trip_, Duration::milliseconds(200)) || still_far_above(delivered);
@@ -75,7 +75,7 @@ class Gcc final : public RateController {
       trend_.reset();
       delivered_.clear();
     }
-    probes_.on_tick(now, target(), wanted_, trend_.state() == PathUse::over, update.probes);
+    probes_.on_tick(now, {target(), wanted_, trend_.state() == PathUse::over, limited()}, update.probes);
     fill(update);
     return update;
   }
@@ -87,25 +87,13 @@ class Gcc final : public RateController {
   const char* name() const override { return "gcc"; }
 
  private:
-  void fill(RateUpdate& update) const {
+  void fill(RateUpdate& update) {
+    for (const ProbeCluster& cluster : update.probes) meter_.expect(cluster);
     update.target = target();
     update.pacing = DataRate::bps(static_cast<int64_t>(kPacingFactor * static_cast<double>(update.target.bps())));
   }
 
-  // How much was sent lately: below 65 % of the target the application, not the network, sets the rate.
-  void note_sent(const FeedbackReport& report, int64_t bytes) {
-    silence_.reset();
-    if (report.packets.empty()) return;
-    const Instant newest = report.packets[report.packets.size() - 1].sent;
-    if (!last_sent_.is_never() && newest > last_sent_) {
-      const double seconds = std::min((newest - last_sent_).to_seconds(), 1.0);
-      const double rate = static_cast<double>(bytes) * 8 / seconds;
-      const double weight = std::min(1.0, seconds / 0.5);
-      sent_bps_ += weight * (rate - sent_bps_);
-    }
-    last_sent_ = std::max(last_sent_.is_never() ? newest : last_sent_, newest);
-  }
-  bool limited() const { return sent_bps_ > 0 && sent_bps_ < 0.65 * static_cast<double>(target().bps()); }
+  bool limited() const { return sent_.is_below(target()); }
   bool still_far_above(std::optional<DataRate> delivered) const {
     return delivered && static_cast<double>(delivered->bps()) < 0.5 * static_cast<double>(delay_.rate().bps());
   }
@@ -115,14 +103,14 @@ class Gcc final : public RateController {
   DeliveredRate delivered_;
   AimdRate delay_;
   LossRate loss_;
+  SentRate sent_;
   ProbePlan probes_;
   ProbeMeter meter_;
   DataRate receiver_limit_;
   DataRate wanted_;
   std::optional<DataRate> silence_;
   Duration round_trip_ = Duration::milliseconds(200);
-  Instant last_feedback_ = Instant::never(), last_cut_ = Instant::never(), last_sent_ = Instant::never();
-  double sent_bps_ = 0;
+  Instant last_feedback_ = Instant::never(), last_cut_ = Instant::never();
 };
 
 }  // namespace

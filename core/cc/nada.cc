@@ -5,7 +5,9 @@
 #include <deque>
 
 #include "core/cc/delivered_rate.h"
+#include "core/cc/probing.h"
 #include "core/cc/rate_controller.h"
+#include "core/cc/sent_rate.h"
 
 namespace tacoma {
 
@@ -29,13 +31,20 @@ constexpr double kMultiloss = 7;        // observation window in loss intervals
 
 class Nada final : public RateController {
  public:
-  explicit Nada(const RateLimits& limits) : limits_(limits), rate_(static_cast<double>(limits.start.bps())), receiver_limit_(limits.highest) {}
+  explicit Nada(const RateLimits& limits) : limits_(limits), rate_(static_cast<double>(limits.start.bps())), probes_(limits), receiver_limit_(limits.highest) {}
 
   RateUpdate on_feedback(const FeedbackReport& report) override {
+    RateUpdate update;
+    std::optional<DataRate> probed;
+    sent_.on_results(report.packets);
     for (const PacketResult& p : report.packets) {
       note_loss(p);
       if (!p.received) continue;
       delivered_.on_packet(p);
+      if (const auto measured = meter_.on_packet(p)) {
+        probed = std::max(probed.value_or(*measured), *measured);
+        probes_.on_measured(report.at, *measured, update.probes);
+      }
       // One-way delay on two clocks: only its distance from the smallest seen means something.
       const double delay = (p.arrival - p.sent.since_start()).to_ms();
       base_delay_ = base_set_ ? std::min(base_delay_, delay) : delay;
@@ -43,7 +52,7 @@ class Nada final : public RateController {
       delays_.push_back(delay - base_delay_);
       if (delays_.size() > 15) delays_.pop_front();
     }
-    if (delays_.empty()) return update();
+    if (delays_.empty()) return filled(update);
     const double elapsed = last_.is_never() ? 100.0 : std::clamp((report.at - last_).to_ms(), 10.0, 500.0);
     last_ = report.at;
     // The minimum of a short window filters what is jitter and not queue (RFC 8698 section 5.1.1).
@@ -58,36 +67,44 @@ class Nada final : public RateController {
     } else {
       const double offset = signal - kPriority * kXref * highest / rate_;
       const double difference = signal - previous_signal_;
-      rate_ -= kKappa * (elapsed / kTau) * (offset / kTau) * rate_;
-      rate_ -= kKappa * kEta * (difference / kTau) * rate_;
+      double next = rate_ - kKappa * (elapsed / kTau) * (offset / kTau) * rate_;
+      next -= kKappa * kEta * (difference / kTau) * next;
+      // A rate that is not used proves nothing about more of it (RFC 8698 leaves such senders open).
+      if (next < rate_ || !sent_.is_below(target())) rate_ = next;
     }
     previous_signal_ = signal;
+    if (probed && queue < kQbound) rate_ = std::max(rate_, static_cast<double>(probed->bps()));
     clamp();
-    return update();
+    return filled(update);
   }
 
   void on_round_trip(Duration round_trip) override { round_trip_ = std::clamp(round_trip, Duration::milliseconds(1), Duration::seconds(5)); }
   void on_receiver_limit(Instant, DataRate limit) override { receiver_limit_ = std::clamp(limit, limits_.lowest, limits_.highest); clamp(); }
-  void set_wanted(DataRate) override {}  // NADA ramps up on what arrives; it has no probes
+  void set_wanted(DataRate wanted) override { wanted_ = std::min(wanted, limits_.highest); }
 
   RateUpdate on_tick(Instant now) override {
+    RateUpdate update;
     if (!last_.is_never() && now - last_ > Duration::seconds(1)) {  // feedback has stopped (RFC 8698 section 4.2 leaves it open): halve
       last_ = now;
       rate_ /= 2;
       clamp();
     }
-    return update();
+    // NADA ramps up on what arrives. A sender that does not fill its rate (a bridge whose next layer is twice as large) would
+    // never find out more: it probes, which the RFC neither asks for nor forbids.
+    const bool limited = sent_.is_below(target());
+    if (limited) probes_.on_tick(now, {target(), wanted_, !delays_.empty() && delays_.back() > kQbound, limited}, update.probes);
+    return filled(update);
   }
   DataRate target() const override { return std::min(DataRate::bps(static_cast<int64_t>(rate_)), receiver_limit_); }
   const char* name() const override { return "nada"; }
 
  private:
   void clamp() { rate_ = std::clamp(rate_, static_cast<double>(limits_.lowest.bps()), static_cast<double>(limits_.highest.bps())); }
-  RateUpdate update() const {
-    RateUpdate u;
-    u.target = target();
-    u.pacing = DataRate::bps(static_cast<int64_t>(1.5 * static_cast<double>(u.target.bps())));
-    return u;
+  RateUpdate& filled(RateUpdate& update) {
+    update.target = target();
+    update.pacing = DataRate::bps(static_cast<int64_t>(1.5 * static_cast<double>(update.target.bps())));
+    for (const ProbeCluster& cluster : update.probes) meter_.expect(cluster);
+    return update;
   }
 
   void note_loss(const PacketResult& p) {
@@ -111,6 +128,10 @@ class Nada final : public RateController {
 
   RateLimits limits_;
   double rate_;
+  ProbePlan probes_;
+  ProbeMeter meter_;
+  SentRate sent_;
+  DataRate wanted_;
   DataRate receiver_limit_;
   DeliveredRate delivered_;
   std::deque<double> delays_;

@@ -8,20 +8,28 @@
 
 namespace tacoma {
 
-/// Decides on probe clusters: at the start (3 and 6 times the start rate, and on while it pays), while more is wanted than the
-/// target allows (towards what is wanted), and after a drop (back to where the rate was).
+/// Decides on probe clusters, only while more is wanted than the target allows: at the start (3 and 6 times the start rate), when
+/// the want has grown, again and again (more often when the sender does not fill its target, because then nothing else finds out),
+/// and after a drop (back to where the rate was). Each goes on at twice the rate while it pays, and none beyond twice the want.
 class ProbePlan {
  public:
   explicit ProbePlan(const RateLimits& limits) : limits_(limits) {}
-  /// Appends clusters to send now. `target` is the current rate, `congested` the detector's view.
-  void on_tick(Instant now, DataRate target, DataRate wanted, bool congested, std::vector<ProbeCluster>& out);
+  /// The detector's view of the path, and the sender's of itself.
+  struct State {
+    DataRate target, wanted;
+    bool congested = false, limited = false;
+  };
+  /// Appends clusters to send now.
+  void on_tick(Instant now, const State& state, std::vector<ProbeCluster>& out);
   /// A cluster measured this much.
   void on_measured(Instant now, DataRate measured, std::vector<ProbeCluster>& out);
   /// The rate fell by a third or more.
   void on_large_drop(Instant now, DataRate before);
 
  private:
-  static constexpr Duration kEvery = Duration::seconds(5);
+  static constexpr Duration kEvery = Duration::seconds(4), kEveryLimited = Duration::seconds(2);
+  static constexpr Duration kAfterWant = Duration::milliseconds(500);
+  static constexpr Duration kRecovery = Duration::seconds(5);
   void add(Instant now, DataRate rate, std::vector<ProbeCluster>& out);
 
   RateLimits limits_;
@@ -29,8 +37,8 @@ class ProbePlan {
   bool started_ = false;
   Instant last_probe_ = Instant::never();
   DataRate last_rate_;
-  bool exponential_ = false;           // the start: double while the measurement keeps up
-  DataRate wanted_;
+  DataRate wanted_;                    // now, and when the last probe was sent
+  DataRate wanted_then_;
   std::optional<DataRate> recover_to_;
   Instant recover_from_ = Instant::never();
 };
@@ -38,19 +46,23 @@ class ProbePlan {
 /// Measures clusters from feedback.
 class ProbeMeter {
  public:
+  /// A cluster that will be sent: packets of others are not believed to be a probe.
+  void expect(const ProbeCluster& cluster);
   /// The rate that one cluster found, when this packet completed it.
   std::optional<DataRate> on_packet(const PacketResult& packet);
 
  private:
   struct Cluster {
     uint32_t id = 0;
+    uint32_t least_packets = 0;
+    int64_t least_bytes = 0;
     uint32_t packets = 0;
     int64_t bytes = 0, first_bytes = 0, last_bytes = 0;
     Instant first_sent, last_sent;
     Duration first_arrival, last_arrival;
     bool reported = false;
   };
-  static constexpr size_t kClusters = 4;
+  static constexpr size_t kClusters = 16;
   std::vector<Cluster> clusters_;
 };
 

@@ -9,8 +9,14 @@ void SentHistory::forget_front() {
   ++first_;
 }
 
+bool SentHistory::may_forget_front(Instant now) {
+  const Entry& front = at(first_);
+  const Duration age = now - front.sent;
+  return age > kAge || static_cast<size_t>(next_ - first_) >= kLimit || (front.reported && age > kReportedAge);
+}
+
 void SentHistory::on_sent(Instant now, DataSize size, uint32_t probe) {
-  while (first_ < next_ && (now - at(first_).sent > kAge || static_cast<size_t>(next_ - first_) >= kLimit)) forget_front();
+  while (first_ < next_ && may_forget_front(now)) forget_front();
   if (static_cast<size_t>(next_ - first_) == ring_.size()) {
     std::vector<Entry> larger(std::max<size_t>(64, ring_.size() * 2));
     for (int64_t s = first_; s < next_; ++s) larger[static_cast<size_t>(s) & (larger.size() - 1)] = at(s);

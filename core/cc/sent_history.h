@@ -12,11 +12,13 @@
 
 namespace tacoma {
 
-/// Bounded: the oldest are forgotten beyond kLimit packets or kAge.
+/// Bounded: the oldest are forgotten beyond kLimit packets or kAge, and beyond kReportedAge when their feedback has come. It grows
+/// with what is in flight only: a bridge has one for each receiver.
 class SentHistory {
  public:
   static constexpr size_t kLimit = 8192;
   static constexpr Duration kAge = Duration::seconds(10);
+  static constexpr Duration kReportedAge = Duration::seconds(1);  // one reported lost may still be reported late
 
   /// The next transport-wide sequence number; on_sent must follow for it, in order.
   uint16_t next_sequence() const { return static_cast<uint16_t>(next_); }
@@ -25,6 +27,7 @@ class SentHistory {
   /// was received are dropped, a packet first reported lost may be reported received later. Returns how many statuses named
   /// packets that were never sent or are long forgotten.
   uint64_t on_feedback(Instant now, Span<const TransportStatus> statuses, std::vector<PacketResult>& results);
+  size_t remembered() const { return static_cast<size_t>(next_ - first_); }
   /// Sent, and not yet reported.
   DataSize in_flight() const { return in_flight_; }
   /// The time from sending to feedback of the newest received packet of the last report: at most one feedback interval more
@@ -40,6 +43,7 @@ class SentHistory {
     uint32_t received : 1 = 0;
   };
   Entry& at(int64_t sequence) { return ring_[static_cast<size_t>(sequence) & (ring_.size() - 1)]; }
+  bool may_forget_front(Instant now);
   void forget_front();
 
   std::vector<Entry> ring_;  // power of two

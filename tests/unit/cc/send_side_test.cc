@@ -1,0 +1,236 @@
+#include <catch2/catch.hpp>
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/base/link_model.h"
+#include "core/cc/pacer.h"
+#include "core/cc/send_side.h"
+
+using namespace tacoma;
+
+namespace {
+
+Instant at_ms(int64_t ms) { return Instant::at(Duration::milliseconds(ms)); }
+
+// A bridge-like sender: media of a given rate whatever the target, padding where a probe asks for it, feedback every 100 ms.
+class Leg {
+ public:
+  Leg(Congestion congestion, DataRate link, const RateLimits& limits) : side(congestion, limits), link_(config(link), Rng(3)) {}
+  static LinkConfig config(DataRate rate) {
+    LinkConfig link;
+    link.rate = rate;
+    link.delay = Duration::milliseconds(20);
+    link.queue = Duration::milliseconds(300);
+    return link;
+  }
+  void run_until(Instant end) {
+    for (; now_ < end; now_ = now_ + Duration::milliseconds(1)) {
+      while (!flying_.empty() && flying_.front().first <= now_) {
+        statuses_.push_back(flying_.front().second);
+        flying_.pop_front();
+      }
+      if (feedback && now_.ns() % 100'000'000 == 0 && !statuses_.empty()) {
+        side.on_feedback(now_, statuses_, scratch_);
+        statuses_.clear();
+      }
+      if (side.deadline() <= now_) side.on_deadline(now_);
+      for (DataSize due = side.probe_due(now_); due > DataSize::zero(); due -= DataSize::bytes(std::min<int64_t>(due.bytes(), 255))) {
+        send(255);
+        probe_bytes += 255;
+      }
+      REQUIRE(side.deadline() > now_);
+      budget_ += static_cast<double>(media.bps()) / 8000;
+      for (; budget_ >= 1000; budget_ -= 1000) send(1000);
+    }
+  }
+
+  SendSide side;
+  DataRate media = DataRate::kbps(150);
+  bool feedback = true;
+  int64_t probe_bytes = 0;
+
+ private:
+  void send(int64_t bytes) {
+    const uint16_t sequence = side.next_sequence();
+    side.on_sent(now_, DataSize::bytes(bytes));
+    const LinkVerdict verdict = link_.offer(now_, bytes + 28);
+    if (verdict.delivered) flying_.push_back({verdict.arrival, {sequence, true, verdict.arrival.since_start()}});
+    else flying_.push_back({flying_.empty() ? now_ : flying_.back().first, {sequence, false, Duration::zero()}});
+  }
+  LinkModel link_;
+  Instant now_;
+  double budget_ = 0;
+  std::deque<std::pair<Instant, TransportStatus>> flying_;
+  std::vector<TransportStatus> statuses_;
+  std::vector<PacketResult> scratch_;
+};
+
+const RateLimits kLimits{DataRate::kbps(300), DataRate::kbps(30), DataRate::mbps(20)};
+
+}  // namespace
+
+TEST_CASE("probes find the way to what is wanted though the media is small, and rest there") {
+  const Congestion congestion = GENERATE(Congestion::gcc, Congestion::nada);
+  Leg leg(congestion, DataRate::mbps(8), kLimits);
+  leg.side.set_wanted(DataRate::mbps(3));
+  leg.run_until(at_ms(10'000));
+  INFO(to_string(congestion) << " target " << leg.side.target().bps() << ", probed with " << leg.probe_bytes << " bytes");
+  CHECK(leg.side.target() >= DataRate::mbps(3));
+  CHECK(leg.side.target() <= DataRate::mbps(8));
+  const int64_t bytes = leg.probe_bytes;
+  CHECK(bytes > 0);
+  CHECK(bytes < 150'000);
+  if (congestion == Congestion::nada) return;  // its gradual mode keeps a small rate moving, with a probe now and then
+  leg.run_until(at_ms(30'000));
+  CHECK(leg.probe_bytes == bytes);
+}
+
+TEST_CASE("a narrow link stays narrow however much is wanted") {
+  const Congestion congestion = GENERATE(Congestion::gcc, Congestion::nada);
+  Leg leg(congestion, DataRate::kbps(500), kLimits);
+  leg.side.set_wanted(DataRate::mbps(3));
+  leg.run_until(at_ms(20'000));
+  INFO(to_string(congestion) << " target " << leg.side.target().bps());
+  CHECK(leg.side.target() < DataRate::kbps(600));
+  CHECK(leg.side.target() > DataRate::kbps(200));
+}
+
+TEST_CASE("nothing wanted, nothing probed") {
+  Leg leg(Congestion::gcc, DataRate::mbps(8), kLimits);
+  leg.run_until(at_ms(10'000));
+  CHECK(leg.probe_bytes == 0);
+}
+
+TEST_CASE("a want that grows is probed for at once") {
+  Leg leg(Congestion::gcc, DataRate::mbps(8), kLimits);
+  leg.run_until(at_ms(5'000));
+  leg.side.set_wanted(DataRate::mbps(2));
+  leg.run_until(at_ms(6'000));
+  CHECK(leg.side.target() >= DataRate::mbps(2));
+  leg.side.set_wanted(DataRate::mbps(5));
+  leg.run_until(at_ms(7'000));
+  CHECK(leg.side.target() >= DataRate::mbps(5));
+}
+
+TEST_CASE("the limit of a receiver is the estimate without feedback, and a bound with it") {
+  SendSide side(Congestion::gcc, kLimits);
+  CHECK_FALSE(side.is_informed());
+  CHECK(side.target() == kLimits.start);
+  side.on_remb(at_ms(0), DataRate::mbps(4));
+  CHECK(side.is_informed());
+  CHECK(side.target() == DataRate::mbps(4));
+  side.on_remb(at_ms(0), DataRate::zero());
+  CHECK(side.target() == kLimits.lowest);
+  side.on_remb(at_ms(0), DataRate::infinite());
+  CHECK(side.target() == kLimits.highest);
+  // Its silence is not congestion: nobody promised feedback.
+  side.on_remb(at_ms(0), DataRate::mbps(4));
+  for (int ms = 0; ms < 10'000; ms += 20) {
+    side.on_sent(at_ms(ms), DataSize::bytes(500));
+    if (side.deadline() <= at_ms(ms)) side.on_deadline(at_ms(ms));
+  }
+  CHECK(side.target() == DataRate::mbps(4));
+  Leg leg(Congestion::gcc, DataRate::mbps(8), kLimits);
+  leg.side.set_wanted(DataRate::mbps(3));
+  leg.side.on_remb(at_ms(0), DataRate::kbps(200));
+  leg.run_until(at_ms(5'000));
+  CHECK(leg.side.target() == DataRate::kbps(200));
+}
+
+TEST_CASE("without a controller there is no limit, no clock and no probe") {
+  SendSide side(Congestion::none, kLimits);
+  side.set_wanted(DataRate::mbps(9));
+  side.on_sent(at_ms(1), DataSize::bytes(100));
+  CHECK(side.target().is_infinite());
+  CHECK(side.pacing().is_infinite());
+  CHECK(side.deadline().is_never());
+  CHECK(side.probe_due(at_ms(2)) == DataSize::zero());
+  CHECK(side.next_sequence() == 2);
+}
+
+TEST_CASE("an owner with nothing to send for a probe is asked no more than once a millisecond, and not for ever") {
+  SendSide side(Congestion::gcc, kLimits);
+  side.set_wanted(DataRate::mbps(3));
+  std::vector<PacketResult> scratch;
+  side.on_sent(at_ms(0), DataSize::bytes(100));
+  const std::vector<TransportStatus> feedback = {{1, true, Duration::milliseconds(5)}};
+  side.on_feedback(at_ms(10), feedback, scratch);
+  REQUIRE(side.is_probing());
+  int asked = 0;
+  for (int us = 10'000; us < 3'000'000; us += 100) {
+    const Instant now = Instant::at(Duration::microseconds(us));
+    if (side.deadline() <= now) side.on_deadline(now);
+    asked += side.probe_due(now) > DataSize::zero();
+    REQUIRE(side.deadline() > now);
+  }
+  CHECK(asked > 0);
+  CHECK(asked < 4 * 250 + 10);
+}
+
+TEST_CASE("the history of a path with feedback stays small") {
+  SentHistory history;
+  std::vector<PacketResult> results;
+  for (int i = 0; i < 100'000; ++i) {
+    history.on_sent(at_ms(i), DataSize::bytes(1000));
+    if (i % 100 == 99) {
+      std::vector<TransportStatus> statuses;
+      for (int k = i - 99; k <= i; ++k) statuses.push_back({static_cast<uint16_t>(k + 1), true, Duration::milliseconds(k + 20)});
+      CHECK(history.on_feedback(at_ms(i), statuses, results) == 0);
+    }
+  }
+  CHECK(history.remembered() <= 1'200);
+}
+
+TEST_CASE("a pacer spreads a frame, keeps order, and holds nothing for longer than its bound") {
+  Pacer<int> pacer;
+  pacer.set_rate(DataRate::mbps(2));
+  for (int i = 0; i < 20; ++i) REQUIRE(pacer.push(at_ms(1'000), DataSize::bytes(1'000), int(i)));
+  int next = 0;
+  std::vector<Instant> left;
+  for (int us = 1'000'000; us < 2'000'000 && !pacer.empty(); us += 250) {
+    const Instant now = Instant::at(Duration::microseconds(us));
+    while (pacer.may_pop(now)) {
+      CHECK(pacer.pop(now) == next++);
+      left.push_back(now);
+    }
+  }
+  REQUIRE(left.size() == 20);
+  // 19 packets of 8,000 bits at 2 Mbit/s are 76 ms; 5 ms may go ahead.
+  CHECK((left.back() - left.front()).to_ms() == Approx(71).margin(2));
+  CHECK(pacer.deadline().is_never());
+
+  // A hundred times more than the rate carries in time.
+  pacer.set_rate(DataRate::kbps(50));
+  for (int i = 0; i < 200; ++i) REQUIRE(pacer.push(at_ms(3'000), DataSize::bytes(1'000), int(i)));
+  Instant last;
+  for (int us = 3'000'000; us < 5'000'000 && !pacer.empty(); us += 250) {
+    const Instant now = Instant::at(Duration::microseconds(us));
+    while (pacer.may_pop(now)) {
+      pacer.pop(now);
+      last = now;
+    }
+    CHECK(pacer.waited(now) <= Pacer<int>::kLongest);
+  }
+  CHECK(pacer.empty());
+  CHECK(last - at_ms(3'000) <= Pacer<int>::kLongest);
+}
+
+TEST_CASE("a pacer has a limit, and gives everything back") {
+  Pacer<std::unique_ptr<int>> pacer;
+  for (size_t i = 0; i < Pacer<std::unique_ptr<int>>::kLimit; ++i) REQUIRE(pacer.push(at_ms(0), DataSize::bytes(10), std::make_unique<int>(1)));
+  CHECK_FALSE(pacer.push(at_ms(0), DataSize::bytes(10), std::make_unique<int>(2)));
+  CHECK(pacer.queued() == DataSize::bytes(10 * static_cast<int64_t>(Pacer<std::unique_ptr<int>>::kLimit)));
+  pacer.clear();
+  CHECK(pacer.empty());
+  CHECK(pacer.queued() == DataSize::zero());
+}
+
+TEST_CASE("controllers go by name") {
+  CHECK(parse_congestion("gcc") == Congestion::gcc);
+  CHECK(parse_congestion("nada") == Congestion::nada);
+  CHECK(parse_congestion("none") == Congestion::none);
+  CHECK_FALSE(parse_congestion("cubic"));
+}

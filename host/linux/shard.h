@@ -17,6 +17,7 @@
 #include "core/base/message_streams.h"
 #include "core/base/world.h"
 #include "host/linux/directory.h"
+#include "host/linux/send_batch.h"
 #include "host/linux/streams.h"
 #include "host/linux/udp.h"
 
@@ -130,7 +131,7 @@ class Shard final : private StreamHost, private MessageStreams::Ends {
   Instant armed_ = Instant::never();
   std::unique_ptr<PacketPool> pool_;
   Outbox outbox_;
-  SendBatch send_batch_;
+  SendBatch send_batch_{segmenting_pays()};
   ReceiveBatch receive_batch_;
   std::vector<ReceiveBatch::Received> received_;
   std::vector<Host> hosts_;         // by HostId; only those that are mine are used

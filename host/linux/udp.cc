@@ -111,44 +111,6 @@ uint64_t kernel_drops(int fd) {
   return info[SK_MEMINFO_DROPS];
 }
 
-SendBatch::SendBatch() {
-  std::memset(messages_.data(), 0, sizeof messages_);
-  for (size_t i = 0; i < kMost; ++i) {
-    messages_[i].msg_hdr.msg_name = &addresses_[i];
-    messages_[i].msg_hdr.msg_iov = &vectors_[i];
-    messages_[i].msg_hdr.msg_iovlen = 1;
-  }
-}
-
-void SendBatch::add(int fd, const SocketAddress& to, PacketRef packet, DropCounts& drops) {
-  if (count_ == kMost || (count_ > 0 && fd != fd_)) flush(drops);
-  fd_ = fd;
-  socklen_t length = 0;
-  addresses_[count_] = to_kernel(to, length);
-  messages_[count_].msg_hdr.msg_namelen = length;
-  vectors_[count_] = {const_cast<uint8_t*>(packet.bytes().data()), packet.size()};
-  packets_[count_] = std::move(packet);
-  ++count_;
-}
-
-void SendBatch::flush(DropCounts& drops) {
-  size_t done = 0;
-  while (done < count_) {
-    const int sent = ::sendmmsg(fd_, &messages_[done], static_cast<unsigned>(count_ - done), 0);
-    if (sent > 0) {
-      done += static_cast<size_t>(sent);
-      continue;
-    }
-    if (errno == EINTR) continue;
-    // The first one is refused; the others get their chance.
-    const bool full = errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS;
-    drops.count(full ? Drop::queue_full : Drop::no_route);
-    ++done;
-  }
-  for (size_t i = 0; i < count_; ++i) packets_[i].reset();
-  count_ = 0;
-}
-
 ReceiveBatch::ReceiveBatch(PacketPool& pool) : pool_(pool) {
   std::memset(messages_.data(), 0, sizeof messages_);
   for (size_t i = 0; i < kMost; ++i) {

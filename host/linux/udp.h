@@ -1,4 +1,4 @@
-// UDP sockets of the kernel, in batches.
+// UDP sockets of the kernel, and how much is read from one at once.
 #pragma once
 
 #include <netinet/in.h>
@@ -58,24 +58,6 @@ Result<UdpSocket> open_udp_at(const SocketAddress& wanted);
 
 /// Packets that the kernel threw away because the socket's buffer was full, since it was opened.
 uint64_t kernel_drops(int fd);
-
-/// Sends many datagrams with few calls. One a shard.
-class SendBatch {
- public:
-  static constexpr size_t kMost = 64;
-  SendBatch();
-  /// Adds a datagram; sends first what is waiting for another socket or fills the batch. What the kernel refuses is counted.
-  void add(int fd, const SocketAddress& to, PacketRef packet, DropCounts& drops);
-  void flush(DropCounts& drops);
-
- private:
-  int fd_ = -1;
-  size_t count_ = 0;
-  std::array<PacketRef, kMost> packets_;
-  std::array<sockaddr_storage, kMost> addresses_;
-  std::array<iovec, kMost> vectors_;
-  std::array<mmsghdr, kMost> messages_;
-};
 
 /// Receives many datagrams with one call, into slots of a pool. One a shard.
 class ReceiveBatch {

@@ -8,13 +8,13 @@
 #include <string_view>
 #include <vector>
 
+#include "core/base/congestion.h"
 #include "core/base/fifo.h"
 #include "core/cc/rate_controller.h"
 #include "core/cc/sent_history.h"
 
 namespace tacoma {
 
-enum class Congestion : uint8_t { gcc, nada, none };
 std::optional<Congestion> parse_congestion(std::string_view name);
 std::string_view to_string(Congestion congestion);
 

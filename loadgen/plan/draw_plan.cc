@@ -33,6 +33,7 @@ class Drawing {
     plan_.length = scenario_.duration;
     plan_.sample_every = scenario_.sample_every;
     plan_.crypto = scenario_.crypto;
+    plan_.congestion = scenario_.congestion;
     plan_.expectations = scenario_.expectations;
     plan_.network.regions = scenario_.regions;
     plan_.network.one_way = scenario_.one_way;
@@ -100,6 +101,11 @@ class Drawing {
     person.sends_audio = group.sends_audio;
     person.sends_video = group.sends_video;
     person.video = group.video;
+    person.screen = group.screen;
+    person.screen_from = group.screen_from;
+    if (group.screen_for) person.screen_to = group.screen_from + *group.screen_for;
+    person.view = group.view;
+    if (!person.view.pinned.empty()) person.view.pinned = room + "/" + person.view.pinned;
     person.clip = static_cast<uint32_t>(g * 7 + k);
     person.decodes = index < group.decodes;
     addresses_.push_back({conference.name, room, group.name, local});
@@ -354,6 +360,27 @@ std::string link_text(const LinkConfig& link) {
   return out + kDiscs[static_cast<size_t>(link.disc)];
 }
 
+std::string video_text(const VideoFormat& v) {
+  std::string out = std::to_string(v.width) + "x" + std::to_string(v.height) + "@" + std::to_string(v.fps) + " " + to_text(v.rate);
+  if (v.content == VideoContent::model) out += " model from " + to_text(v.lowest);
+  if (v.encodings > 1) out += " simulcast " + std::to_string(v.encodings);
+  if (v.temporal_layers > 1) out += " temporal " + std::to_string(v.temporal_layers);
+  return out;
+}
+
+std::string view_text(const ViewPlan& view) {
+  constexpr const char* kModes[] = {"everything", "stage", "tiles", "stage+tiles", "nothing"};
+  std::string out;
+  if (view.mode != ViewPlan::Mode::everything) out += std::string(" view ") + kModes[static_cast<size_t>(view.mode)];
+  if (!view.pinned.empty()) out += " pinned " + view.pinned;
+  if (view.mode == ViewPlan::Mode::tiles || view.mode == ViewPlan::Mode::stage_tiles) out += " tiles " + std::to_string(view.tiles);
+  if (view.turns) out += " turns " + to_text(*view.turns);
+  if (view.last_n >= 0) out += " last-n " + std::to_string(view.last_n);
+  if (view.max_height >= 0) out += " height " + std::to_string(view.max_height);
+  if (view.hidden_from) out += " hidden " + at_text(*view.hidden_from) + (view.hidden_to ? " " + at_text(*view.hidden_to) : "");
+  return out;
+}
+
 }  // namespace
 
 Plan draw_plan(const Scenario& scenario) { return Drawing(scenario).draw(); }
@@ -362,6 +389,7 @@ std::string describe(const Plan& plan) {
   std::string out = "plan " + plan.scenario + " seed " + std::to_string(plan.seed) + " length " + to_text(plan.length) +
       " sample " +
                     to_text(plan.sample_every) + (plan.crypto == Crypto::real ? " crypto real" : " crypto null") +
+                    (plan.congestion == Congestion::gcc ? "" : plan.congestion == Congestion::nada ? " congestion nada" : " congestion none") +
                         " network seed " +
                     std::to_string(plan.network.seed) + "\n";
   for (size_t i = 0; i < plan.network.regions.size(); ++i)
@@ -377,9 +405,9 @@ std::string describe(const Plan& plan) {
     out += "person " + p.name + " group " + p.group + " endpoint " + p.endpoint_id + " seed " + std::to_string(p.seed) +
         " clip " + std::to_string(p.clip) +
            " joins " + at_text(p.joins) + (p.leaves ? " leaves " + at_text(*p.leaves) : "") + (p.sends_audio ? " audio" : "");
-    if (p.sends_video)
-      out += " video " + std::to_string(p.video.width) + "x" + std::to_string(p.video.height) + "@" +
-          std::to_string(p.video.fps) + " " + to_text(p.video.rate);
+    if (p.sends_video) out += " video " + video_text(p.video);
+    if (p.screen) out += " screen " + video_text(*p.screen) + " " + at_text(p.screen_from) + (p.screen_to.is_never() ? "" : " " + at_text(p.screen_to));
+    out += view_text(p.view);
     out += p.decodes ? " decodes\n" : "\n";
     for (const Utterance& talk : p.talks) out += "  talks " + at_text(talk.from) + " " + at_text(talk.to) + "\n";
   }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/base/congestion.h"
 #include "core/base/crypto_mode.h"
 #include "core/base/network.h"
 
@@ -17,12 +18,53 @@ struct Utterance {
   Instant from, to;
 };
 
-/// What a video sender encodes. One clip is encoded once and shared by all who send it.
+/// Where frames come from: an encoded clip that is shared by all who send it, or RFC 8593's statistical source, which adapts its
+/// rate as an encoder would and whose payload means nothing.
+enum class VideoContent : uint8_t { clip, model };
+
+/// What one source of video sends.
 struct VideoFormat {
-  uint32_t width = 640, height = 360;
+  static constexpr uint32_t kMostEncodings = 3;
+  uint32_t width = 640, height = 360;      // of the largest encoding
   uint32_t fps = 25;
-  DataRate rate = DataRate::kbps(600);
-  bool operator==(const VideoFormat& o) const { return width == o.width && height == o.height && fps == o.fps && rate == o.rate; }
+  DataRate rate = DataRate::kbps(600);     // of the largest encoding, at its best
+  VideoContent content = VideoContent::clip;
+  DataRate lowest = DataRate::kbps(150);   // of a model, all encodings but the smallest switched off
+  uint32_t encodings = 1;                  // simulcast, each half as wide and high as the next
+  uint32_t temporal_layers = 1;            // 1 to 3, each with half the frames of the next
+  bool operator==(const VideoFormat&) const = default;
+
+  /// One encoding by itself, 0 the smallest. Its rate in relation to the next is Chromium's: 200, 700 and 2500 kbps for 180, 360 and
+  /// 720 lines.
+  VideoFormat encoding(uint32_t index) const {
+    constexpr int64_t kShares[kMostEncodings] = {2500, 700, 200};
+    const uint32_t below = encodings - 1 - index;
+    VideoFormat one = *this;
+    one.width >>= below;
+    one.height >>= below;
+    one.rate = DataRate::bps(rate.bps() * kShares[below] / kShares[0]);
+    one.lowest = lowest < one.rate ? lowest : one.rate;
+    one.encodings = 1;
+    return one;
+  }
+};
+
+/// What a person looks at, which it tells the bridge on the bridge channel.
+struct ViewPlan {
+  enum class Mode : uint8_t {
+    everything,   // every source, as large as it comes
+    stage,        // the one that is pinned, or else the dominant speaker
+    tiles,        // equal tiles, `tiles` a page
+    stage_tiles,  // the stage, and beside it a strip of small tiles
+    nothing,      // no video at all
+  };
+  Mode mode = Mode::everything;
+  std::string pinned;              // a person's name in the room: on the stage, or the first tile; empty: nobody
+  uint32_t tiles = 25;             // on one page, or in the strip
+  std::optional<Duration> turns;   // the pages, so often; nullopt: the first one stays
+  int32_t last_n = -1;             // how many sources at most; -1: no limit
+  int32_t max_height = -1;         // of the stage, or of each tile; -1: what fits the place
+  std::optional<Instant> hidden_from, hidden_to;  // the window is not seen: no video
 };
 
 struct PersonPlan {
@@ -36,6 +78,9 @@ struct PersonPlan {
   std::optional<Instant> leaves;  // nullopt: stays to the end
   bool sends_audio = true, sends_video = true;
   VideoFormat video;
+  std::optional<VideoFormat> screen;  // a second source
+  Instant screen_from, screen_to = Instant::never();  // when it is shared
+  ViewPlan view;
   uint32_t clip = 0;              // which of the library's pictures and voices; neighbours differ
   bool decodes = false;           // one of the sampled few that decode for real
   std::vector<Utterance> talks;   // ascending, not overlapping
@@ -83,6 +128,7 @@ struct Plan {
   Duration length;
   Duration sample_every = Duration::seconds(1);
   Crypto crypto = Crypto::real;
+  Congestion congestion = Congestion::gcc;
   NetworkPlan network;
   HostId router_host, focus_host;
   std::vector<BridgePlan> bridges;

@@ -46,7 +46,7 @@ uint64_t number_after(const std::string& text, const std::string& stem) {
 
 const std::vector<KeySet>& scenario_keys() {
   static const std::vector<KeySet> kAll = {
-      {"scenario", {"scenario", "about", "duration", "seed", "crypto", "sample_every", "ip", "regions", "bridges", "signalling",
+      {"scenario", {"scenario", "about", "duration", "seed", "crypto", "congestion", "sample_every", "ip", "regions", "bridges", "signalling",
           "access", "conferences",
                     "events", "expect"}},
       {"region", {"rtt"}},
@@ -59,8 +59,11 @@ const std::vector<KeySet>& scenario_keys() {
       {"set direction", {"rate", "delay", "jitter", "loss", "bursts", "queue"}},
       {"bursts", {"every", "length", "loss"}},
       {"conference", {"name", "count", "people", "talk"}},
-      {"group", {"name", "count", "region", "access", "sends", "video", "joins", "leaves", "decode"}},
-      {"video", {"size", "fps", "rate"}},
+      {"group", {"name", "count", "region", "access", "sends", "video", "screen", "view", "joins", "leaves", "decode"}},
+      {"video", {"size", "fps", "rate", "content", "lowest", "simulcast", "temporal"}},
+      {"screen", {"size", "fps", "rate", "content", "lowest", "at", "for"}},
+      {"view", {"mode", "pinned", "tiles", "turns", "last_n", "max_height", "hidden"}},
+      {"hidden", {"at", "for"}},
       {"joins", {"at", "over", "each", "rate", "poisson"}},
       {"leaves", {"after"}},
       {"talk", {"model", "mean", "pause", "overlap", "speaker"}},
@@ -112,6 +115,8 @@ void ScenarioReader::read_top(const YamlNode& root) {
   // YAML reads an unquoted null as no value at all; here it is a word.
   if (const YamlNode* crypto = root.find("crypto"); crypto && crypto->kind == YamlNode::Kind::null) scenario_.crypto = Crypto::null;
   else if (one_of(crypto, "crypto", {"real", "null"}, word)) scenario_.crypto = word == "real" ? Crypto::real : Crypto::null;
+  if (one_of(root.find("congestion"), "congestion", {"gcc", "nada", "none"}, word))
+    scenario_.congestion = word == "gcc" ? Congestion::gcc : word == "nada" ? Congestion::nada : Congestion::none;
   if (const YamlNode* every = root.find("sample_every"); duration(every, "sample_every", scenario_.sample_every) &&
       (scenario_.sample_every < Duration::milliseconds(100) || scenario_.sample_every > Duration::seconds(60)))
     error(every->place, "sample_every: must be within 100ms and 60s");
@@ -271,6 +276,7 @@ void ScenarioReader::read_conferences(const YamlNode* node) {
     each_item(people, what + ".people", 10'000, [&](const YamlNode& group, size_t k) { read_group(group, conference, k == 0); });
     if (people && people->kind == YamlNode::Kind::list && people->items.empty())
       error(people->place, what + ".people: nobody is in the room");
+    if (people) check_pinned(*people, conference);
     read_talk(item.find("talk"), what + ".talk", conference);
     scenario_.conferences.push_back(std::move(conference));
   });
@@ -340,8 +346,10 @@ void ScenarioReader::read_group(const YamlNode& item, ConferenceSpec& conference
   read_sends(item.find("sends"), what + ".sends", group);
   if (const YamlNode* video = item.find("video")) {
     if (!group.sends_video) error(video->place, what + ".video: the group does not send video");
-    read_video(video, what + ".video", group.video);
+    read_video(*video, what + ".video", "video", group.video);
   }
+  if (const YamlNode* screen = item.find("screen")) read_screen(*screen, what + ".screen", group);
+  if (const YamlNode* view = item.find("view")) read_view(*view, what + ".view", group);
   const uint64_t people = count * conference.count;
   read_joins(item.find("joins"), what + ".joins", people, group.joins);
   const Instant last_join = group.joins.poisson ? group.joins.at : group.joins.at +
@@ -358,46 +366,6 @@ void ScenarioReader::read_group(const YamlNode& item, ConferenceSpec& conference
   whole(item.find("decode"), what + ".decode", 0, people, decodes);
   group.decodes = static_cast<uint32_t>(decodes);
   conference.people.push_back(std::move(group));
-}
-
-void ScenarioReader::read_sends(const YamlNode* node, const std::string& what, GroupSpec& group) {
-  if (!node) return;
-  group.sends_audio = group.sends_video = false;
-  std::string word;
-  if (node->kind == YamlNode::Kind::scalar) {
-    if (one_of(node, what, {"audio", "video", "nothing"}, word))
-      (word == "audio" ? group.sends_audio : group.sends_video) = word != "nothing";
-    return;
-  }
-  each_item(node, what, 2, [&](const YamlNode& item, size_t) {
-    if (!one_of(&item, what, {"audio", "video"}, word)) return;
-    bool& sends = word == "audio" ? group.sends_audio : group.sends_video;
-    if (sends) error(item.place, what + ": " + in_quotes(word) + " stands twice");
-    sends = true;
-  });
-}
-
-void ScenarioReader::read_video(const YamlNode* node, const std::string& what, VideoFormat& video) {
-  if (!is_map(*node, what, keys_of("video"))) return;
-  std::string size;
-  if (const YamlNode* size_node = node->find("size"); size_node && scalar(*size_node, what + ".size", size)) {
-    unsigned width = 0, height = 0;
-    char rest = 0;
-    if (std::sscanf(size.c_str(), "%5ux%5u%c", &width, &height, &rest) != 2 ||
-        size.find_first_not_of("0123456789x") != std::string::npos)
-      error(size_node->place, what + ".size: " + in_quotes(size) + " is not a size (write '640x360')");
-    else if (width < 160 || width > 1920 || height < 90 || height > 1080 || width % 2 != 0 || height % 2 != 0)
-      error(size_node->place, what + ".size: " + in_quotes(size) + " is not within 160x90 and 1920x1080, both even");
-    else { video.width = width; video.height = height; }
-  }
-  uint64_t fps = video.fps;
-  if (whole(node->find("fps"), what + ".fps", 1, 60, fps)) video.fps = static_cast<uint32_t>(fps);
-  DataRate rate;
-  if (const YamlNode* rate_node = node->find("rate"); value<DataRate>(rate_node, what + ".rate", parse_rate, rate)) {
-    if (rate < DataRate::kbps(50) || rate > DataRate::mbps(20))
-      error(rate_node->place, what + ".rate: must be within 50kbps and 20Mbps");
-    else video.rate = rate;
-  }
 }
 
 void ScenarioReader::read_joins(const YamlNode* node, const std::string& what, uint64_t people, JoinsSpec& joins) {

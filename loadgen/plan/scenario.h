@@ -62,6 +62,10 @@ struct GroupSpec {
   uint32_t access = 0;           // index into Scenario::access
   bool sends_audio = true, sends_video = true;
   VideoFormat video;
+  std::optional<VideoFormat> screen;
+  Instant screen_from;
+  std::optional<Duration> screen_for;  // nullopt: to the end
+  ViewPlan view;
   JoinsSpec joins;
   std::optional<Instant> leaves; // at this time,
   std::optional<Duration> stays; // or this long after joining; neither: to the end
@@ -111,6 +115,7 @@ struct Scenario {
   Duration duration;
   uint64_t seed = 1;
   Crypto crypto = Crypto::real;
+  Congestion congestion = Congestion::gcc;
   Duration sample_every = Duration::seconds(1);
   IpFamily ip = IpFamily::v4;
   std::vector<std::string> regions;

@@ -54,7 +54,10 @@ class ScenarioReader {
   void read_conferences(const YamlNode* node);
   void read_group(const YamlNode& node, ConferenceSpec& conference, bool is_first);
   void read_sends(const YamlNode* node, const std::string& what, GroupSpec& group);
-  void read_video(const YamlNode* node, const std::string& what, VideoFormat& video);
+  void read_video(const YamlNode& node, const std::string& what, const char* map, VideoFormat& video);
+  void read_screen(const YamlNode& node, const std::string& what, GroupSpec& group);
+  void read_view(const YamlNode& node, const std::string& what, GroupSpec& group);
+  void check_pinned(const YamlNode& people, const ConferenceSpec& conference);
   void read_joins(const YamlNode* node, const std::string& what, uint64_t people, JoinsSpec& joins);
   void read_leaves(const YamlNode* node, const std::string& what, GroupSpec& group);
   void read_talk(const YamlNode* node, const std::string& what, ConferenceSpec& conference);

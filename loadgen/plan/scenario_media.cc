@@ -1,0 +1,151 @@
+// What people send and look at: the media keys of a group.
+#include <algorithm>
+#include <cstdio>
+
+#include "loadgen/plan/scenario_reader.h"
+
+namespace tacoma {
+namespace {
+constexpr uint32_t kSmallestWidth = 160, kSmallestHeight = 90;  // of what a source sends; simulcast goes below
+constexpr uint32_t kLeastEncodedHeight = 64;                    // of any encoding
+constexpr uint64_t kMostTiles = 1000;
+}  // namespace
+
+void ScenarioReader::read_sends(const YamlNode* node, const std::string& what, GroupSpec& group) {
+  if (!node) return;
+  group.sends_audio = group.sends_video = false;
+  std::string word;
+  if (node->kind == YamlNode::Kind::scalar) {
+    if (one_of(node, what, {"audio", "video", "nothing"}, word))
+      (word == "audio" ? group.sends_audio : group.sends_video) = word != "nothing";
+    return;
+  }
+  each_item(node, what, 2, [&](const YamlNode& item, size_t) {
+    if (!one_of(&item, what, {"audio", "video"}, word)) return;
+    bool& sends = word == "audio" ? group.sends_audio : group.sends_video;
+    if (sends) error(item.place, what + ": " + in_quotes(word) + " stands twice");
+    sends = true;
+  });
+}
+
+void ScenarioReader::read_video(const YamlNode& node, const std::string& what, const char* map, VideoFormat& video) {
+  if (!is_map(node, what, keys_of(map))) return;
+  std::string size, word;
+  if (const YamlNode* size_node = node.find("size"); size_node && scalar(*size_node, what + ".size", size)) {
+    unsigned width = 0, height = 0;
+    char rest = 0;
+    if (std::sscanf(size.c_str(), "%5ux%5u%c", &width, &height, &rest) != 2 ||
+        size.find_first_not_of("0123456789x") != std::string::npos)
+      error(size_node->place, what + ".size: " + in_quotes(size) + " is not a size (write '640x360')");
+    else if (width < kSmallestWidth || width > 1920 || height < kSmallestHeight || height > 1080 || width % 2 != 0 || height % 2 != 0)
+      error(size_node->place, what + ".size: " + in_quotes(size) + " is not within 160x90 and 1920x1080, both even");
+    else { video.width = width; video.height = height; }
+  }
+  uint64_t fps = video.fps;
+  if (whole(node.find("fps"), what + ".fps", 1, 60, fps)) video.fps = static_cast<uint32_t>(fps);
+  DataRate rate;
+  if (const YamlNode* rate_node = node.find("rate"); value<DataRate>(rate_node, what + ".rate", parse_rate, rate)) {
+    if (rate < DataRate::kbps(50) || rate > DataRate::mbps(20))
+      error(rate_node->place, what + ".rate: must be within 50kbps and 20Mbps");
+    else video.rate = rate;
+  }
+  if (one_of(node.find("content"), what + ".content", {"clip", "model"}, word))
+    video.content = word == "clip" ? VideoContent::clip : VideoContent::model;
+  if (const YamlNode* lowest = node.find("lowest"); value<DataRate>(lowest, what + ".lowest", parse_rate, rate)) {
+    if (video.content != VideoContent::model) error(lowest->place, what + ".lowest: only for 'content: model'");
+    else if (rate < DataRate::kbps(30) || rate > video.rate) error(lowest->place, what + ".lowest: must be within 30kbps and the rate");
+    else video.lowest = rate;
+  }
+  video.lowest = std::min(video.lowest, video.rate);
+  uint64_t encodings = video.encodings, layers = video.temporal_layers;
+  const YamlNode* simulcast = node.find("simulcast");
+  if (whole(simulcast, what + ".simulcast", 1, VideoFormat::kMostEncodings, encodings)) {
+    const uint32_t step = 2u << (encodings - 1);
+    if (video.width % step != 0 || video.height % step != 0 || (video.height >> (encodings - 1)) < kLeastEncodedHeight)
+      error(simulcast->place, what + ".simulcast: " + std::to_string(video.width) + "x" + std::to_string(video.height) +
+          " cannot be halved " + std::to_string(encodings - 1) + " times (each size even, no less than 64 lines)");
+    else video.encodings = static_cast<uint32_t>(encodings);
+  }
+  if (whole(node.find("temporal"), what + ".temporal", 1, 3, layers)) video.temporal_layers = static_cast<uint32_t>(layers);
+}
+
+void ScenarioReader::read_screen(const YamlNode& node, const std::string& what, GroupSpec& group) {
+  VideoFormat screen;
+  screen.width = 1280;
+  screen.height = 720;
+  screen.fps = 5;
+  screen.rate = DataRate::kbps(1000);
+  screen.lowest = DataRate::kbps(200);
+  if (node.kind == YamlNode::Kind::null) {
+    group.screen = screen;
+    return;
+  }
+  read_video(node, what, "screen", screen);
+  group.screen = screen;
+  if (const YamlNode* at = node.find("at")) moment(at, what + ".at", group.screen_from);
+  Duration lasts;
+  if (const YamlNode* node_for = node.find("for"); duration(node_for, what + ".for", lasts)) {
+    if (lasts == Duration::zero()) error(node_for->place, what + ".for: must be more than 0s");
+    else group.screen_for = lasts;
+  }
+}
+
+void ScenarioReader::read_view(const YamlNode& node, const std::string& what, GroupSpec& group) {
+  using Mode = ViewPlan::Mode;
+  ViewPlan& view = group.view;
+  const Keys modes = {"everything", "stage", "tiles", "stage+tiles", "nothing"};
+  const auto mode_of = [&](const YamlNode* from, const std::string& called) {
+    std::string word;
+    if (!one_of(from, called, modes, word)) return;
+    view.mode = static_cast<Mode>(std::find(modes.begin(), modes.end(), word) - modes.begin());
+  };
+  if (node.kind == YamlNode::Kind::scalar) return mode_of(&node, what);
+  if (!is_map(node, what, keys_of("view"))) return;
+  if (!node.find("mode")) return error(node.place, what + ": 'mode' is missing");
+  mode_of(node.find("mode"), what + ".mode");
+  if (const YamlNode* pinned = node.find("pinned")) {
+    if (view.mode == Mode::everything || view.mode == Mode::nothing) error(pinned->place, what + ".pinned: needs a stage or tiles");
+    scalar(*pinned, what + ".pinned", view.pinned);
+  }
+  uint64_t number = 0;
+  const bool has_tiles = view.mode == Mode::tiles || view.mode == Mode::stage_tiles;
+  if (const YamlNode* tiles = node.find("tiles"); whole(tiles, what + ".tiles", 1, kMostTiles, number)) {
+    if (!has_tiles) error(tiles->place, what + ".tiles: only for 'tiles' and 'stage+tiles'");
+    view.tiles = static_cast<uint32_t>(number);
+  }
+  Duration time;
+  if (const YamlNode* turns = node.find("turns"); duration(turns, what + ".turns", time)) {
+    if (view.mode != Mode::tiles) error(turns->place, what + ".turns: only for 'mode: tiles'");
+    else if (time < Duration::seconds(1)) error(turns->place, what + ".turns: must be 1s or more");
+    else view.turns = time;
+  }
+  if (whole(node.find("last_n"), what + ".last_n", 0, kMostTiles, number)) view.last_n = static_cast<int32_t>(number);
+  if (whole(node.find("max_height"), what + ".max_height", kLeastEncodedHeight, 2160, number)) view.max_height = static_cast<int32_t>(number);
+  const YamlNode* hidden = node.find("hidden");
+  if (!hidden || !is_map(*hidden, what + ".hidden", keys_of("hidden"))) return;
+  Instant at;
+  if (!hidden->find("at")) error(hidden->place, what + ".hidden: 'at' is missing");
+  if (!moment(hidden->find("at"), what + ".hidden.at", at)) return;
+  view.hidden_from = at;
+  if (const YamlNode* lasts = hidden->find("for"); duration(lasts, what + ".hidden.for", time)) {
+    if (time == Duration::zero()) error(lasts->place, what + ".hidden.for: must be more than 0s");
+    else view.hidden_to = at + time;
+  }
+}
+
+// A pinned person is one of the room: a group of one, or one of a numbered group.
+void ScenarioReader::check_pinned(const YamlNode& people, const ConferenceSpec& conference) {
+  Keys names;
+  for (const GroupSpec& group : conference.people) {
+    if (!group.numbered) names.push_back(group.name);
+    else for (uint32_t i = 1; i <= std::min<uint32_t>(group.count, 1000); ++i) names.push_back(group.name + "-" + std::to_string(i));
+  }
+  for (const GroupSpec& group : conference.people) {
+    const std::string& pinned = group.view.pinned;
+    if (pinned.empty() || std::find(names.begin(), names.end(), pinned) != names.end()) continue;
+    error(people.place, conference.name + ".people: " + group.name + " pins " + in_quotes(pinned) + ", who is nobody of the room" +
+        did_you_mean(pinned, names));
+  }
+}
+
+}  // namespace tacoma

@@ -67,6 +67,23 @@ Result<DiscoInfo> parse_disco(const Element& iq) {
   return info;
 }
 
+Element make_disco_items_query(const Jid& to, std::string_view id) {
+  Element iq = make_iq("get", to, id);
+  iq.add("query", ns::kDiscoItems);
+  return iq;
+}
+
+Result<std::vector<Jid>> parse_disco_items(const Element& iq) {
+  const Element* query = iq.child("query", ns::kDiscoItems);
+  if (!is_iq(iq) || iq.attr("type") != "result" || !query) return fail("no disco#items result");
+  std::vector<Jid> items;
+  for (const Element& item : query->children) {
+    if (!item.is("item", ns::kDiscoItems) || items.size() >= kMaxItems) continue;
+    if (const auto jid = Jid::parse(item.attr("jid"))) items.push_back(*jid);
+  }
+  return items;
+}
+
 std::string caps_verification(const DiscoInfo& info) {  // XEP-0115 section 5.1, without forms and languages
   std::vector<Identity> identities = info.identities;
   std::vector<std::string> features = info.features;

@@ -39,6 +39,11 @@ bool is_disco_query(const Element& iq);
 Element make_disco_result(const Element& request, const DiscoInfo& info);
 /// Error when it is no result with a query, or holds more than kMaxFeatures features or identities.
 Result<DiscoInfo> parse_disco(const Element& iq);
+/// disco#items: which rooms a MUC service has.
+Element make_disco_items_query(const Jid& to, std::string_view id);
+/// The items' JIDs; those that are none are left out, as is what comes after kMaxItems. Error when it is no result.
+inline constexpr size_t kMaxItems = 10'000;
+Result<std::vector<Jid>> parse_disco_items(const Element& iq);
 /// The XEP-0115 verification string (SHA-1, base64) of identities and features.
 std::string caps_verification(const DiscoInfo& info);
 

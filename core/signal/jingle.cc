@@ -218,12 +218,16 @@ Result<Jingle> parse(const Element& iq) {
   if (jingle.sid.empty() || jingle.sid.size() > kMaxText) return fail("no session id");
   jingle.initiator = e->attr("initiator");
   jingle.responder = e->attr("responder");
+  const bool is_transport = jingle.action == Action::transport_info;
+  size_t seen = 0;
   for (const Element& c : e->children) {
     if (!c.is("content", ns::kJingle)) continue;
-    if (jingle.contents.size() >= kMaxContents) return fail("too many contents");
+    if (++seen > (is_transport ? kMaxTransportContents : kMaxContents)) return fail("too many contents");
+    if (is_transport && jingle.content(c.attr("name"))) continue;
     auto content = parse_content(c);
     if (!content) return fail(content.error());
     if (jingle.content(content->name)) return fail("content " + quoted(content->name) + " is given twice");
+    if (jingle.contents.size() >= kMaxContents) return fail("too many contents");
     jingle.contents.push_back(std::move(*content));
   }
   const bool needs_contents = jingle.action == Action::session_initiate || jingle.action == Action::session_accept;

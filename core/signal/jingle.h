@@ -46,6 +46,9 @@ struct Reason {
 struct StartMuted { bool audio = false, video = false; };
 
 inline constexpr size_t kMaxContents = 8;
+/// lib-jitsi-meet says its transport once for each line of its SDP, under the same few names: of transport-info the first
+/// of each name counts.
+inline constexpr size_t kMaxTransportContents = 512;
 
 struct Jingle {
   Action action = Action::session_initiate;

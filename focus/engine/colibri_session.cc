@@ -22,7 +22,8 @@ ConferenceModify ColibriSession::request() const {
   return request;
 }
 
-ConferenceModify ColibriSession::allocate(std::string_view id, std::string_view stats_id, std::vector<colibri2::MediaDescription> media) {
+ConferenceModify ColibriSession::allocate(std::string_view id, std::string_view stats_id, std::vector<colibri2::MediaDescription> media,
+                                          bool rewrites) {
   ConferenceModify modify = request();
   modify.create = !std::exchange(created_, true);
   colibri2::Endpoint& endpoint = modify.endpoints.emplace_back();
@@ -30,6 +31,7 @@ ConferenceModify ColibriSession::allocate(std::string_view id, std::string_view 
   endpoint.create = true;
   endpoint.stats_id = stats_id;
   endpoint.capabilities = {std::string(colibri2::kCapSourceNames)};
+  if (rewrites) endpoint.capabilities.emplace_back(colibri2::kCapSsrcRewriting);
   endpoint.media = std::move(media);
   endpoint.transport.emplace().ice_controlling = true;
   endpoints_.emplace(id);
@@ -50,6 +52,22 @@ ConferenceModify ColibriSession::replace_sources(std::string_view id, const jing
   colibri2::Endpoint& endpoint = modify.endpoints.emplace_back();
   endpoint.id = id;
   endpoint.sources = colibri2::to_media_sources(sources);
+  return modify;
+}
+
+ConferenceModify ColibriSession::restart_ice(std::string_view id) {
+  ConferenceModify modify = request();
+  colibri2::Endpoint& endpoint = modify.endpoints.emplace_back();
+  endpoint.id = id;
+  endpoint.transport.emplace().ice_restart = true;
+  return modify;
+}
+
+ConferenceModify ColibriSession::change_transport(std::string_view id, jingle::IceTransport transport) {
+  ConferenceModify modify = request();
+  colibri2::Endpoint& endpoint = modify.endpoints.emplace_back();
+  endpoint.id = id;
+  endpoint.transport.emplace().ice = std::move(transport);
   return modify;
 }
 

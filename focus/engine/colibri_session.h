@@ -25,12 +25,18 @@ class ColibriSession {
   size_t endpoints() const { return endpoints_.size(); }
 
   /// Creates an endpoint, and the conference with the first; without sources.
-  colibri2::ConferenceModify allocate(std::string_view endpoint, std::string_view stats_id, std::vector<colibri2::MediaDescription> media);
+  /// `rewrites`: the bridge shall rewrite SSRCs for it.
+  colibri2::ConferenceModify allocate(std::string_view endpoint, std::string_view stats_id, std::vector<colibri2::MediaDescription> media,
+                                      bool rewrites);
   /// The client's side of the transport, with its sources, once it accepted.
   colibri2::ConferenceModify accept(std::string_view endpoint, jingle::IceTransport transport, const jingle::SourceSet& sources,
                                     std::optional<int32_t> initial_last_n);
   /// All sources of the endpoint: they replace what the bridge had.
   colibri2::ConferenceModify replace_sources(std::string_view endpoint, const jingle::SourceSet& sources);
+  /// Asks for new ICE credentials; the answer holds them.
+  colibri2::ConferenceModify restart_ice(std::string_view endpoint);
+  /// The client's side of the transport, anew.
+  colibri2::ConferenceModify change_transport(std::string_view endpoint, jingle::IceTransport transport);
   colibri2::ConferenceModify expire(std::string_view endpoint);
   colibri2::ConferenceModify expire_all();
 

@@ -8,6 +8,7 @@
 
 #include "core/base/deadlines.h"
 #include "core/signal/deployment.h"
+#include "core/signal/disco.h"
 #include "focus/engine/room.h"
 
 namespace tacoma {
@@ -57,6 +58,12 @@ class Focus::Core {
   // Bridges.
   void join_brewery(Instant now);
   void on_brewery(Instant now, const Jid& from, const Element& presence);
+  // Rooms that we should be in.
+  void look_for_rooms(Instant now);
+  void on_rooms(Instant now, const Element* answer);
+  void on_room_info(Instant now, const Element* answer);
+  /// Somebody is in a room that we do not know.
+  void on_sign_of_room(Instant now, const Jid& room);
   void enter_lost_rooms(Instant now);
   void on_bridge_presence(Instant now, const std::string& jid, const Element& presence);
   void on_bridge_lost(Instant now, BridgeId bridge);
@@ -92,7 +99,8 @@ class Focus::Core {
   Deadlines room_deadlines_;
   uint64_t last_room_ = 0;
   uint64_t last_outside_ = 0;
-  std::vector<Jid> lost_rooms_;                        // that the focus was in when the stream broke
+  std::set<std::string> lost_rooms_;                   // to be entered: bare JIDs, at most limits.conferences
+  Instant look_again_at_ = Instant::never();           // then
 };
 
 Focus::Core::Core(FocusConfig config)
@@ -153,7 +161,7 @@ void Focus::Core::lost_stream(Instant now) {
   // The rooms have seen us leave: nothing that was there goes on. People may still be there: it comes back to them.
   while (!rooms_.empty()) {
     RoomEntry& entry = rooms_.begin()->second;
-    lost_rooms_.push_back(entry.room->jid());
+    lost_rooms_.insert(entry.room->jid().to_string());
     room_deadlines_.set(entry.slot, Instant::never());
     rooms_.erase(rooms_.begin());
   }
@@ -163,7 +171,7 @@ void Focus::Core::lost_stream(Instant now) {
   health_due_.clear();
   bridges_ = focus::BridgeSelector(config_.limits.bridges, config_.overloaded_stress);
   in_brewery_ = false;
-  brewery_retry_at_ = login_until_ = Instant::never();
+  brewery_retry_at_ = login_until_ = look_again_at_ = Instant::never();
   line_.detach();
   ++stats_.reconnects;
   reconnect_at_ = now + backoff_;
@@ -180,8 +188,14 @@ void Focus::Core::on_stanza(Instant now, const Element& stanza) {
   if (is_iq(stanza) && answer_common(stanza)) return;
   if (from.domain == muc_domain_) {
     Room* room = find_room(from.bare().to_string());
-    if (is_iq(stanza) && !room) return line_.send(make_error(stanza, Condition::item_not_found));
-    if (!room) return stats_.drops.count(Drop::signalling_unexpected);
+    if (!room) {
+      // The service takes us for an occupant: a focus before us was one. Its rooms may be hidden, but not from whom is in them.
+      const bool is_sign = !from.resource.empty() && from.resource != deployment::kFocusNick && stanza.attr("type") != "error" &&
+                           stanza.attr("type") != "unavailable";
+      if (is_sign) on_sign_of_room(now, from.bare());
+      if (is_iq(stanza)) return line_.send(make_error(stanza, Condition::item_not_found));
+      return stats_.drops.count(Drop::signalling_unexpected);
+    }
     if (is_presence(stanza)) room->on_presence(now, from, stanza);
     else if (is_iq(stanza)) room->on_iq(now, from, stanza);
     return settle(*room);
@@ -192,6 +206,8 @@ void Focus::Core::on_stanza(Instant now, const Element& stanza) {
 
 void Focus::Core::on_answer(Instant now, const Pending& pending, const Element* answer) {
   if (pending.kind == Pending::Kind::health) return on_health(now, pending, answer);
+  if (pending.kind == Pending::Kind::rooms) return on_rooms(now, answer);
+  if (pending.kind == Pending::Kind::room_info) return on_room_info(now, answer);
   Room* room = find_room(pending.room);
   if (!room) return;
   room->on_answer(now, pending, answer);
@@ -288,9 +304,13 @@ void Focus::Core::on_brewery(Instant now, const Jid& from, const Element& presen
   const std::string_view type = presence.attr("type");
   if (from == own_in_brewery_) {
     // Errors and removal: it comes again when the time of the last attempt is over.
+    if (in_brewery_ && type.empty()) return;  // what we have published ourselves
     in_brewery_ = type.empty();
     if (in_brewery_) brewery_retry_at_ = Instant::never();
-    if (in_brewery_) enter_lost_rooms(now);
+    if (in_brewery_) {
+      enter_lost_rooms(now);
+      look_for_rooms(now);
+    }
     else if (brewery_retry_at_.is_never()) brewery_retry_at_ = now + config_.times.iq_timeout;
     return;
   }
@@ -305,12 +325,48 @@ void Focus::Core::on_brewery(Instant now, const Jid& from, const Element& presen
 }
 
 void Focus::Core::enter_lost_rooms(Instant now) {
-  for (const Jid& name : std::exchange(lost_rooms_, {})) {
-    if (find_room(name.to_string())) continue;
-    Room& room = make_room(name);
+  look_again_at_ = Instant::never();
+  for (const std::string& name : std::exchange(lost_rooms_, {})) {
+    if (find_room(name) || rooms_.size() >= config_.limits.conferences) continue;
+    Room& room = make_room(*Jid::parse(name));
+    ++stats_.rooms_found;
     room.join(now);
     settle(room);
   }
+}
+
+void Focus::Core::look_for_rooms(Instant now) {
+  Pending pending;
+  pending.kind = Pending::Kind::rooms;
+  line_.request(make_disco_items_query(Jid{{}, muc_domain_, {}}, ""), now + config_.times.iq_timeout, pending);
+}
+
+void Focus::Core::on_rooms(Instant now, const Element* answer) {
+  const auto items = answer ? parse_disco_items(*answer) : Result<std::vector<Jid>>(fail("no answer"));
+  if (!items) return;  // a service that tells nobody: signs of rooms are left
+  Pending pending;
+  pending.kind = Pending::Kind::room_info;
+  for (const Jid& room : *items) {
+    if (room.domain != muc_domain_ || room.node.empty() || !room.is_bare() || find_room(room.to_string())) continue;
+    if (!line_.request(make_disco_query(room, ""), now + config_.times.iq_timeout, pending)) return;
+  }
+}
+
+void Focus::Core::on_room_info(Instant now, const Element* answer) {
+  const auto info = answer ? parse_disco(*answer) : Result<DiscoInfo>(fail("no answer"));
+  if (!info) return;
+  for (const auto& [name, value] : info->room_info)
+    if (name == "muc#roominfo_occupants" && value == "0") return;
+  on_sign_of_room(now, from_of(*answer).bare());
+}
+
+void Focus::Core::on_sign_of_room(Instant now, const Jid& room) {
+  const std::string name = room.to_string();
+  if (room.node.empty() || find_room(name)) return;
+  if (lost_rooms_.size() >= config_.limits.conferences) return stats_.drops.count(Drop::signalling_limit);
+  lost_rooms_.insert(name);
+  // Not at once: what a room still sends us while we leave it is no reason to come back, and many come together.
+  if (in_brewery_ && look_again_at_.is_never()) look_again_at_ = now + config_.times.rediscovery;
 }
 
 void Focus::Core::on_bridge_presence(Instant now, const std::string& jid, const Element& presence) {
@@ -381,6 +437,7 @@ void Focus::Core::on_deadline(Instant now, Outbox& out) {
     connect(now, out);
   }
   if (brewery_retry_at_ <= now) join_brewery(now);
+  if (look_again_at_ <= now) enter_lost_rooms(now);
   while (const auto pending = line_.requests().pop_expired(now)) on_answer(now, *pending, nullptr);
   while (!health_due_.empty() && health_due_.begin()->first <= now) {
     const BridgeId id(health_due_.begin()->second);
@@ -406,6 +463,7 @@ Deadline Focus::Core::deadline() const {
   };
   consider(login_until_, "login timeout");
   consider(brewery_retry_at_, "brewery");
+  consider(look_again_at_, "rooms found");
   consider(line_.requests().earliest(), "request timeout");
   if (!health_due_.empty()) consider(health_due_.begin()->first, "health check");
   consider(bridges_.next_recovery(), "bridge recovery");

@@ -34,7 +34,8 @@ struct FocusTimes {
   Duration bridge_recovery = Duration::seconds(60);       // a bridge that erred is not used for as long
   Duration restart_spacing = Duration::seconds(5);        // between two restarts that one client asks for
   Duration restart_window = Duration::seconds(60);
-  size_t restarts_per_window = 5;
+  size_t restarts_per_window = 5;                          // and as many ICE restarts
+  Duration rediscovery = Duration::seconds(1);            // from the first sign of a room that we should be in to entering it
   Duration login = Duration::seconds(10);                 // from opening the component stream to its being ready
   Duration reconnect = Duration::seconds(1);              // after the XMPP server went away, doubling to 32 s
 };
@@ -47,6 +48,8 @@ struct FocusConfig {
   size_t max_participants_per_bridge = 500; // of one conference; later ones wait (there is one bridge a conference)
   double overloaded_stress = 0.8;          // such a bridge is chosen only when all are
   size_t min_participants = 2;             // invites start with as many
+  /// Clients that can do it hear of others' sources from the bridge, by its channel; they are signalled the bridge's own only.
+  bool use_ssrc_rewriting = false;
   FocusLimits limits;
   FocusTimes times;
   Rng rng{1};                              // meeting ids, Jingle session ids
@@ -66,6 +69,9 @@ struct FocusStats {
   uint64_t restarts_requested = 0; // session-terminate with restart
   uint64_t restarts_refused = 0;   // by the rate limit
   uint64_t ice_failed = 0;         // session-info that says so
+  uint64_t ice_restarts_requested = 0, ice_restarts_refused = 0;  // in place; refused by the rate limit
+  uint64_t ice_restarts_relayed = 0;  // the client was told the bridge's new side
+  uint64_t rooms_found = 0;        // entered because people were there, not because somebody asked
   uint64_t expired_alone = 0;      // terminated because alone
   uint64_t lost_bridges = 0;       // left, failed or timed out while in use or not
   uint64_t invite_failures = 0;    // given up: the bridge or the client refused for good

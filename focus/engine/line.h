@@ -16,7 +16,7 @@ namespace tacoma::focus {
 
 /// What the answer to a request is for. Numbers, not pointers: what was asked for may be gone when the answer comes.
 struct Pending {
-  enum class Kind : uint8_t { config_form, config, disco, allocate, initiate, update, health } kind = Kind::disco;
+  enum class Kind : uint8_t { config_form, config, disco, allocate, initiate, update, ice_restart, health, rooms, room_info } kind = Kind::disco;
   uint64_t room = 0;      // Room::number()
   uint32_t member = 0;    // Member::number
   uint32_t invite = 0;    // Member::invite: which of its invitations

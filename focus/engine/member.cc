@@ -12,6 +12,7 @@ Features features_of(const DiscoInfo& info) {
   features.tcc = info.has(kFeatureTcc);
   features.remb = info.has(kFeatureRemb);
   features.json_sources = info.has(kFeatureJsonSources);
+  features.ssrc_rewriting = info.has(kFeatureSsrcRewriting);
   return features;
 }
 

@@ -18,6 +18,7 @@ namespace tacoma::focus {
 struct Features {
   bool audio = true, video = true;   // a client that does not answer is taken to do these and no more
   bool rtx = false, tcc = false, remb = false, json_sources = false;
+  bool ssrc_rewriting = false;
 };
 Features features_of(const DiscoInfo& info);
 /// The formats offered to a client that can do so much. The bridge gets the same.
@@ -57,7 +58,8 @@ struct Member {
   bool was_offered = false;     // ever
   bool is_moved = false;        // the next invitation is because a bridge was lost
   std::string sid;              // of the Jingle session; empty: none
-  RestartLimit restarts;
+  RestartLimit restarts, ice_restarts;
+  uint32_t ice_generation = 0;  // of the bridge's side, as it was told last in this session
   /// While invited: owners whose sources have changed since the offer, each with what the offer said of it. Told once it
   /// accepts; bounded by the number of owners.
   std::map<std::string, jingle::SourceSet> untold;

@@ -33,8 +33,8 @@ Room::~Room() {
   --shared_.stats.conferences;
 }
 
-void Room::join(Instant now) {
-  Element presence = muc::make_join(own_);
+void Room::join(Instant now, std::string_view password) {
+  Element presence = muc::make_join(own_, password);
   published_ = this->presence();
   add_focus(presence, published_);
   shared_.line.send(std::move(presence));
@@ -74,14 +74,25 @@ void Room::on_presence(Instant now, const Jid& from, const Element& presence) {
 
 void Room::on_own_presence(Instant now, const Element& presence) {
   const std::string_view type = presence.attr("type");
-  if (type == "error") return give_up(Condition::internal_server_error, "The focus could not enter the room");
+  if (type == "error") {
+    // Locked by people who are in it. Who owns all rooms may read what opens this one.
+    if (phase_ == Phase::joining && !was_locked_out_ && parse_error(presence).condition == Condition::not_authorized) {
+      was_locked_out_ = true;
+      return ask_config(now);
+    }
+    return give_up(Condition::internal_server_error, "The focus could not enter the room");
+  }
   if (type == "unavailable") return stop(false);
+  const bool is_first = phase_ == Phase::joining;
+  if (is_first) phase_ = Phase::configuring;
   const auto info = muc::parse_user_info(presence);
   // It must be able to configure the room and to appoint owners.
   if (!info || info->item.affiliation != muc::Affiliation::owner)
     return give_up(Condition::internal_server_error, "The focus does not own the room");
-  if (phase_ != Phase::joining) return;
-  phase_ = Phase::configuring;
+  if (is_first) ask_config(now);
+}
+
+void Room::ask_config(Instant now) {
   const Instant until = now + shared_.config.times.iq_timeout;
   give_up_at_ = until;
   Pending pending{Pending::Kind::config_form, number_};
@@ -138,6 +149,10 @@ void Room::on_answer(Instant now, const Pending& pending, const Element* answer)
     case Pending::Kind::config_form:
     case Pending::Kind::config: {
       if (!is_result) return give_up(Condition::internal_server_error, "The focus could not configure the room");
+      if (phase_ == Phase::joining) {
+        const auto config = muc::parse_config(*answer);
+        return join(now, config && config->secret ? *config->secret : std::string());
+      }
       if (pending.kind == Pending::Kind::config) return become_ready(now);
       const Instant until = now + shared_.config.times.iq_timeout;
       give_up_at_ = until;
@@ -148,15 +163,19 @@ void Room::on_answer(Instant now, const Pending& pending, const Element* answer)
     case Pending::Kind::update:
       if (pending.session == session_number_) on_update_answered(now, answer);
       return;
-    case Pending::Kind::health: return;
+    case Pending::Kind::health:
+    case Pending::Kind::rooms:
+    case Pending::Kind::room_info: return;  // the focus's own
     case Pending::Kind::disco:
     case Pending::Kind::allocate:
+    case Pending::Kind::ice_restart:
     case Pending::Kind::initiate: break;
   }
   Member* member = find(pending.member);
   if (!member || member->invite != pending.invite) return;  // it left, or was invited anew meanwhile
   if (pending.kind == Pending::Kind::disco) on_features(now, *member, answer);
   else if (pending.kind == Pending::Kind::allocate) on_allocated(now, *member, answer);
+  else if (pending.kind == Pending::Kind::ice_restart) on_ice_restarted(now, *member, answer);
   else on_offer_answered(now, *member, answer);
 }
 

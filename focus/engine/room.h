@@ -45,7 +45,8 @@ class Room {
   uint64_t number() const { return number_; }
   const Jid& jid() const { return jid_; }
   /// Enters the room; requests are answered once it is configured.
-  void join(Instant now);
+  /// The password is known only when the room was found locked.
+  void join(Instant now, std::string_view password = {});
   void on_request(Instant now, const Element& iq, const ConferenceRequest& request);
   /// A stanza from the room or one of its occupants that is no answer to a request of ours.
   void on_presence(Instant now, const Jid& from, const Element& presence);
@@ -69,6 +70,8 @@ class Room {
 
   // Entering and leaving.
   void on_own_presence(Instant now, const Element& presence);
+  /// Asks for the room's configuration form.
+  void ask_config(Instant now);
   void become_ready(Instant now);
   void answer(const Element& iq, const ConferenceRequest& request);
   /// Answers who waits with the error, and leaves.
@@ -101,12 +104,16 @@ class Room {
   void drop_session();
   void end_jingle(Member& member, const jingle::Reason* reason);
   void on_update_answered(Instant now, const Element* answer);
+  void on_ice_restarted(Instant now, Member& member, const Element* answer);
+  /// The bridge, not we, tells it of others' sources.
+  bool rewrites_for(const Member& member) const { return shared_.config.use_ssrc_rewriting && member.features.ssrc_rewriting; }
   void refused(Instant now, Verdict verdict, Member* member);
   // Jingle from members.
   void on_jingle(Instant now, Member& member, const Element& iq);
   void on_accept(Instant now, Member& member, const Element& iq, const jingle::Jingle& message);
   void on_terminate(Instant now, Member& member, const Element& iq, const jingle::Jingle& message);
-  void on_info(Member& member, const Element& iq, const jingle::Jingle& message);
+  void on_info(Instant now, Member& member, const Element& iq, const jingle::Jingle& message);
+  void on_transport(Instant now, Member& member, const Element& iq, const jingle::Jingle& message);
   void on_sources(Instant now, Member& member, const Element& iq, const jingle::Jingle& message);
   Result<jingle::SourceSet, StanzaError> own_sources(const Member& member, const jingle::Jingle& message) const;
   void on_mute(Member& sender, const Element& iq, const Element& mute);
@@ -123,6 +130,7 @@ class Room {
   Jid jid_, own_;              // room@service, room@service/focus
   Rng rng_;
   Phase phase_ = Phase::joining;
+  bool was_locked_out_ = false;
   Instant give_up_at_ = Instant::never();   // joining takes too long
   Instant leave_at_ = Instant::never();     // nobody is here
   Instant alone_at_ = Instant::never();     // one is left alone

@@ -58,7 +58,7 @@ void Room::allocate(Instant now, Member& member) {
   if (member.features.audio) media.push_back({jingle::Media::audio, offer(jingle::Media::audio, member.features)});
   if (member.features.video) media.push_back({jingle::Media::video, offer(jingle::Media::video, member.features)});
   Pending pending{Pending::Kind::allocate, number_, member.number, member.invite, session_number_};
-  const auto modify = session_->allocate(member.nick, member.stats_id, std::move(media));
+  const auto modify = session_->allocate(member.nick, member.stats_id, std::move(media), rewrites_for(member));
   shared_.line.request(colibri2::make_request(session_->bridge_jid(), "", modify), now + shared_.config.times.iq_timeout, pending);
   if (Bridge* bridge = shared_.bridges.find(session_->bridge())) shared_.bridges.endpoint_added(*bridge, now);
 }
@@ -103,6 +103,7 @@ void Room::send_offer(Instant now, Member& member, const jingle::IceTransport& t
   size_t room_left = kSourcesBudget;
   for (const auto& [owner, sources] : sources_.all()) {
     if (owner == member.nick) continue;
+    if (rewrites_for(member) && owner != jingle::kBridgeOwner) continue;  // the bridge says them
     jingle::SourceSet shown = without_simulcast(sources);
     const size_t longest = longest_text(shown);
     if (longest > room_left) {
@@ -123,6 +124,7 @@ void Room::send_offer(Instant now, Member& member, const jingle::IceTransport& t
 
   member.state = State::invited;
   member.sid = message.sid;
+  member.ice_generation = 0;
   ++shared_.stats.sessions;
   ++shared_.stats.invites;
   if (std::exchange(member.was_offered, true)) ++shared_.stats.re_invites;
@@ -228,6 +230,33 @@ void Room::refused(Instant now, Verdict verdict, Member* member) {
       return lose_session(now);
     case Verdict::session_lost: return lose_session(now);
   }
+}
+
+void Room::on_ice_restarted(Instant now, Member& member, const Element* answer) {
+  if (!answer || !member.has_session()) return;  // the client helps itself by a full restart
+  if (answer->attr("type") == "error") {
+    const colibri2::Error error = colibri2::parse_error(*answer);
+    return refused(now, judge_update(error), by_nick(error.endpoint));
+  }
+  const auto modified = colibri2::parse_answer(*answer);
+  const jingle::IceTransport* transport = nullptr;
+  if (modified)
+    for (const auto& e : modified->endpoints)
+      if (e.id == member.nick && e.transport && e.transport->ice) transport = &*e.transport->ice;
+  if (!transport) return refused(now, Verdict::endpoint_lost, &member);  // it did not: a new invitation then
+  // Without a generation the bridge has kept what it has; answers may have overtaken each other.
+  if (!transport->ice_generation || *transport->ice_generation <= member.ice_generation) return;
+  member.ice_generation = *transport->ice_generation;
+  jingle::Jingle message;
+  message.action = jingle::Action::transport_info;
+  message.sid = member.sid;
+  jingle::Content& content = message.contents.emplace_back();
+  content.name = jingle::name_of(member.features.audio ? jingle::Media::audio : jingle::Media::video);  // bundled: one says it for all
+  content.transport = *transport;
+  Element iq = make_iq("set", member.jid, "");
+  iq.add(jingle::to_element(message));
+  shared_.line.notify(std::move(iq));
+  ++shared_.stats.ice_restarts_relayed;
 }
 
 void Room::update_bridge(Instant now, const colibri2::ConferenceModify& modify) {

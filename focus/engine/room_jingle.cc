@@ -20,8 +20,11 @@ Failure<StanzaError> failure(Condition condition, std::string text) {
 
 /// What a bridge needs to reach a client. One that it refused would count against the bridge, and cost the whole conference
 /// its session: so it is refused here.
+bool has_credentials(const jingle::IceTransport& transport) {  // RFC 8839 section 5.4
+  return transport.ufrag.size() >= 4 && transport.ufrag.size() <= 256 && transport.pwd.size() >= 22 && transport.pwd.size() <= 256;
+}
 bool is_complete(const jingle::IceTransport& transport) {
-  return !transport.ufrag.empty() && std::any_of(transport.fingerprints.begin(), transport.fingerprints.end(),
+  return has_credentials(transport) && std::any_of(transport.fingerprints.begin(), transport.fingerprints.end(),
                                                  [](const jingle::Fingerprint& f) { return f.hash == "sha-256"; });
 }
 }  // namespace
@@ -43,11 +46,11 @@ void Room::on_jingle(Instant now, Member& member, const Element& iq) {
   switch (message->action) {
     case jingle::Action::session_accept: return on_accept(now, member, iq, *message);
     case jingle::Action::session_terminate: return on_terminate(now, member, iq, *message);
-    case jingle::Action::session_info: return on_info(member, iq, *message);
+    case jingle::Action::session_info: return on_info(now, member, iq, *message);
+    case jingle::Action::transport_info: return on_transport(now, member, iq, *message);
     case jingle::Action::source_add:
     case jingle::Action::source_remove: return on_sources(now, member, iq, *message);
-    case jingle::Action::session_initiate:
-    case jingle::Action::transport_info: return refuse(iq, Condition::feature_not_implemented);
+    case jingle::Action::session_initiate: return refuse(iq, Condition::feature_not_implemented);
   }
 }
 
@@ -104,10 +107,32 @@ void Room::on_terminate(Instant now, Member& member, const Element& iq, const ji
   publish();
 }
 
-void Room::on_info(Member&, const Element& iq, const jingle::Jingle& message) {
-  if (message.bridge_session && message.bridge_session->ice_restart) return refuse(iq, Condition::feature_not_implemented);
+void Room::on_info(Instant now, Member& member, const Element& iq, const jingle::Jingle& message) {
   if (message.ice_state == "failed") ++shared_.stats.ice_failed;  // the client asks for a restart in a stanza of its own
+  if (!message.bridge_session || !message.bridge_session->ice_restart) return shared_.line.send(make_result(iq));
+  ++shared_.stats.ice_restarts_requested;
+  if (member.state != State::active) return refuse(iq, Condition::unexpected_request, "not accepted yet");
+  if (message.bridge_session->id != session_->id()) return refuse(iq, Condition::item_not_found, "another bridge session");
+  if (!shared_.line.has_room() || !member.ice_restarts.accept(now, shared_.config.times)) {
+    ++shared_.stats.ice_restarts_refused;
+    return refuse(iq, Condition::resource_constraint, "too many ICE restarts");
+  }
   shared_.line.send(make_result(iq));
+  Pending pending{Pending::Kind::ice_restart, number_, member.number, member.invite, session_number_};
+  shared_.line.request(colibri2::make_request(session_->bridge_jid(), "", session_->restart_ice(member.nick)),
+                       now + shared_.config.times.iq_timeout, pending);
+}
+
+/// The client's side after an ICE restart; or further candidates, which the bridge may use.
+void Room::on_transport(Instant now, Member& member, const Element& iq, const jingle::Jingle& message) {
+  if (member.state != State::active) return refuse(iq, Condition::unexpected_request, "not accepted yet");
+  const jingle::IceTransport* transport = message.transport();
+  if (!transport || !has_credentials(*transport)) return refuse(iq, Condition::bad_request, "no transport with ICE credentials");
+  if (!transport->fingerprints.empty() && !is_complete(*transport)) return refuse(iq, Condition::bad_request, "no sha-256 fingerprint");
+  shared_.line.send(make_result(iq));
+  // What belongs to an earlier restart of two is late: the bridge has other credentials by now.
+  if (transport->ice_generation && *transport->ice_generation != member.ice_generation) return;
+  update_bridge(now, session_->change_transport(member.nick, *transport));
 }
 
 void Room::on_sources(Instant now, Member& member, const Element& iq, const jingle::Jingle& message) {
@@ -134,7 +159,7 @@ void Room::tell_others(const std::string& owner, const jingle::SourceSet& before
   if (removed.empty() && added.empty()) return;
   std::vector<Member*> told;
   for (auto& [number, member] : members_) {
-    if (member->nick == owner) continue;
+    if (member->nick == owner || rewrites_for(*member)) continue;
     if (member->state == State::active) told.push_back(member.get());
     else if (member->state == State::invited) member->untold.emplace(owner, shown);
   }

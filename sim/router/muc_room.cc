@@ -77,7 +77,7 @@ Result<void, StanzaError> Room::join(StreamId stream, const Jid& real, std::stri
   if (by_nick(nick)) return fail(error(Condition::conflict));
   const bool privileged = mine >= Affiliation::admin;
   if (members_only_ && mine < Affiliation::member) return fail(error(Condition::registration_required));
-  if (!secret_.empty() && !privileged && muc::join_password(presence) != secret_) return fail(error(Condition::not_authorized));
+  if (!secret_.empty() && muc::join_password(presence) != secret_) return fail(error(Condition::not_authorized));
   if (occupants_.size() >= limits_.occupants_per_room && !privileged) return fail(error(Condition::service_unavailable));
   std::string extensions = extensions_of(presence, limits_);
   if (extensions.size() > limits_.broadcast_bytes) return fail(error(Condition::policy_violation, "Presence too long"));

@@ -165,8 +165,9 @@ Result<void, StanzaError> MucService::service_request(StreamId stream, const Ele
     return {};
   }
   if (iq.child("query", ns::kDiscoItems)) {
-    Element answer = make_result(iq);  // rooms are not listed, as Jitsi's muc_hide_all has it
-    answer.add("query", ns::kDiscoItems);
+    Element answer = make_result(iq);
+    Element& query = answer.add("query", ns::kDiscoItems);
+    for (const auto& [node, room] : rooms_) query.add("item").set("jid", room->jid().to_string());
     streams_.send(stream, answer);
     return {};
   }

@@ -2,6 +2,7 @@
 // one log, in order.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -61,6 +62,8 @@ class FakeBridge {
   std::vector<colibri2::Error> refuse_allocations; // the next ones, first first
   std::vector<colibri2::Error> refuse_updates;
   bool without_transport = false;
+  std::map<std::string, uint32_t> generations;     // of ICE restarts, by endpoint
+  bool keeps_ice = false;                          // answers restarts without having done them
   std::vector<colibri2::ConferenceModify> requests;
   std::string last_meeting;
   bool last_was_get = false;
@@ -84,11 +87,12 @@ class FakeBridge {
     requests.push_back(*request);
     last_meeting = request->meeting_id;
     last_was_get = stanza.attr("type") == "get";
-    bool creates = false;
+    bool creates = false, restarts = false;
     for (const colibri2::Endpoint& endpoint : request->endpoints) {
-      const char* what = endpoint.create ? "create" : endpoint.expire ? "expire" : endpoint.transport ? "transport" : "sources";
+      const char* what = endpoint.create ? "create" : endpoint.expire ? "expire" : endpoint.transport && endpoint.transport->ice_restart ? "ice-restart" : endpoint.transport ? "transport" : "sources";
       log_.push_back(name_ + " < " + what + " " + endpoint.id + (request->create ? " new conference" : ""));
       creates |= endpoint.create;
+      restarts |= endpoint.transport && endpoint.transport->ice_restart;
     }
     if (is_silent) return;
     std::vector<colibri2::Error>& refusals = creates ? refuse_allocations : refuse_updates;
@@ -103,6 +107,15 @@ class FakeBridge {
       endpoint.id = request->endpoints.front().id;
       endpoint.transport.emplace().ice = make_transport("b" + endpoint.id, jingle::Setup::actpass);
       answer.sources = colibri2::to_media_sources(jingle::make_feedback_sources(Ssrc(1), Ssrc(2)));
+    }
+    if (restarts && !without_transport) {
+      colibri2::Endpoint& endpoint = answer.endpoints.emplace_back();
+      endpoint.id = request->endpoints.front().id;
+      jingle::IceTransport& ice = endpoint.transport.emplace().ice.emplace(make_transport("b" + endpoint.id, jingle::Setup::actpass));
+      if (!keeps_ice) {
+        ice.ice_generation = ++generations[endpoint.id];
+        ice.ufrag += std::to_string(*ice.ice_generation);
+      }
     }
     client.send(colibri2::make_answer(stanza, answer));
   }
@@ -172,6 +185,26 @@ class Person {
     message.bridge_session = jingle::BridgeSession{bridge_session.empty() ? offer.bridge_session->id : bridge_session, "", true, false};
     send(message, "restart");
   }
+  /// session-info that asks for new ICE credentials of the bridge.
+  void restart_ice(std::string bridge_session = {}) {
+    REQUIRE(offer.bridge_session);
+    jingle::Jingle message;
+    message.action = jingle::Action::session_info;
+    message.sid = offer.sid;
+    message.bridge_session = jingle::BridgeSession{bridge_session.empty() ? offer.bridge_session->id : bridge_session, "", false, true};
+    send(message, "ice-restart");
+  }
+  /// Its own credentials, anew.
+  void send_transport(uint32_t generation, std::string_view ufrag) {
+    jingle::Jingle message;
+    message.action = jingle::Action::transport_info;
+    message.sid = offer.sid;
+    jingle::Content& content = message.contents.emplace_back();
+    content.name = "audio";
+    content.transport = make_transport(ufrag, jingle::Setup::active);
+    content.transport->ice_generation = generation;
+    send(message, "transport");
+  }
   void change_sources(jingle::Action action, const jingle::SourceSet& set) {
     jingle::Jingle message;
     message.action = action;
@@ -223,6 +256,7 @@ class Person {
       return;
     }
     client.send(make_result(stanza));
+    if (message->action == jingle::Action::transport_info) last_transport = *message;
     if (message->action != jingle::Action::session_initiate) return;
     offer = *message;
     ++offers;
@@ -271,7 +305,7 @@ class Person {
   std::string focus_jid, focus_real_jid, last_error, last_error_text;
   FocusPresence focus_presence;
   muc::Role role = muc::Role::none;
-  jingle::Jingle offer;
+  jingle::Jingle offer, last_transport;
   int offers = 0;
   jingle::ConferenceSources last_change;
   bool last_change_was_json = false;

@@ -332,6 +332,10 @@ TEST_CASE("Jingle of no session, out of turn, or unreadable is refused") {
   message.action = jingle::Action::transport_info;
   message.sid = c.alice.offer.sid;
   c.alice.send(message, "z");
+  CHECK(c.alice.last_error == "bad-request");
+  message.action = jingle::Action::session_initiate;
+  message.contents.emplace_back().name = "audio";
+  c.alice.send(message, "i");
   CHECK(c.alice.last_error == "feature-not-implemented");
   Element odd = make_iq("get", kRoom.with_resource("focus"), "o");
   odd.add("query", "urn:example");

@@ -55,6 +55,23 @@ TEST_CASE("the server answers ping, disco#info and disco#items") {
   CHECK(names == "conference.tacoma.test internal.auth.tacoma.test focus.tacoma.test ");
 }
 
+TEST_CASE("the service of rooms lists those that there are") {
+  Deployment d;
+  Client admin(account("admin", "secret", "x"), 1), stranger(anonymous(), 2);
+  d.enter(admin);
+  d.enter(stranger);
+  d.join(admin, "b@conference.tacoma.test/admin");
+  d.join(admin, "a@conference.tacoma.test/admin");
+  stranger.send(make_disco_items_query(jid("conference.tacoma.test"), "i"));
+  d.wires.run();
+  const auto got = stranger.take();
+  REQUIRE(got.size() == 1);
+  const auto rooms = parse_disco_items(got[0]);
+  REQUIRE(rooms);
+  CHECK(*rooms == std::vector<Jid>{jid("a@conference.tacoma.test"), jid("b@conference.tacoma.test")});
+  CHECK_FALSE(parse_disco_items(make_error(got[0], Condition::forbidden)));
+}
+
 TEST_CASE("stanzas go from one full JID to another, and errors come back for who is not there") {
   Deployment d;
   Client one(anonymous(), 1), two(anonymous(), 2);

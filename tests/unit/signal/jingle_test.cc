@@ -93,6 +93,28 @@ Jingle offer() {
 }
 }  // namespace
 
+TEST_CASE("a transport said once for each line of an SDP counts once for each name") {
+  std::string text = "<jingle xmlns='urn:xmpp:jingle:1' action='transport-info' sid='s'>";
+  for (int line = 0; line < 60; ++line) {
+    text += std::string("<content name='") + (line == 0 ? "audio" : "video") + "'><transport xmlns='urn:xmpp:jingle:transports:ice-udp:1' ice-generation='3' ufrag='u" +
+            std::to_string(line) + "abc' pwd='0123456789012345678901'/></content>";
+  }
+  const auto read = parse(parse_xml(in_iq(text + "</jingle>")));
+  REQUIRE(read);
+  REQUIRE(read->contents.size() == 2);
+  CHECK(read->contents[1].name == "video");
+  REQUIRE(read->transport());
+  CHECK(read->transport()->ufrag == "u0abc");
+  CHECK(read->transport()->ice_generation == 3u);
+  std::string many = "<jingle xmlns='urn:xmpp:jingle:1' action='transport-info' sid='s'>";
+  for (size_t line = 0; line <= kMaxTransportContents; ++line) many += "<content name='audio'/>";
+  CHECK(parse(parse_xml(in_iq(many + "</jingle>"))).error() == "too many contents");
+  // Names that differ stay few, as everywhere.
+  many = "<jingle xmlns='urn:xmpp:jingle:1' action='transport-info' sid='s'>";
+  for (size_t line = 0; line <= kMaxContents; ++line) many += "<content name='" + std::to_string(line) + "'/>";
+  CHECK(parse(parse_xml(in_iq(many + "</jingle>"))).error() == "too many contents");
+}
+
 TEST_CASE("an offer of a focus is read whole") {
   const Element iq = parse_xml(kOffer);
   REQUIRE(is_jingle(iq));

@@ -18,6 +18,7 @@
 #include "core/base/process.h"
 #include "core/base/result.h"
 #include "core/base/world.h"
+#include "host/linux/send_batch.h"
 #include "host/linux/udp.h"
 
 namespace tacoma::host {
@@ -116,7 +117,7 @@ class ProcessHost {
   std::chrono::steady_clock::time_point zero_ = std::chrono::steady_clock::now();
   std::unique_ptr<PacketPool> pool_;
   Outbox outbox_;
-  SendBatch send_batch_;
+  SendBatch send_batch_{segmenting_pays()};
   ReceiveBatch receive_batch_;
   std::vector<ReceiveBatch::Received> received_;
   std::vector<Datagram> batch_;

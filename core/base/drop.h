@@ -19,6 +19,9 @@ namespace tacoma {
   X(dtls_malformed, "malformed DTLS record")                                \
   X(dtls_unexpected, "DTLS record that the state does not expect")          \
   X(dtls_fingerprint, "DTLS certificate does not match the signalled fingerprint") \
+  X(sctp_malformed, "malformed SCTP packet or data channel message")        \
+  X(sctp_unexpected, "SCTP packet or message that no data channel expects") \
+  X(sctp_full, "message for a data channel whose buffer is full")           \
   X(srtp_not_ready, "SRTP before the handshake finished")                   \
   X(srtp_auth, "SRTP authentication failed")                                \
   X(srtp_replay, "SRTP packet repeated or too old")                         \

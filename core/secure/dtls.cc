@@ -240,6 +240,7 @@ void DtlsSession::advance(Instant now, BytesView datagram, const SocketAddress& 
   if (state_ == State::handshaking) {
     handshake();
     if (state_ == State::connected) finish(now);
+    if (state_ == State::connected && config_.carries_data) read_records();  // data may come in the same datagram
   } else {
     read_records();
   }
@@ -281,17 +282,20 @@ void DtlsSession::finish(Instant now) {
   keys_.inbound = config_.role == DtlsRole::client ? server : client;
   wire_->keep = nullptr;
   give_up_ = Instant::never();
-  linger_until_ = now + kLinger;
+  linger_until_ = config_.carries_data ? Instant::never() : now + kLinger;
   SSL_free_buffers(ssl_.get());
 }
 
-// After the handshake: the peer's repeated last flight (OpenSSL answers it), alerts, and application data that nobody wants.
+// After the handshake: the peer's repeated last flight (OpenSSL answers it), alerts, and application data, wanted or not.
 void DtlsSession::read_records() {
   if (SSL_alloc_buffers(ssl_.get()) != 1) return;
-  std::array<char, 256> ignored;
+  std::array<uint8_t, 2048> record;
   for (size_t reads = 0; reads < kMtu; ++reads) {  // each takes a byte at least
-    const int result = SSL_read(ssl_.get(), ignored.data(), ignored.size());
-    if (result > 0) continue;
+    const int result = SSL_read(ssl_.get(), record.data(), record.size());
+    if (result > 0) {
+      if (config_.carries_data && data_.size() < kMaxRecords) data_.emplace_back(record.begin(), record.begin() + result);
+      continue;
+    }
     const int error = SSL_get_error(ssl_.get(), result);
     if (error == SSL_ERROR_ZERO_RETURN) {
       fail_with(State::closed);
@@ -322,6 +326,36 @@ void DtlsSession::on_deadline(Instant now, const SocketAddress& to, Outbox& out)
     return;
   }
   deadline_ = {linger_until_, "DTLS linger"};
+}
+
+bool DtlsSession::carry_data() {
+  if (state_ != State::idle && !ssl_) return false;
+  config_.carries_data = true;
+  if (state_ == State::connected) {
+    linger_until_ = Instant::never();
+    deadline_ = Deadline();
+  }
+  return true;
+}
+
+bool DtlsSession::send(Instant now, BytesView data, const SocketAddress& to, Outbox& out) {
+  if (!ssl_ || state_ != State::connected || !config_.carries_data || data.empty() || data.size() > kMaxData) return false;
+  const OpenSslScope scope(now, config_.rng, config_.randomness);
+  wire_->out = &out;
+  wire_->to = to;
+  ERR_clear_error();
+  const bool sent = SSL_alloc_buffers(ssl_.get()) == 1 && SSL_write(ssl_.get(), data.data(), static_cast<int>(data.size())) > 0;
+  SSL_free_buffers(ssl_.get());
+  wire_->out = nullptr;
+  ERR_clear_error();
+  return sent;
+}
+
+bool DtlsSession::poll_data(std::vector<uint8_t>& data) {
+  if (data_.empty()) return false;
+  data = std::move(data_.front());
+  data_.erase(data_.begin());
+  return true;
 }
 
 void DtlsSession::close(Instant now, const SocketAddress& to, Outbox& out) {

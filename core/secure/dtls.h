@@ -49,6 +49,8 @@ struct SrtpKeys {
 class DtlsSession {
  public:
   static constexpr size_t kMtu = 1200;
+  static constexpr size_t kMaxData = kMtu - 37;  // of a record: header, explicit nonce and tag of AES-GCM
+  static constexpr size_t kMaxRecords = 64;      // received and not yet polled; more are dropped
   static constexpr Duration kInitialTimeout = Duration::milliseconds(400);
   static constexpr Duration kMaxTimeout = Duration::seconds(3);  // about ten tries before kGiveUp
   static constexpr Duration kGiveUp = Duration::seconds(30);  // after the first datagram of the handshake
@@ -63,6 +65,7 @@ class DtlsSession {
     DtlsRole role = DtlsRole::client;
     std::shared_ptr<const DtlsIdentity> identity;  // with a key
     Fingerprint remote_fingerprint;                // as signalled
+    bool carries_data = false;                     // application data both ways; OpenSSL's state is kept for it
     SecureRandomness randomness = SecureRandomness::seeded;
     Rng rng{0};
   };
@@ -78,6 +81,13 @@ class DtlsSession {
   Deadline deadline() const { return deadline_; }
   /// Sends close_notify where there is still somebody to hear it.
   void close(Instant now, const SocketAddress& to, Outbox& out);
+
+  /// From now on the session carries data, if it still can: false when it was set up without and its state is gone.
+  bool carry_data();
+  /// Sends application data in one record, at most kMaxData bytes. False: not connected, or not made to carry data.
+  bool send(Instant now, BytesView data, const SocketAddress& to, Outbox& out);
+  /// The next record's data that has come; false: none.
+  bool poll_data(std::vector<uint8_t>& data);
 
   State state() const { return state_; }
   /// Of a connected session.
@@ -99,6 +109,7 @@ class DtlsSession {
   Config config_;
   std::unique_ptr<Wire> wire_;  // at a fixed address: OpenSSL's callbacks hold it
   std::unique_ptr<ssl_st, FreeSsl> ssl_;
+  std::vector<std::vector<uint8_t>> data_;  // received
   std::vector<uint8_t> last_flight_;  // of the server, for retransmission when ssl_ is gone
   SrtpKeys keys_;
   Instant give_up_ = Instant::never();

@@ -153,7 +153,7 @@ void SecurePath::start_dtls(Instant now, Outbox& out) {
   TACOMA_ASSERT(remote_fingerprint_);  // set together with the credentials without which no pair is selected
   if (crypto_ == Crypto::real) {
     dtls_ = std::make_unique<DtlsSession>(
-        DtlsSession::Config{dtls_role_, identity_, *remote_fingerprint_, randomness_, rng_.split("dtls")});
+        DtlsSession::Config{dtls_role_, identity_, *remote_fingerprint_, carries_data_, randomness_, rng_.split("dtls")});
     dtls_->start(now, remote(), out);
   } else {
     null_dtls_ = std::make_unique<NullHandshake>(
@@ -212,6 +212,14 @@ bool SecurePath::poll_event(PathEvent& event) {
   events_.erase(events_.begin());
   return true;
 }
+
+bool SecurePath::carry_data() {
+  TACOMA_ASSERT(crypto_ == Crypto::real);
+  carries_data_ = true;
+  return !ended_ && (!dtls_ || dtls_->carry_data());
+}
+
+bool SecurePath::send_data(Instant now, BytesView data, Outbox& out) { return ready() && dtls_ && dtls_->send(now, data, remote(), out); }
 
 void SecurePath::close(Instant now, Outbox& out) {
   if (ended_) return;

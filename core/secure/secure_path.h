@@ -127,6 +127,13 @@ class SecurePath {
     return srtp_->protect_rtcp(buffer, size);
   }
 
+  /// Data beside the media (RFC 8261), Crypto::real only. To be asked for before DTLS has run, or soon after: false is too late.
+  bool carry_data();
+  /// Sends at most DtlsSession::kMaxData bytes; false while not ready() or not asked for.
+  bool send_data(Instant now, BytesView data, Outbox& out);
+  /// What the peer sent, a record each; false: nothing more.
+  bool poll_data(std::vector<uint8_t>& data) { return dtls_ && dtls_->poll_data(data); }
+
   const IceAgent& ice() const { return ice_; }
 
  private:
@@ -151,6 +158,7 @@ class SecurePath {
   DtlsRole dtls_role_;
   Crypto crypto_;
   SecureRandomness randomness_;
+  bool carries_data_ = false;
   bool ended_ = false;
 };
 

@@ -271,6 +271,8 @@ void ScenarioReader::read_conferences(const YamlNode* node) {
       if (other.name == conference.name || (other.numbered && number_after(conference.name, other.name) >= 1) ||
           (conference.numbered && number_after(other.name, conference.name) >= 1))
         error(item.place, what + ": the name " + in_quotes(conference.name) + " collides with " + in_quotes(other.name));
+    if (named(scenario_.bridges, conference.name))
+      error(item.place, what + ": the name " + in_quotes(conference.name) + " is taken by a bridge; events and results name both");
     const YamlNode* people = item.find("people");
     if (!people) error(item.place, what + ": 'people' is missing");
     each_item(people, what + ".people", 10'000, [&](const YamlNode& group, size_t k) { read_group(group, conference, k == 0); });

@@ -40,28 +40,36 @@ std::optional<Fingerprint> fingerprint_of(const jingle::IceTransport& transport,
 }  // namespace
 
 std::vector<SourceDescription> describe_sources(const std::vector<colibri2::MediaSource>& sources) {
+  using jingle::GroupSemantics;
   std::vector<SourceDescription> result;
   for (const colibri2::MediaSource& media : sources) {
-    const auto rtx_of = [&](Ssrc ssrc) {
-      for (const jingle::SourceGroup& g : media.ssrcs.groups)
-        if (g.semantics == jingle::GroupSemantics::fid && g.ssrcs.size() == 2 && g.ssrcs[0] == ssrc) return g.ssrcs[1];
-      return Ssrc();
+    const auto& groups = media.ssrcs.groups;
+    const auto in_group = [&](GroupSemantics semantics, size_t place, Ssrc ssrc) -> const jingle::SourceGroup* {
+      for (const jingle::SourceGroup& g : groups)
+        if (g.semantics == semantics && g.ssrcs.size() > place && g.ssrcs[place] == ssrc) return &g;
+      return nullptr;
     };
-    const auto is_rtx = [&](Ssrc ssrc) {
-      return std::any_of(media.ssrcs.groups.begin(), media.ssrcs.groups.end(), [&](const jingle::SourceGroup& g) {
-        return g.semantics == jingle::GroupSemantics::fid && g.ssrcs.size() == 2 && g.ssrcs[1] == ssrc;
+    const auto encoding = [&](Ssrc ssrc) {
+      const jingle::SourceGroup* fid = in_group(GroupSemantics::fid, 0, ssrc);
+      return EncodingDescription{ssrc, fid && fid->ssrcs.size() == 2 ? fid->ssrcs[1] : Ssrc()};
+    };
+    const auto is_listed = [&](Ssrc ssrc) {
+      return std::any_of(media.ssrcs.sources.begin(), media.ssrcs.sources.end(), [&](const jingle::Source& s) { return s.ssrc == ssrc; });
+    };
+    const auto is_part_of_another = [&](Ssrc ssrc) {
+      return std::any_of(groups.begin(), groups.end(), [&](const jingle::SourceGroup& g) {
+        const auto at = std::find(g.ssrcs.begin(), g.ssrcs.end(), ssrc);
+        return at != g.ssrcs.end() && at != g.ssrcs.begin() && (g.semantics == GroupSemantics::sim || g.ssrcs.size() == 2) && is_listed(g.ssrcs[0]);
       });
     };
-    const auto is_higher_layer = [&](Ssrc ssrc) {
-      return std::any_of(media.ssrcs.groups.begin(), media.ssrcs.groups.end(), [&](const jingle::SourceGroup& g) {
-        return g.semantics == jingle::GroupSemantics::sim && std::find(g.ssrcs.begin(), g.ssrcs.end(), ssrc) > g.ssrcs.begin() &&
-               std::find(g.ssrcs.begin(), g.ssrcs.end(), ssrc) != g.ssrcs.end();
-      });
-    };
-    for (const jingle::Source& source : media.ssrcs.sources)
-      if (!is_rtx(source.ssrc))
-        result.push_back({source.ssrc, rtx_of(source.ssrc), media.type == jingle::Media::video, !is_higher_layer(source.ssrc),
-                          source.name.empty() ? media.id : source.name});
+    for (const jingle::Source& source : media.ssrcs.sources) {
+      if (is_part_of_another(source.ssrc)) continue;
+      SourceDescription description{{encoding(source.ssrc)}, media.type == jingle::Media::video, source.name.empty() ? media.id : source.name};
+      const jingle::SourceGroup* sim = in_group(GroupSemantics::sim, 0, source.ssrc);
+      for (size_t i = 1; sim && i < std::min(sim->ssrcs.size(), kMaxEncodings); ++i)
+        if (is_listed(sim->ssrcs[i])) description.encodings.push_back(encoding(sim->ssrcs[i]));
+      result.push_back(std::move(description));
+    }
   }
   return result;
 }
@@ -136,11 +144,13 @@ ColibriRequest::Check ColibriRequest::check(const colibri2::Endpoint& wanted, co
 ColibriRequest::Check ColibriRequest::check_sources(const colibri2::Endpoint& wanted, const Conference* conference) const {
   if (!wanted.sources) return std::nullopt;
   const std::vector<SourceDescription> described = describe_sources(*wanted.sources);
-  if (described.size() > jingle::kMaxSourcesPerEndpoint) return refuse(Condition::bad_request, "too many sources");
+  std::vector<EncodingDescription> encodings;
+  for (const SourceDescription& d : described) encodings.insert(encodings.end(), d.encodings.begin(), d.encodings.end());
+  if (encodings.size() > jingle::kMaxSourcesPerEndpoint) return refuse(Condition::bad_request, "too many sources");
   std::vector<Ssrc> seen = {bridge_.feedback_audio_, bridge_.feedback_video_};
-  for (const SourceDescription& d : described) {
-    for (Ssrc ssrc : {d.ssrc, d.rtx}) {
-      if (ssrc == Ssrc() && ssrc != d.ssrc) continue;  // no rtx
+  for (const EncodingDescription& e : encodings) {
+    for (Ssrc ssrc : {e.ssrc, e.rtx}) {
+      if (ssrc == Ssrc() && ssrc != e.ssrc) continue;  // no rtx
       if (ssrc == Ssrc() || std::find(seen.begin(), seen.end(), ssrc) != seen.end()) return refuse(Condition::bad_request, "SSRC is zero or used twice");
       seen.push_back(ssrc);
       // Lookup does not change the conference.

@@ -28,8 +28,8 @@ class ColibriRequest {
   Outbox& out_;
 };
 
-/// The streams that signalled sources stand for: one for each SSRC that is nobody's rtx. Of a simulcast group the lowest is
-/// forwarded.
+/// The sources that signalled SSRCs stand for: a SIM group is one, of up to kMaxEncodings encodings (what is beyond is ignored), and so is
+/// an SSRC that is in none and nobody's rtx.
 std::vector<SourceDescription> describe_sources(const std::vector<colibri2::MediaSource>& sources);
 
 }  // namespace tacoma::bridge

@@ -42,9 +42,9 @@ void Conference::leave(Endpoint& endpoint) {
 }
 
 void Conference::subscribe(Source& source, Endpoint& receiver) {
-  if (source.owner == &receiver || !source.description.forwarded || !receiver.receiver.accepts(source.description.video)) return;
+  if (source.owner == &receiver || !receiver.receiver.accepts(source.description.video)) return;
   // RTX numbers start anywhere; taken from the SSRC so that they differ among sources and repeat from run to run.
-  source.subscribers.emplace_back(receiver, source.description.video, static_cast<uint16_t>(source.description.ssrc.value() * 40503u >> 8));
+  source.subscribers.emplace_back(receiver, source.description.video, static_cast<uint16_t>(source.description.ssrc().value() * 40503u >> 8));
 }
 
 void Conference::set_sources(Endpoint& endpoint, const std::vector<SourceDescription>& wanted) {
@@ -63,8 +63,10 @@ void Conference::set_sources(Endpoint& endpoint, const std::vector<SourceDescrip
     const bool nack = description.video && endpoint.receiver.negotiated_nack();
     sources.push_back(std::make_unique<Source>(endpoint, description, endpoint.receiver.clock_rate(description.video), nack));
     Source& source = *sources.back();
-    by_ssrc_.set(description.ssrc, &source);
-    if (description.rtx != Ssrc()) by_ssrc_.set(description.rtx, &source);
+    for (const EncodingDescription& encoding : description.encodings) {
+      by_ssrc_.set(encoding.ssrc, &source);
+      if (encoding.rtx != Ssrc()) by_ssrc_.set(encoding.rtx, &source);
+    }
     source.subscribers.reserve(endpoints.size());
     for (Endpoint* other : endpoints) subscribe(source, *other);
   }
@@ -72,8 +74,10 @@ void Conference::set_sources(Endpoint& endpoint, const std::vector<SourceDescrip
 
 void Conference::end_source(const Source& source) {
   for (const Projection& p : source.subscribers) end_projection(source, p);
-  by_ssrc_.erase(source.description.ssrc);
-  if (source.description.rtx != Ssrc()) by_ssrc_.erase(source.description.rtx);
+  for (const EncodingDescription& encoding : source.description.encodings) {
+    by_ssrc_.erase(encoding.ssrc);
+    if (encoding.rtx != Ssrc()) by_ssrc_.erase(encoding.rtx);
+  }
 }
 
 void Conference::end_projection(const Source& source, const Projection& projection) {
@@ -93,8 +97,8 @@ void Conference::on_rtp(Instant now, Endpoint& from, Datagram& datagram, Outbox&
   }
   if (packet.level && !packet.held_back) note_level(now, packet, out);
   route(now, packet, out);
-  if (packet.source->missing && !packet.held_back)
-    packet.source->cache.store(packet.view.sequence(), std::move(packet.packet), now);
+  Encoding& encoding = *packet.source->encodings[packet.layer.encoding];
+  if (encoding.missing && !packet.held_back) encoding.cache.store(packet.view.sequence(), std::move(packet.packet), now);
 }
 
 void Conference::route(Instant now, MediaPacket& packet, Outbox& out) {
@@ -109,8 +113,14 @@ void Conference::route(Instant now, MediaPacket& packet, Outbox& out) {
   }
   if (packet.held_back) {
     const bool breaks_video = *packet.held_back != Drop::padding_only;
-    for (Projection& projection : source.subscribers) projection.held_back(packet.sequence, breaks_video);
+    if (packet.layer.encoding == 0)
+      for (Projection& projection : source.subscribers) projection.held_back(packet.sequence, breaks_video);
     counts.drops.count(*packet.held_back, fan_out);
+    counts.route_drops += fan_out;
+    return;
+  }
+  if (packet.layer.encoding != 0) {
+    counts.drops.count(Drop::layer_not_wanted, fan_out);
     counts.route_drops += fan_out;
     return;
   }
@@ -124,12 +134,13 @@ void Conference::route(Instant now, MediaPacket& packet, Outbox& out) {
       wants_key_frame = wants_key_frame || *drop == Drop::waiting_for_key_frame;
     }
   }
-  if (wants_key_frame) request_key_frame(now, source, Source::kKeyFrameRetry, out);
+  if (wants_key_frame) request_key_frame(now, source, 0, Source::kKeyFrameRetry, out);
 }
 
 std::optional<Drop> Conference::forward(Instant now, MediaPacket& packet, Projection& projection, EgressHeader& header, Outbox& out) {
   Sender& sender = projection.receiver().sender;
   if (!sender.ready()) return Drop::receiver_not_ready;
+  if (!projection.target()) return Drop::suspended;
   if (projection.waits_for_key_frame() && !(packet.key_frame && projection.is_ahead(packet.sequence))) return Drop::waiting_for_key_frame;
   const auto sequence = projection.place(packet.sequence);
   if (!sequence) return Drop::rtp_too_old;
@@ -165,23 +176,24 @@ void Conference::on_new_speaker(Instant now, Endpoint& speaker, Outbox& out) {
   tell_speaker(nullptr, out);
   // Whoever now looks at the new speaker should see a sharp picture at once.
   for (const auto& source : speaker.receiver.sources)
-    if (source->description.video && !source->subscribers.empty() && source->reception.started())
-      request_key_frame(now, *source, Source::kKeyFrameThrottle, out);
+    if (source->description.video && !source->subscribers.empty() && source->started())
+      request_key_frame(now, *source, 0, Source::kKeyFrameThrottle, out);
 }
 
 void Conference::on_receiver_ready(Instant now, Endpoint& receiver, Outbox& out) {
   for (Endpoint* other : endpoints) {
     if (other == &receiver) continue;
     for (const auto& source : other->receiver.sources)
-      if (source->description.video && source->reception.started()) request_key_frame(now, *source, Source::kKeyFrameThrottle, out);
+      if (source->description.video && source->started()) request_key_frame(now, *source, 0, Source::kKeyFrameThrottle, out);
   }
 }
 
-void Conference::request_key_frame(Instant now, Source& source, Duration throttle, Outbox& out) {
-  if (now - source.last_key_frame_request < throttle) return;
-  const bool sent = source.owner->sender.send_rtcp(64, out, [&](RtcpWriter& w) { w.pli(feedback_video, source.description.ssrc); });
+void Conference::request_key_frame(Instant now, Source& source, size_t encoding, Duration throttle, Outbox& out) {
+  Encoding& wanted = *source.encodings[encoding];
+  if (now - wanted.last_key_frame_request < throttle) return;
+  const bool sent = source.owner->sender.send_rtcp(64, out, [&](RtcpWriter& w) { w.pli(feedback_video, wanted.ssrc); });
   if (!sent) return;
-  source.last_key_frame_request = now;
+  wanted.last_key_frame_request = now;
   ++counts.plis_out;
   ++counts.rtcp_out;
 }

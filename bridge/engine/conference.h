@@ -66,7 +66,7 @@ class Conference {
   void subscribe(Source& source, Endpoint& receiver);
   void end_source(const Source& source);
   void end_projection(const Source& source, const Projection& projection);
-  void request_key_frame(Instant now, Source& source, Duration throttle, Outbox& out);
+  void request_key_frame(Instant now, Source& source, size_t encoding, Duration throttle, Outbox& out);
   void send_report(Instant now, const Source& source, Projection& projection, Outbox& out);
 
   void on_sender_report(Instant now, Endpoint& from, const SenderReport& report, Outbox& out);

@@ -67,21 +67,23 @@ void Conference::on_feedback(Instant now, Endpoint& from, const RtcpPacket& pack
 void Conference::on_sender_report(Instant now, Endpoint& from, const SenderReport& report, Outbox& out) {
   on_report_blocks(now, from, report.blocks);
   Source* source = find_source(report.sender);
-  if (!source || source->owner != &from || source->description.ssrc != report.sender) return;
-  source->reception.on_sender_report(report.info.ntp, now);
-  source->last_report = report.info;
-  for (Projection& projection : source->subscribers) send_report(now, *source, projection, out);
+  Encoding* encoding = source && source->owner == &from ? source->find_encoding(report.sender) : nullptr;
+  if (!encoding || encoding->ssrc != report.sender) return;
+  encoding->reception.on_sender_report(report.info.ntp, now);
+  encoding->last_report = report.info;
+  if (encoding->index == 0) for (Projection& projection : source->subscribers) send_report(now, *source, projection, out);
 }
 
 /// The sender's clock mapping, with the counts of what went to this receiver (its stream is not the sender's).
 void Conference::send_report(Instant now, const Source& source, Projection& projection, Outbox& out) {
-  if (!source.last_report) return;
-  SenderInfo info = *source.last_report;
+  const Encoding& encoding = *source.encodings.front();
+  if (!encoding.last_report) return;
+  SenderInfo info = *encoding.last_report;
   info.packets = projection.packets_sent();
   info.bytes = projection.bytes_sent();
   const bool sent = projection.receiver().sender.send_rtcp(200, out, [&](RtcpWriter& w) {
-    w.sender_report(source.description.ssrc, info, {});
-    w.source_description(source.description.ssrc, std::string_view(source.owner->id).substr(0, 64));
+    w.sender_report(source.description.ssrc(), info, {});
+    w.source_description(source.description.ssrc(), std::string_view(source.owner->id).substr(0, 64));
   });
   if (!sent) return;
   projection.report_sent(compact_ntp(info.ntp), now);
@@ -105,7 +107,7 @@ void Conference::on_report_blocks(Instant now, Endpoint& from, const ReportBlock
 
 void Conference::on_nack(Instant now, Endpoint& from, const Nack& nack, Outbox& out) {
   Source* source = find_source(nack.media);
-  Projection* projection = source && source->description.ssrc == nack.media ? projection_of(*source, from) : nullptr;
+  Projection* projection = source && source->description.ssrc() == nack.media ? projection_of(*source, from) : nullptr;
   nack.each([&](uint16_t sequence) {
     ++counts.nacks_in;
     if (projection) answer_nack(now, *source, *projection, sequence, out);
@@ -115,7 +117,7 @@ void Conference::on_nack(Instant now, Endpoint& from, const Nack& nack, Outbox& 
 
 void Conference::answer_nack(Instant now, Source& source, Projection& projection, uint16_t sequence, Outbox& out) {
   const auto in = projection.source_of(sequence);
-  PacketCache::Entry* entry = in ? source.cache.find(static_cast<uint16_t>(*in), now) : nullptr;
+  PacketCache::Entry* entry = in ? source.encodings.front()->cache.find(static_cast<uint16_t>(*in), now) : nullptr;
   if (!entry) {
     counts.drops.count(Drop::nack_not_cached);
     return;
@@ -135,7 +137,7 @@ void Conference::answer_nack(Instant now, Source& source, Projection& projection
   EgressHeader header;
   header.build(packet, packet.is_video ? sender.video_shape : sender.audio_shape, now);
   const uint8_t rtx_type = sender.rtx_of[view->payload_type()];
-  const Ssrc rtx = rtx_type != 0 ? source.description.rtx : Ssrc();
+  const Ssrc rtx = rtx_type != 0 ? source.description.rtx() : Ssrc();
   const uint16_t rtx_sequence = rtx != Ssrc() ? projection.next_rtx_sequence() : uint16_t{0};
   if (const auto drop = sender.emit_again(header, packet, sequence, rtx, rtx_type, rtx_sequence, out)) counts.drops.count(*drop);
   else ++counts.retransmitted;
@@ -146,12 +148,12 @@ void Conference::on_key_frame_request(Instant now, Endpoint& from, Ssrc media, O
   Source* source = find_source(media);
   Projection* projection = source ? projection_of(*source, from) : nullptr;
   if (!projection || !source->description.video) return;
-  const bool underway = now - source->last_key_frame_request < Source::kKeyFrameThrottle;
+  const bool underway = now - source->encodings.front()->last_key_frame_request < Source::kKeyFrameThrottle;
   if (underway || !projection->may_ask_key_frame(now)) {
     ++counts.plis_throttled;
     return;
   }
-  request_key_frame(now, *source, Source::kKeyFrameThrottle, out);
+  request_key_frame(now, *source, 0, Source::kKeyFrameThrottle, out);
 }
 
 }  // namespace tacoma::bridge

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "bridge/engine/layers.h"
 #include "core/base/time.h"
 
 namespace tacoma::bridge {
@@ -31,6 +32,10 @@ class Projection {
       : receiver_(&receiver), video_(video), waits_for_key_frame_(video), rtx_sequence_(first_rtx_sequence) {}
 
   Endpoint& receiver() const { return *receiver_; }
+  /// The layer that the receiver shall get from now on, as soon as that is possible; nullopt: nothing (suspended). Ids above what the
+  /// source has mean its highest. At first: all of the lowest encoding.
+  void set_target(std::optional<LayerId> target) { target_ = target; }
+  const std::optional<LayerId>& target() const { return target_; }
   bool started() const { return started_; }
   bool waits_for_key_frame() const { return waits_for_key_frame_; }
   void key_frame_came() { waits_for_key_frame_ = false; }
@@ -94,6 +99,7 @@ class Projection {
   void sent_late(int64_t in);
 
   Endpoint* receiver_;
+  std::optional<LayerId> target_ = LayerId{0, kMaxSpatialLayers - 1, kMaxTemporalLayers - 1};
   int64_t highest_in_ = 0;
   int64_t shift_ = 0;
   int64_t missing_ = 0;           // outgoing numbers passed over so far

@@ -45,10 +45,8 @@ void Receiver::set_formats(const jingle::MediaFormats* audio, const jingle::Medi
 
 Receiver::Found Receiver::find(Ssrc ssrc) const {
   // A handful at most (kMaxSourcesPerEndpoint): a scan beats a hash.
-  for (const auto& source : sources) {
-    if (source->description.ssrc == ssrc) return {source.get(), false};
-    if (source->description.rtx == ssrc) return {source.get(), true};
-  }
+  for (const auto& source : sources)
+    if (Encoding* encoding = source->find_encoding(ssrc)) return {source.get(), encoding, encoding->ssrc != ssrc};
   return {};
 }
 
@@ -64,49 +62,50 @@ std::optional<Drop> Receiver::ingest(Instant now, Datagram& datagram, MediaPacke
   const Found found = find(parsed->ssrc());
   if (!found.source || found.is_rtx != (type.kind == Kind::rtx)) return Drop::rtp_unknown_ssrc;
   Source& source = *found.source;
+  Encoding& encoding = *found.encoding;
   if (found.is_rtx) {
-    if (const auto drop = unwrap(datagram, *parsed, source)) return drop;
+    if (const auto drop = unwrap(datagram, *parsed, encoding)) return drop;
   }
   const PayloadType media_type = found.is_rtx ? payload_types_[type.apt] : type;
   if ((media_type.kind == Kind::video) != source.description.video) return Drop::rtp_unknown_payload_type;
 
-  const int64_t sequence = source.sequences.unwrap(parsed->sequence());
-  switch (source.window.mark(sequence)) {
+  const int64_t sequence = encoding.sequences.unwrap(parsed->sequence());
+  switch (encoding.window.mark(sequence)) {
     case SequenceWindow::Seen::duplicate: return found.is_rtx ? Drop::rtx_unneeded : Drop::rtp_duplicate;
     case SequenceWindow::Seen::too_old: return Drop::rtp_too_old;
     case SequenceWindow::Seen::fresh: break;
   }
   if (!found.is_rtx) {
-    source.reception.on_packet(parsed->sequence(), parsed->timestamp(), datagram.arrived);
+    encoding.reception.on_packet(parsed->sequence(), parsed->timestamp(), datagram.arrived);
     if (next_report_.is_never()) next_report_ = now + kReportInterval;
   }
-  if (source.missing && source.missing->on_packet(parsed->sequence(), now) == NackTracker::Seen::filled) ++counts.recovered;
+  if (encoding.missing && encoding.missing->on_packet(parsed->sequence(), now) == NackTracker::Seen::filled) ++counts.recovered;
 
   out.packet = std::move(datagram.packet);
   out.view = *parsed;
   out.source = &source;
   out.sequence = sequence;
   out.is_video = source.description.video;
-  inspect(out, media_type);
+  out.layer.encoding = encoding.index;
+  inspect(now, out, encoding, media_type);
   return std::nullopt;
 }
 
-std::optional<Drop> Receiver::unwrap(Datagram& datagram, RtpView& view, Source& source) {
+std::optional<Drop> Receiver::unwrap(Datagram& datagram, RtpView& view, const Encoding& encoding) {
   if (view.payload().empty()) return Drop::padding_only;  // a bandwidth probe
   const PayloadType& type = payload_types_[view.payload_type()];
-  const size_t size = unwrap_rtx(datagram.packet.mutable_bytes(), view, source.description.ssrc, type.apt);
+  const size_t size = unwrap_rtx(datagram.packet.mutable_bytes(), view, encoding.ssrc, type.apt);
   if (size == 0) return Drop::rtx_malformed;
   datagram.packet.resize(size);
   const auto original = RtpView::parse(datagram.packet.bytes());
   if (!original) return Drop::rtx_malformed;
   // An RTX packet that repeats what is newer than anything seen would only move the window.
-  if (!source.sequences.started() || source.sequences.peek(original->sequence()) > source.sequences.newest()) return Drop::rtx_unneeded;
+  if (!encoding.sequences.started() || encoding.sequences.peek(original->sequence()) > encoding.sequences.newest()) return Drop::rtx_unneeded;
   view = *original;
   return std::nullopt;
 }
 
-void Receiver::inspect(MediaPacket& packet, const PayloadType& type) {
-  Source& source = *packet.source;
+void Receiver::inspect(Instant now, MediaPacket& packet, Encoding& encoding, const PayloadType& type) {
   const BytesView payload = packet.view.payload();
   packet.key_frame = true;  // where nothing is known of the codec, any packet may be a start
   if (packet.is_video ? video_muted : audio_muted) {
@@ -117,11 +116,18 @@ void Receiver::inspect(MediaPacket& packet, const PayloadType& type) {
     const auto descriptor = parse_vp8(payload);
     if (!descriptor) packet.held_back = Drop::descriptor_malformed;
     packet.key_frame = descriptor && starts_vp8_key_frame(payload, *descriptor);
+    if (descriptor) packet.layer.temporal = descriptor->temporal_layer.value_or(0);
+    if (packet.key_frame)
+      if (const auto size = vp8_key_frame_size(payload, *descriptor)) encoding.heights[0] = size->height;
   }
-  if (packet.is_video) {
-    packet.video_orientation = video_orientation(packet.view);
-    return;
-  }
+  if (!packet.is_video) return inspect_audio(packet);
+  packet.video_orientation = video_orientation(packet.view);
+  if (!packet.held_back)
+    encoding.meter->on_packet(now, packet.layer.spatial, packet.layer.temporal, packet.view.packet().size(), packet.view.timestamp(), true);
+}
+
+void Receiver::inspect_audio(MediaPacket& packet) {
+  Source& source = *packet.source;
   packet.level = read_audio_level(packet.view, audio_ids_.audio_level);
   if (!packet.level) return;
   packet.audio_level = packet.view.extension(audio_ids_.audio_level)->subspan(0, 1);
@@ -133,7 +139,7 @@ void Receiver::report(Instant now, Sender& sender, Ssrc feedback_ssrc, std::stri
   nack(now, sender, feedback_ssrc, counts, out);
   if (next_report_ <= now) receiver_report(now, sender, feedback_ssrc, cname, counts, out);
   if (arrivals_.deadline() <= now) {
-    const Ssrc media = sources.empty() ? Ssrc() : sources.back()->description.ssrc;
+    const Ssrc media = sources.empty() ? Ssrc() : sources.back()->description.ssrc();
     for (bool more = true; more;) {
       more = false;
       if (sender.send_rtcp(1180, out, [&](RtcpWriter& w) { more = arrivals_.build(feedback_ssrc, media, w); })) ++counts.rtcp_out;
@@ -144,14 +150,16 @@ void Receiver::report(Instant now, Sender& sender, Ssrc feedback_ssrc, std::stri
 
 void Receiver::nack(Instant now, Sender& sender, Ssrc feedback_ssrc, BridgeCounts& counts, Outbox& out) {
   for (const auto& source : sources) {
-    if (!source->missing || source->missing->deadline() > now) continue;
-    to_ask_.clear();
-    source->missing->due(now, sender.round_trip(), to_ask_);
-    if (to_ask_.empty()) continue;
-    // 256 missing at most (NackLimits): at worst one entry of four bytes each.
-    if (!sender.send_rtcp(1180, out, [&](RtcpWriter& w) { w.nack(feedback_ssrc, source->description.ssrc, to_ask_); })) continue;
-    counts.nacks_out += to_ask_.size();
-    ++counts.rtcp_out;
+    for (const auto& encoding : source->encodings) {
+      if (!encoding->missing || encoding->missing->deadline() > now) continue;
+      to_ask_.clear();
+      encoding->missing->due(now, sender.round_trip(), to_ask_);
+      if (to_ask_.empty()) continue;
+      // 256 missing at most (NackLimits): at worst one entry of four bytes each.
+      if (!sender.send_rtcp(1180, out, [&](RtcpWriter& w) { w.nack(feedback_ssrc, encoding->ssrc, to_ask_); })) continue;
+      counts.nacks_out += to_ask_.size();
+      ++counts.rtcp_out;
+    }
   }
 }
 
@@ -159,19 +167,26 @@ void Receiver::receiver_report(Instant now, Sender& sender, Ssrc feedback_ssrc, 
   std::array<ReportBlock, kMaxReportBlocks> blocks;
   size_t count = 0;
   for (const auto& source : sources) {
-    // Those that have sent since the last report (RFC 3550 section 6.4).
-    if (source->reception.received() == source->received_at_last_report || count == blocks.size()) continue;
-    source->received_at_last_report = source->reception.received();
-    blocks[count++] = source->reception.report(source->description.ssrc, now);
     Duration longest = Duration::zero();
     for (const Projection& p : source->subscribers) longest = std::max(longest, p.receiver().sender.round_trip());
-    source->cache.set_age(std::clamp(longest * 2 + Duration::milliseconds(150), Source::kShortestCache, Source::kLongestCache));
-    source->cache.expire(now);
+    for (const auto& encoding : source->encodings) {
+      // Those that have sent since the last report (RFC 3550 section 6.4).
+      if (encoding->reception.received() == encoding->received_at_last_report) {
+        encoding->cache.expire(now);
+        continue;
+      }
+      if (count == blocks.size()) break;
+      encoding->received_at_last_report = encoding->reception.received();
+      blocks[count++] = encoding->reception.report(encoding->ssrc, now);
+      encoding->cache.set_age(std::clamp(longest * 2 + Duration::milliseconds(150), Encoding::kShortestCache, Encoding::kLongestCache));
+      encoding->cache.expire(now);
+    }
   }
   // Nothing came: reports rest until something does.
   next_report_ = count == 0 ? Instant::never() : now + kReportInterval;
   if (count == 0) {
-    for (const auto& source : sources) source->cache.clear();
+    for (const auto& source : sources)
+      for (const auto& encoding : source->encodings) encoding->cache.clear();
     return;
   }
   const bool sent = sender.send_rtcp(1180, out, [&](RtcpWriter& w) {
@@ -184,7 +199,8 @@ void Receiver::receiver_report(Instant now, Sender& sender, Ssrc feedback_ssrc, 
 Instant Receiver::deadline() const {
   Instant at = std::min(next_report_, arrivals_.deadline());
   for (const auto& source : sources)
-    if (source->missing) at = std::min(at, source->missing->deadline());
+    for (const auto& encoding : source->encodings)
+      if (encoding->missing) at = std::min(at, encoding->missing->deadline());
   return at;
 }
 

@@ -40,6 +40,9 @@ namespace tacoma {
   X(no_receiver, "nobody subscribes to the source")                         \
   X(receiver_not_ready, "receiver's path is not up yet")                    \
   X(waiting_for_key_frame, "receiver has not had a key frame of the source yet") \
+  X(layer_not_wanted, "layer that the receiver has no use for now")         \
+  X(over_layer_limit, "layer with a higher id than is supported")           \
+  X(suspended, "source that the receiver is not given now")                 \
   X(over_mtu, "packet would exceed the MTU")                                \
   X(descriptor_malformed, "malformed codec payload descriptor")             \
   X(feedback_unknown_packet, "feedback for a packet that was never sent")   \

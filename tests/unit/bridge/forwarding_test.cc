@@ -258,7 +258,7 @@ TEST_CASE("of a simulcast group the lowest layer is forwarded") {
   h.settle();
   CHECK(b.of(a.video).size() == 1);
   CHECK(b.rtp.size() == 1);
-  CHECK(h.counts().drops[Drop::no_receiver] == 1);
+  CHECK(h.counts().drops[Drop::layer_not_wanted] == 1);
   check_audit(h);
 }
 

@@ -1,0 +1,69 @@
+#include "bridge/engine/layers.h"
+
+#include <algorithm>
+
+#include "core/rtp/sequence.h"
+
+namespace tacoma::bridge {
+
+void LayerMeter::roll(Instant now) {
+  const int64_t bucket = now.since_start() / kBucket;
+  if (bucket <= newest_) return;
+  const int64_t steps = std::min<int64_t>(bucket - newest_, kBuckets);
+  for (int64_t i = 0; i < steps; ++i) {
+    Cells& old = buckets_[static_cast<size_t>(bucket - i) % kBuckets];
+    for (size_t s = 0; s < kMaxSpatialLayers; ++s) {
+      for (size_t t = 0; t < kMaxTemporalLayers; ++t) {
+        sum_[s][t].bytes -= old[s][t].bytes;
+        sum_[s][t].needed -= old[s][t].needed;
+        sum_[s][t].frames -= old[s][t].frames;
+      }
+    }
+    old = {};
+  }
+  newest_ = bucket;
+}
+
+void LayerMeter::on_packet(Instant now, uint8_t spatial, uint8_t temporal, size_t bytes, uint32_t timestamp, bool needed_above) {
+  if (!started_) {
+    started_ = true;
+    first_ = now;
+    newest_ = now.since_start() / kBucket;
+  }
+  roll(now);
+  const bool new_frame = seen_[spatial] == 0 || is_newer(timestamp, last_timestamp_[spatial]);
+  if (new_frame) last_timestamp_[spatial] = timestamp;
+  seen_[spatial] = static_cast<uint8_t>(seen_[spatial] | 1u << temporal);
+  last_seen_[spatial][temporal] = now;
+  const auto size = static_cast<uint32_t>(bytes);
+  for (Cell* cell : {&buckets_[static_cast<size_t>(newest_) % kBuckets][spatial][temporal], &sum_[spatial][temporal]}) {
+    cell->bytes += size;
+    cell->needed += needed_above ? size : 0;
+    cell->frames += new_frame ? 1 : 0;
+  }
+}
+
+double LayerMeter::window_seconds(Instant now) const {
+  // The bucket that is being filled counts for the part of it that has passed.
+  const Duration window = kBucket * static_cast<int64_t>(kBuckets - 1) + (now - Instant::at(kBucket * newest_));
+  return std::max(kShortestWindow, std::min(window, now - first_)).to_seconds();
+}
+
+DataRate LayerMeter::rate(Instant now, uint8_t spatial, uint8_t temporal) {
+  roll(now);
+  uint64_t bytes = 0;
+  for (size_t t = 0; t <= temporal; ++t) {
+    bytes += sum_[spatial][t].bytes;
+    for (size_t s = 0; s < spatial; ++s) bytes += sum_[s][t].needed;
+  }
+  return DataRate::bps(static_cast<int64_t>(static_cast<double>(bytes) * 8 / window_seconds(now)));
+}
+
+float LayerMeter::fps(Instant now, uint8_t spatial, uint8_t temporal) {
+  roll(now);
+  uint32_t frames = 0;
+  for (size_t t = 0; t <= temporal; ++t) frames += sum_[spatial][t].frames;
+  return static_cast<float>(frames / window_seconds(now));
+}
+
+}  // namespace tacoma::bridge

@@ -1,0 +1,112 @@
+// A source: what an endpoint sends under one name, as one to three RTP streams, and those who get it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bridge/engine/layers.h"
+#include "bridge/engine/projection.h"
+#include "core/base/drop.h"
+#include "core/base/packet_pool.h"
+#include "core/rtp/extensions.h"
+#include "core/rtp/nack.h"
+#include "core/rtp/packet_cache.h"
+#include "core/rtp/reception.h"
+#include "core/rtp/rtp_packet.h"
+
+namespace tacoma::bridge {
+
+class Endpoint;
+class Source;
+
+/// A packet of media after ingest: immutable until it is forwarded or dropped.
+struct MediaPacket {
+  PacketRef packet;
+  RtpView view;                        // of the packet's bytes, without RTX
+  Source* source = nullptr;
+  int64_t sequence = 0;                // extended, of its encoding
+  LayerId layer;
+  bool is_video = false;
+  bool key_frame = false;              // a receiver may start here
+  std::optional<AudioLevel> level;
+  BytesView audio_level, video_orientation;  // extension data that goes through
+  std::optional<Drop> held_back;       // for every receiver, and why
+};
+
+/// The streams of one encoding, as signalled.
+struct EncodingDescription {
+  Ssrc ssrc, rtx;                      // rtx zero: none
+  bool operator==(const EncodingDescription& o) const { return ssrc == o.ssrc && rtx == o.rtx; }
+};
+
+/// What signalling says of a source.
+struct SourceDescription {
+  std::vector<EncodingDescription> encodings;  // 1 to kMaxEncodings, low to high
+  bool video = false;
+  std::string name = {};               // ab12cd34-v0
+  /// What receivers know it by, unless their SSRCs are rewritten.
+  Ssrc ssrc() const { return encodings.front().ssrc; }
+  Ssrc rtx() const { return encodings.front().rtx; }
+  bool operator==(const SourceDescription& o) const { return encodings == o.encodings && video == o.video && name == o.name; }
+};
+
+/// One RTP stream that comes in, with its RTX partner.
+class Encoding {
+ public:
+  static constexpr size_t kCachePackets = 512;
+  static constexpr Duration kShortestCache = Duration::milliseconds(200);
+  static constexpr Duration kLongestCache = Duration::seconds(1);
+
+  Encoding(const EncodingDescription& what, uint8_t index_, bool video, uint32_t clock_rate, bool nack)
+      : ssrc(what.ssrc), rtx(what.rtx), index(index_), reception(clock_rate), cache(kCachePackets, kShortestCache) {
+    if (nack) missing.emplace();
+    if (video) meter.emplace();
+  }
+
+  const Ssrc ssrc, rtx;                 // rtx zero: none
+  const uint8_t index;                  // in its source, 0 the lowest
+  SequenceUnwrapper sequences;
+  SequenceWindow window;
+  Reception reception;
+  std::optional<NackTracker> missing;   // video with nack
+  PacketCache cache;                    // the same
+  std::optional<LayerMeter> meter;      // video
+  std::array<uint16_t, kMaxSpatialLayers> heights{};  // as the stream last said; 0: it has not
+  uint64_t received_at_last_report = 0;
+  std::optional<SenderInfo> last_report;  // the sender's newest SR
+  Instant last_key_frame_request = Instant::at(Duration::seconds(-3600));
+};
+
+class Source {
+ public:
+  static constexpr uint32_t kSilenceTolerated = 3;   // packets of level 127 that still go out
+  static constexpr Duration kKeyFrameThrottle = Duration::milliseconds(200);
+  static constexpr Duration kKeyFrameRetry = Duration::milliseconds(500);
+  /// A layer that has been silent for so long while others of its source come is not there any more ...
+  static constexpr Duration kLayerGone = Duration::seconds(1);
+  /// ... and all of them, when nothing comes at all.
+  static constexpr Duration kSourceGone = Duration::seconds(10);
+
+  Source(Endpoint& from, const SourceDescription& what, uint32_t clock_rate, bool nack);
+
+  const SourceDescription description;
+  Endpoint* const owner;
+  std::vector<Projection> subscribers;  // in join order
+  std::vector<std::unique_ptr<Encoding>> encodings;  // low to high, as described
+  uint32_t silent_packets = 0;
+
+  bool started() const;
+  /// The encoding with this SSRC (media or rtx), or null.
+  Encoding* find_encoding(Ssrc ssrc) const;
+  /// The layers that are being received, ascending by id. Valid until the next call. Empty for audio.
+  Span<const LayerInfo> layers(Instant now);
+
+ private:
+  uint16_t height_of(const Encoding& encoding, uint8_t spatial) const;
+  std::vector<LayerInfo> layers_;
+};
+
+}  // namespace tacoma::bridge

@@ -12,7 +12,8 @@ void SentHistory::forget_front() {
 bool SentHistory::may_forget_front(Instant now) {
   const Entry& front = at(first_);
   const Duration age = now - front.sent;
-  return age > kAge || static_cast<size_t>(next_ - first_) >= kLimit || (front.reported && age > kReportedAge);
+  return age > kAge || static_cast<size_t>(next_ - first_) >= kLimit ||
+         (front.reported && age > (front.received ? kReceivedAge : kLostAge));
 }
 
 void SentHistory::on_sent(Instant now, DataSize size, uint32_t probe) {

@@ -12,13 +12,14 @@
 
 namespace tacoma {
 
-/// Bounded: the oldest are forgotten beyond kLimit packets or kAge, and beyond kReportedAge when their feedback has come. It grows
+/// Bounded: the oldest are forgotten beyond kLimit packets or kAge, and sooner when their feedback has come. It grows
 /// with what is in flight only: a bridge has one for each receiver.
 class SentHistory {
  public:
   static constexpr size_t kLimit = 8192;
   static constexpr Duration kAge = Duration::seconds(10);
-  static constexpr Duration kReportedAge = Duration::seconds(1);  // one reported lost may still be reported late
+  static constexpr Duration kReceivedAge = Duration::milliseconds(250);  // so that a repeated report is known for one
+  static constexpr Duration kLostAge = Duration::seconds(1);             // one reported lost may still be reported received
 
   /// The next transport-wide sequence number; on_sent must follow for it, in order.
   uint16_t next_sequence() const { return static_cast<uint16_t>(next_); }

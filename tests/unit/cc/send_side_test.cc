@@ -181,7 +181,7 @@ TEST_CASE("the history of a path with feedback stays small") {
       CHECK(history.on_feedback(at_ms(i), statuses, results) == 0);
     }
   }
-  CHECK(history.remembered() <= 1'200);
+  CHECK(history.remembered() <= 400);
 }
 
 TEST_CASE("a pacer spreads a frame, keeps order, and holds nothing for longer than its bound") {

@@ -41,7 +41,7 @@ const std::vector<Case>& cases() {
       {"a conference with a bridge's name",
        "scenario: s\nduration: 10s\nbridges: [ { name: a } ]\nconferences: [ { name: a, people: [ { count: 2 } ] } ]\n",
        {},
-       {"bad.yaml:4:18: conferences[0]: the name 'a' is taken by a bridge; events and results name both"}},
+       {"bad.yaml:4:16: conferences[0]: the name 'a' is taken by a bridge; events and results name both"}},
       {"an unknown key of a talk model",
        "scenario: s\nduration: 10s\nconferences: [ { people: [ {} ], talk: { modle: turns } } ]\n",
        {},

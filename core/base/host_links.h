@@ -11,7 +11,7 @@
 
 namespace tacoma {
 
-/// Both directions of one host's access link.
+/// Both directions of the link of one host or site.
 struct HostLinks {
   LinkModel up, down;
 };
@@ -20,11 +20,44 @@ struct HostLinks {
 /// that names the place. Worlds that model QueueDisc::drop_tail only pass `drop_tail_only`.
 Result<void> check_network(const NetworkPlan& plan, bool drop_tail_only);
 
-/// The model of each host's links, with all later changes, by HostId. Each draws from the plan's seed and the host's name,
-/// so one more host shifts nobody else's draws. The plan has passed check_network.
+/// The model of each link, with all later changes: those of hosts by HostId, then those of sites. Each draws from the plan's seed
+/// and the host's name, so one more host shifts nobody else's draws. The plan has passed check_network.
 std::vector<HostLinks> make_links(const NetworkPlan& plan);
 
-/// What an empty path takes at the start of the run: up link, between the regions, down link. The hosts exist.
+/// Which links lie between two hosts: the sender's own up link first, then these hops, the receiver's down link last. The plan has
+/// passed check_network and outlives the routes.
+class Routes {
+ public:
+  struct Hop {
+    uint32_t link = 0;   // index into make_links()
+    bool is_up = false;
+    Duration before;     // travelled before the link is entered
+  };
+  explicit Routes(const NetworkPlan& plan);
+  /// How many hops follow the sender's own up link.
+  uint32_t count(uint32_t from, uint32_t to) const {
+    return chains_.empty() ? 1 : static_cast<uint32_t>(chain(from).size() + chain(to).size()) - 2 * common(from, to) + 1;
+  }
+  /// How many of them are up links of the sender's sites; they come first.
+  uint32_t ups(uint32_t from, uint32_t to) const {
+    return chains_.empty() ? 0 : static_cast<uint32_t>(chain(from).size()) - common(from, to);
+  }
+  Hop hop(uint32_t from, uint32_t to, uint32_t n) const;
+
+ private:
+  using Chain = std::vector<uint32_t>;  // sites, from the host outwards
+  const Chain& chain(uint32_t host) const { return plan_.hosts[host].site ? chains_[*plan_.hosts[host].site] : none_; }
+  uint32_t common(uint32_t from, uint32_t to) const;
+
+  const NetworkPlan& plan_;
+  std::vector<Chain> chains_;  // by site
+  Chain none_;
+};
+
+/// Sites behind sites: at most so many between a host and its region.
+inline constexpr uint32_t kMaxSiteDepth = 8;
+
+/// What an empty path takes at the start of the run: up links, between the regions, down links. The hosts exist.
 Duration one_way_delay(const NetworkPlan& plan, HostId from, HostId to);
 inline Duration round_trip(const NetworkPlan& plan, HostId a, HostId b) { return one_way_delay(plan, a, b) + one_way_delay(plan, b, a); }
 

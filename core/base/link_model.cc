@@ -35,6 +35,24 @@ Instant LinkModel::serialise(Instant start, int64_t bytes) const {
   }
 }
 
+namespace {
+
+// How many opportunities a trace has had by `ms` (inclusive), in all rounds since time zero.
+int64_t opportunities_by(const DeliveryTrace& trace, int64_t ms) {
+  if (ms < 0) return 0;
+  const auto& all = trace.opportunities_ms;
+  const int64_t in_round = std::upper_bound(all.begin(), all.end(), static_cast<uint32_t>(ms % trace.period_ms)) - all.begin();
+  return ms / trace.period_ms * static_cast<int64_t>(all.size()) + in_round;
+}
+
+// When the opportunity number `n` (from 0) of a trace comes.
+Instant opportunity_at(const DeliveryTrace& trace, int64_t n) {
+  const int64_t count = static_cast<int64_t>(trace.opportunities_ms.size());
+  return Instant::at(Duration::milliseconds(n / count * trace.period_ms + trace.opportunities_ms[static_cast<size_t>(n % count)]));
+}
+
+}  // namespace
+
 void LinkModel::settle(Instant now) {
   while (held_ > 0 && waiting_[head_].departure <= now) {
     backlog_ -= waiting_[head_].bytes;
@@ -57,7 +75,7 @@ LinkVerdict LinkModel::offer(Instant now, int64_t ip_bytes) {
     }
   }
   const Instant start = std::max(now, busy_until_);
-  const Instant departure = serialise(start, ip_bytes);
+  const Instant departure = config.trace ? next_delivery(start, *config.trace, ip_bytes) : serialise(start, ip_bytes);
   if (departure.is_never()) {  // a link that is cut for good
     ++counts_.queue_drops;
     return {false, {}, Drop::queue_full};
@@ -80,8 +98,29 @@ LinkVerdict LinkModel::offer(Instant now, int64_t ip_bytes) {
     return {false, {}, Drop::link_loss};
   }
   const Instant arrival = departure + wire.delay + chance_.jitter(wire);
+  if (wire.jitter_shape == JitterShape::gaussian && wire.rate > DataRate::zero()) last_arrival_ = last_arrival_ + DataSize::bytes(ip_bytes) / wire.rate;
   last_arrival_ = std::max(last_arrival_, arrival);
   return {true, last_arrival_, Drop::queue_full};
+}
+
+// When the last byte of a packet that waits since `start` gets its opportunity.
+Instant LinkModel::next_delivery(Instant start, const DeliveryTrace& trace, int64_t bytes) {
+  const int64_t first = opportunities_by(trace, (start.ns() + 999'999) / 1'000'000 - 1);  // not before `start`
+  if (start > opportunity_) opportunity_left_ = 0;
+  next_opportunity_ = std::max(next_opportunity_, first);
+  while (opportunity_left_ < bytes) {
+    opportunity_ = opportunity_at(trace, next_opportunity_++);
+    opportunity_left_ += DeliveryTrace::kOpportunity;
+  }
+  opportunity_left_ -= bytes;
+  return std::max(start, opportunity_);
+}
+
+DataRate LinkModel::rate_at(Instant now) const {
+  const LinkConfig& config = config_at(now);
+  if (!config.trace) return config.rate;
+  const int64_t ms = now.since_start().ms();
+  return DataRate::bps((opportunities_by(*config.trace, ms) - opportunities_by(*config.trace, ms - 1000)) * DeliveryTrace::kOpportunity * 8);
 }
 
 LinkModel::Counts LinkModel::take_counts(Instant now) {

@@ -42,7 +42,8 @@ class LinkModel {
   };
   /// What happened since the last call.
   Counts take_counts(Instant now);
-  DataRate rate_at(Instant now) const { return config_at(now).rate; }
+  /// Of a link with a trace: over the second before `now`.
+  DataRate rate_at(Instant now) const;
 
  private:
   struct Phase {
@@ -55,6 +56,7 @@ class LinkModel {
   };
   const LinkConfig& config_at(Instant at) const;
   Instant serialise(Instant start, int64_t bytes) const;
+  Instant next_delivery(Instant now, const DeliveryTrace& trace, int64_t bytes);
   void settle(Instant now);
 
   std::vector<Phase> phases_;
@@ -62,6 +64,9 @@ class LinkModel {
   LossProcess chance_;
   Instant busy_until_;
   Instant last_arrival_;
+  Instant opportunity_;           // of a trace: the last one used,
+  int64_t next_opportunity_ = 0;  // the number of the next,
+  int64_t opportunity_left_ = 0;  // and what of the last is still free
   std::vector<Waiting> waiting_;  // ring: those that have not left yet
   size_t head_ = 0, held_ = 0;
   int64_t backlog_ = 0;

@@ -1,6 +1,9 @@
 // Independent and bursty packet loss, the same chain in every world.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+
 #include "core/base/network.h"
 #include "core/base/rng.h"
 
@@ -21,9 +24,12 @@ class LossProcess {
     }
     return lost;
   }
-  /// The extra delay of one packet: uniform in [0, jitter].
+  /// The extra delay of one packet, in [0, jitter].
   Duration jitter(const LinkConfig& config) {
-    return config.jitter > Duration::zero() ? rng_.uniform(Duration::zero(), config.jitter) : Duration::zero();
+    if (config.jitter <= Duration::zero()) return Duration::zero();
+    if (config.jitter_shape == JitterShape::uniform) return rng_.uniform(Duration::zero(), config.jitter);
+    const double most = config.jitter.to_seconds();
+    return Duration::from_seconds(std::min(std::fabs(rng_.normal(0, most / 3)), most));
   }
 
  private:

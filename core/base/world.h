@@ -29,9 +29,9 @@ class Tap {
   virtual void stream_written(Instant now, HostId host, StreamId id, BytesView bytes) = 0;
 };
 
-/// One direction of one host's access link over the time since the last sample.
+/// One direction of the link of one host or site over the time since the last sample.
 struct LinkSample {
-  HostId host;
+  HostId host;                // or NetworkPlan::site_id
   bool is_up = false;
   DataRate rate;              // capacity now
   uint64_t packets = 0;       // put on the wire
@@ -39,6 +39,14 @@ struct LinkSample {
   uint64_t queue_drops = 0;
   uint64_t loss_drops = 0;
   Duration queue_max;         // longest wait of a packet in the queue
+};
+
+/// One flow of the plan over the time since the last sample.
+struct FlowSample {
+  uint32_t flow = 0;           // index into NetworkPlan::flows
+  uint64_t bytes = 0;          // that arrived: payload of TCP in order, or of UDP
+  uint64_t packets = 0;        // sent, data only
+  uint64_t retransmitted = 0;  // of those
 };
 
 struct WorldStats {
@@ -76,9 +84,14 @@ class World {
   /// Calls `look` with the host's process on the thread that runs it, between two of its calls; returns after. The process's
   /// deadline is read again afterwards, and what `look` appends to the outbox is carried out.
   virtual void inspect(HostId host, const std::function<void(Process&, Instant now, Outbox&)>& look) = 0;
-  /// Appends a sample of each link, up then down, in order of host.
+  /// Appends a sample of each link, up then down, in order of host, then of site.
   virtual void sample_links(std::vector<LinkSample>& out) = 0;
   virtual WorldStats stats() = 0;
+  /// Whether the world sends the plan's TCP flows itself, by a TCP of its own. Otherwise processes on their hosts do
+  /// (loadgen/traffic).
+  virtual bool has_own_tcp() const { return false; }
+  /// Appends a sample of each TCP flow, if the world has its own.
+  virtual void sample_flows(std::vector<FlowSample>&) {}
 };
 
 }  // namespace tacoma

@@ -14,6 +14,20 @@ namespace {
 
 constexpr size_t kSpareFiles = 256;  // besides the sockets of hosts: logs, databases, the loops' own
 
+// Whether a host is behind a site, at whatever depth.
+bool is_behind(const NetworkPlan& plan, const HostPlan& host, uint32_t site) {
+  for (std::optional<uint32_t> next = host.site; next; next = plan.sites[*next].behind)
+    if (*next == site) return true;
+  return false;
+}
+
+// The shard of the hosts behind a site, if there are any.
+std::optional<uint32_t> shard_of_site(const NetworkPlan& plan, const std::vector<uint32_t>& shard_of, uint32_t site) {
+  for (size_t i = 0; i < plan.hosts.size(); ++i)
+    if (is_behind(plan, plan.hosts[i], site)) return shard_of[i];
+  return std::nullopt;
+}
+
 class LinuxWorld final : public World {
  public:
   LinuxWorld(std::unique_ptr<Shared> shared, std::vector<uint32_t> shard_of) : shared_(std::move(shared)), shard_of_(std::move(shard_of)) {
@@ -21,6 +35,9 @@ class LinuxWorld final : public World {
     for (uint32_t shard : shard_of_) count = std::max(count, shard + 1);
     for (uint32_t i = 0; i < count; ++i) shards_.push_back(std::make_unique<Shard>(*shared_));
     for (uint32_t host = 0; host < shard_of_.size(); ++host) shards_[shard_of_[host]]->adopt(HostId(host));
+    const NetworkPlan& plan = shared_->plan;
+    for (uint32_t site = 0; site < plan.sites.size(); ++site)
+      shards_[shard_of_site(plan, shard_of_, site).value_or(0)]->adopt_site(plan.site_id(site));
   }
   ~LinuxWorld() override {
     for (const auto& shard : shards_) shard->stop();
@@ -97,11 +114,24 @@ Result<std::vector<uint32_t>> assign_shards(const NetworkPlan& plan, const Linux
       return fail("shard_of names " + std::to_string(shard_of.size()) + " hosts, the plan has " + std::to_string(plan.hosts.size()));
     for (uint32_t shard : shard_of)
       if (shard >= kMaxShards) return fail("a host is to run on shard " + std::to_string(shard) + ", the last one is " + std::to_string(kMaxShards - 1));
+    for (uint32_t site = 0; site < plan.sites.size(); ++site)
+      for (size_t i = 0; i < plan.hosts.size(); ++i)
+        if (is_behind(plan, plan.hosts[i], site) && shard_of[i] != *shard_of_site(plan, shard_of, site))
+          return fail("the hosts behind site " + plan.sites[site].name + " must run on one shard, which shapes the link they share");
     return shard_of;
   }
   for (const HostPlan& host : plan.hosts) {
     const bool is_bridge = std::find(options.bridges.begin(), options.bridges.end(), host.name) != options.bridges.end();
     shard_of.push_back(is_bridge ? 0 : 1);
+  }
+  // The link of a site is shaped on one shard: whoever shares it with a bridge goes where that runs.
+  for (uint32_t site = 0; site < plan.sites.size(); ++site) {
+    if (plan.sites[site].behind) continue;
+    uint32_t shard = 1;
+    for (size_t i = 0; i < plan.hosts.size(); ++i)
+      if (is_behind(plan, plan.hosts[i], site)) shard = std::min(shard, shard_of[i]);
+    for (size_t i = 0; i < plan.hosts.size(); ++i)
+      if (is_behind(plan, plan.hosts[i], site)) shard_of[i] = shard;
   }
   return shard_of;
 }
@@ -146,10 +176,12 @@ Result<std::unique_ptr<World>> make_linux_world(const NetworkPlan& plan, const L
   if (!options.shape) {
     shared->plan.changes.clear();
     for (HostPlan& host : shared->plan.hosts) host.up = host.down = LinkConfig();
+    for (SitePlan& site : shared->plan.sites) site.up = site.down = LinkConfig();
     for (std::vector<Duration>& row : shared->plan.one_way) std::fill(row.begin(), row.end(), Duration::zero());
   }
   shared->links = make_links(shared->plan);
-  shared->down_link_time.resize(plan.hosts.size());
+  shared->routes = std::make_unique<Routes>(shared->plan);
+  shared->offered.resize(plan.link_count());
   shared->tap = options.tap;
   shared->warn = options.warn;
   if (Result<void> opened = host::open_sockets(*shared, options); !opened) return fail(opened.error());

@@ -78,13 +78,13 @@ void Shard::inspect(HostId host, const std::function<void(Process&, Instant, Out
 
 void Shard::sample_links(std::vector<LinkSample>& out) {
   const Instant now = shared_.clock.now();
-  for (uint32_t host : own_) {
-    for (const bool is_up : {true, false}) {
-      LinkModel& link = is_up ? shared_.links[host].up : shared_.links[host].down;
-      const LinkModel::Counts counts = link.take_counts(now);
-      out.push_back({HostId(host), is_up, link.rate_at(now), counts.packets, counts.bytes, counts.queue_drops, counts.loss_drops, counts.queue_max});
-    }
-  }
+  for (const std::vector<uint32_t>* mine : {&own_, &own_sites_})
+    for (uint32_t host : *mine)
+      for (const bool is_up : {true, false}) {
+        LinkModel& link = shared_.model(host, is_up);
+        const LinkModel::Counts counts = link.take_counts(now);
+        out.push_back({HostId(host), is_up, link.rate_at(now), counts.packets, counts.bytes, counts.queue_drops, counts.loss_drops, counts.queue_max});
+      }
 }
 
 void Shard::add_stats(WorldStats& out) {
@@ -152,10 +152,13 @@ void Shard::receive_some() {
     const Instant now = shared_.clock.now();
     for (ReceiveBatch::Received& datagram : received_) {
       const uint32_t from = shared_.directory.udp_host(datagram.from);
-      const Duration between = from == Directory::kNobody ? Duration::zero()
-                                                          : shared_.plan.one_way[shared_.plan.hosts[from].region][shared_.plan.hosts[host].region];
-      if (between == Duration::zero()) enter_down_link(now, host, datagram.from, std::move(datagram.packet));
-      else hold(now + between, {Held::Stage::enter_down, host, datagram.from, std::move(datagram.packet)});
+      // A stranger comes straight to the host's own link, as from the host itself.
+      const uint32_t sender = from == Directory::kNobody ? host : from;
+      const uint32_t hop = shared_.routes->ups(sender, host);
+      const Duration between = shared_.routes->hop(sender, host, hop).before;
+      Held held{Held::Stage::enter_down, static_cast<uint8_t>(hop), host, sender, datagram.from, std::move(datagram.packet)};
+      if (between == Duration::zero()) enter_down_link(now, std::move(held));
+      else hold(now + between, std::move(held));
     }
   }
 }
@@ -198,21 +201,35 @@ void Shard::release_due(Instant now) {
     free_held_.push_back(due.held);
     count_lateness(now, due.at);
     switch (held.stage) {
+      case Held::Stage::enter_up: enter_up_link(due.at, std::move(held)); break;
       case Held::Stage::send:
         send_batch_.add(shared_.udp[held.host][Directory::index(held.peer.ip.family)].fd.get(), held.peer, std::move(held.packet), stats_.drops);
         break;
-      case Held::Stage::enter_down: enter_down_link(due.at, held.host, held.peer, std::move(held.packet)); break;
+      case Held::Stage::enter_down: enter_down_link(due.at, std::move(held)); break;
       case Held::Stage::deliver: deliver(due.at, held.host, held.peer, std::move(held.packet)); break;
     }
   }
 }
 
-// `at` is when the model has the packet at the link; this call may come a little later.
-void Shard::enter_down_link(Instant at, uint32_t index, const SocketAddress& from, PacketRef packet) {
-  const LinkVerdict verdict = shared_.links[index].down.offer(shared_.at_down_link(HostId(index), at), static_cast<int64_t>(packet.size()) + udp_overhead(from.ip.family));
+// A packet that comes to the up link of a site its sender is behind. `at` is when the model has it there; this call may come a
+// little later.
+void Shard::enter_up_link(Instant at, Held held) {
+  const Routes::Hop hop = shared_.routes->hop(held.host, held.other, held.hop);
+  const LinkVerdict verdict = shared_.offer(hop.link, true, at, static_cast<int64_t>(held.packet.size()) + udp_overhead(held.peer.ip.family));
   if (!verdict.delivered) return stats_.drops.count(verdict.reason);
-  if (verdict.arrival <= shared_.clock.now()) return deliver(verdict.arrival, index, from, std::move(packet));
-  hold(verdict.arrival, {Held::Stage::deliver, index, from, std::move(packet)});
+  if (++held.hop == shared_.routes->ups(held.host, held.other)) return leave(verdict.arrival, held.host, held.peer, std::move(held.packet));
+  hold(verdict.arrival, std::move(held));
+}
+
+// The same towards the receiver: the down links of its sites, then its own.
+void Shard::enter_down_link(Instant at, Held held) {
+  const Routes::Hop hop = shared_.routes->hop(held.other, held.host, held.hop);
+  const LinkVerdict verdict = shared_.offer(hop.link, false, at, static_cast<int64_t>(held.packet.size()) + udp_overhead(held.peer.ip.family));
+  if (!verdict.delivered) return stats_.drops.count(verdict.reason);
+  if (++held.hop < shared_.routes->count(held.other, held.host)) return hold(verdict.arrival, std::move(held));
+  if (verdict.arrival <= shared_.clock.now()) return deliver(verdict.arrival, held.host, held.peer, std::move(held.packet));
+  held.stage = Held::Stage::deliver;
+  hold(verdict.arrival, std::move(held));
 }
 
 void Shard::deliver(Instant arrived, uint32_t index, const SocketAddress& from, PacketRef packet) {
@@ -277,11 +294,21 @@ void Shard::send(uint32_t index, Instant now, Outbox::Send& item) {
   ++stats_.datagrams_sent;
   const UdpSocket& socket = shared_.udp[index][Directory::index(item.to.ip.family)];
   if (shared_.tap) shared_.tap->sent(now, HostId(index), socket.address, item.to, item.packet.bytes());
-  const LinkVerdict verdict = shared_.links[index].up.offer(now, static_cast<int64_t>(item.packet.size()) + udp_overhead(item.to.ip.family));
+  const LinkVerdict verdict = shared_.offer(index, true, now, static_cast<int64_t>(item.packet.size()) + udp_overhead(item.to.ip.family));
   if (!verdict.delivered) return stats_.drops.count(verdict.reason);
   if (!socket.fd) return stats_.drops.count(Drop::no_route);  // a family that the plan does not use
-  if (verdict.arrival <= now) return send_batch_.add(socket.fd.get(), item.to, std::move(item.packet), stats_.drops);
-  hold(verdict.arrival, {Held::Stage::send, index, item.to, std::move(item.packet)});
+  if (shared_.plan.hosts[index].site) {
+    const uint32_t to = shared_.directory.udp_host(item.to);
+    if (to != Directory::kNobody && shared_.routes->ups(index, to) > 0)
+      return hold(verdict.arrival, {Held::Stage::enter_up, 0, index, to, item.to, std::move(item.packet)});
+  }
+  leave(verdict.arrival, index, item.to, std::move(item.packet));
+}
+
+// To the kernel, now or when the links let go of it.
+void Shard::leave(Instant at, uint32_t index, const SocketAddress& to, PacketRef packet) {
+  if (at > shared_.clock.now()) return hold(at, {Held::Stage::send, 0, index, 0, to, std::move(packet)});
+  send_batch_.add(shared_.udp[index][Directory::index(to.ip.family)].fd.get(), to, std::move(packet), stats_.drops);
 }
 
 void Shard::hold(Instant at, Held held) {

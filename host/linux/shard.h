@@ -43,16 +43,24 @@ class RunClock {
 /// the host's shard.
 struct Shared {
   NetworkPlan plan;  // without links and delays when nothing is shaped
-  std::vector<HostLinks> links;
+  std::vector<HostLinks> links;  // a site's belong to the shard of all hosts behind it
+  std::unique_ptr<const Routes> routes;
   std::vector<std::array<UdpSocket, 2>> udp;  // by host, then family (Directory::index)
   Directory directory;
   RunClock clock;
-  std::vector<Instant> down_link_time;  // by host: offers to its down link never go back, though datagrams are offered at the model's
-                                        // time and streams at the clock's
-  Instant at_down_link(HostId host, Instant at) {
-    Instant& last = down_link_time[host.value()];
+  struct Offered {
+    Instant up, down;
+  };
+  std::vector<Offered> offered;  // by link: offers never go back, though datagrams are offered at the model's time and streams at
+                                 // the clock's
+  LinkVerdict offer(uint32_t link, bool is_up, Instant at, int64_t ip_bytes) {
+    return model(link, is_up).offer(at_link(link, is_up, at), ip_bytes);
+  }
+  Instant at_link(uint32_t link, bool is_up, Instant at) {
+    Instant& last = is_up ? offered[link].up : offered[link].down;
     return last = std::max(last, at);
   }
+  LinkModel& model(uint32_t link, bool is_up) { return is_up ? links[link].up : links[link].down; }
   Tap* tap = nullptr;
   std::function<void(const std::string&)> warn;
 };
@@ -65,6 +73,8 @@ class Shard final : private StreamHost, private MessageStreams::Ends {
 
   /// Takes part of the plan's hosts: their datagrams are received here.
   void adopt(HostId host);
+  /// All hosts behind the site are adopted here.
+  void adopt_site(HostId site) { own_sites_.push_back(site.value()); }
   void attach(HostId host, Process* process);
   void listen(HostId host, const std::string& service) { streams_.listen(host, service); }
   void inspect(HostId host, const std::function<void(Process&, Instant, Outbox&)>& look);
@@ -88,8 +98,10 @@ class Shard final : private StreamHost, private MessageStreams::Ends {
   };
   /// A datagram that waits in user space.
   struct Held {
-    enum class Stage : uint8_t { send, enter_down, deliver } stage = Stage::send;
+    enum class Stage : uint8_t { enter_up, send, enter_down, deliver } stage = Stage::send;
+    uint8_t hop = 0;     // of the route, of the enter stages
     uint32_t host = 0;
+    uint32_t other = 0;  // the host at the other end, of the enter stages
     SocketAddress peer;  // to, or from
     PacketRef packet;
   };
@@ -115,12 +127,14 @@ class Shard final : private StreamHost, private MessageStreams::Ends {
   void arm(Instant at);
   void serve();
   void release_due(Instant now);
-  void enter_down_link(Instant at, uint32_t host, const SocketAddress& from, PacketRef packet);
+  void enter_up_link(Instant at, Held held);
+  void enter_down_link(Instant at, Held held);
   void deliver(Instant arrived, uint32_t host, const SocketAddress& from, PacketRef packet);
   void flush_inboxes();
   void run_deadlines(Instant now);
   void after_call(uint32_t host);
   void send(uint32_t host, Instant now, Outbox::Send& item);
+  void leave(Instant at, uint32_t host, const SocketAddress& to, PacketRef packet);
   void hold(Instant at, Held held);
   void count_lateness(Instant now, Instant due, size_t times = 1);
 
@@ -135,7 +149,8 @@ class Shard final : private StreamHost, private MessageStreams::Ends {
   ReceiveBatch receive_batch_;
   std::vector<ReceiveBatch::Received> received_;
   std::vector<Host> hosts_;         // by HostId; only those that are mine are used
-  std::vector<uint32_t> own_;
+  std::vector<uint32_t> own_;       // hosts,
+  std::vector<uint32_t> own_sites_; // and the links of sites that only they are behind
   std::vector<uint32_t> starting_;  // attached before the thread runs, in order
   std::vector<uint32_t> ready_;     // hosts with something in their inbox
   Deadlines deadlines_;

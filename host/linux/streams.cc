@@ -37,7 +37,24 @@ asio::ip::address loopback_of(IpFamily family) {
 }  // namespace
 
 struct Streams::Stream {
-  Stream(asio::io_context& io, int64_t overhead, Duration trip) : socket(io), out_hop(overhead, trip), in_hop(overhead, trip) {}
+  /// One link that its bytes pass here.
+  struct Hop {
+    uint32_t link;
+    bool is_up;
+    SegmentHop segments;
+  };
+  explicit Stream(asio::io_context& io) : socket(io) {}
+  bool failed() const { return any_failed(out_hops) || any_failed(in_hops); }
+  static bool any_failed(const std::vector<Hop>& hops) {
+    return std::any_of(hops.begin(), hops.end(), [](const Hop& hop) { return hop.segments.failed(); });
+  }
+  static Instant next(const std::vector<Hop>& hops) {
+    Instant next = Instant::never();
+    for (const Hop& hop : hops) next = std::min(next, hop.segments.next());
+    return next;
+  }
+  SegmentHop& out_hop() { return out_hops.front().segments; }
+  SegmentHop& in_hop() { return in_hops.front().segments; }
 
   tcp::socket socket;
   HostId host;
@@ -55,14 +72,14 @@ struct Streams::Stream {
   bool is_connected = false;
   Instant announce_at = Instant::never(), fail_at = Instant::never(), give_up_at = Instant::never();
 
-  // Written by the process, on the up link -> released by it -> with the kernel.
+  // Written by the process, on the up links (its host's first) -> released by them -> with the kernel.
   ByteFifo out_bytes, released;
-  SegmentHop out_hop;
+  std::vector<Hop> out_hops;
   std::vector<uint8_t> writing;
   bool fin_wanted = false, fin_released = false, fin_sent = false;
-  // From the kernel, on the down link.
+  // From the kernel, on the down links (its host's last).
   ByteFifo in_bytes;
-  SegmentHop in_hop;
+  std::vector<Hop> in_hops;
   bool is_waiting = false, peer_has_ended = false;
   std::vector<uint8_t> shown;  // what the data event under way shows
 };
@@ -136,7 +153,7 @@ void Streams::write(Instant now, HostId host, StreamId id, BytesView bytes) {
   }
   stream->out_bytes.append(bytes);
   if (!stream->is_announced) return;  // announce() lets them go
-  stream->out_hop.push_bytes(now, bytes.size());
+  stream->out_hop().push_bytes(now, bytes.size());
   pump_out(stream);
 }
 
@@ -148,7 +165,7 @@ void Streams::close(Instant now, HostId host, StreamId id) {
   if (!stream->fail_at.is_never()) return;  // about to be dropped
   stream->fin_wanted = true;
   if (!stream->is_announced) return;
-  stream->out_hop.push_mark(now, Mark::fin);
+  stream->out_hop().push_mark(now, Mark::fin);
   pump_out(stream);
 }
 
@@ -260,7 +277,7 @@ void Streams::run_due() {
     if (stream->announce_at <= now && stream->is_connected) announce(now, stream);
     if (stream->is_announced) pump_in(stream);
     if (stream->is_announced) pump_out(stream);
-    if (stream->out_hop.failed() || stream->in_hop.failed()) stream->fail_at = now;
+    if (stream->failed()) stream->fail_at = now;
     schedule(stream);
   }
 }
@@ -277,8 +294,8 @@ void Streams::announce(Instant now, const Ref& stream) {
     enter(stream);
   }
   stream->is_announced = true;
-  if (!stream->out_bytes.empty()) stream->out_hop.push_bytes(now, stream->out_bytes.size());
-  if (stream->fin_wanted) stream->out_hop.push_mark(now, Mark::fin);
+  if (!stream->out_bytes.empty()) stream->out_hop().push_bytes(now, stream->out_bytes.size());
+  if (stream->fin_wanted) stream->out_hop().push_mark(now, Mark::fin);
   if (!stream->is_open) return;  // closed by its process before it was up
   host_.stream_event(stream->host, {is_opener ? StreamEvent::Kind::opened : StreamEvent::Kind::accepted, stream->id, stream->service, {}});
 }
@@ -290,20 +307,32 @@ void Streams::end(const Ref& stream) {
   if (tell) host_.stream_event(stream->host, {StreamEvent::Kind::closed, stream->id, {}, {}});
 }
 
-// From the process, through the up link, to the kernel.
+// Through one link to the next.
+void Streams::pass_on(const Ref& stream, bool out, size_t hop) {
+  std::vector<Stream::Hop>& hops = out ? stream->out_hops : stream->in_hops;
+  const Instant now = shared_.clock.now();
+  SegmentHop::Arrived what;
+  while (hop + 1 < hops.size() && hops[hop].segments.take_arrived(now, what)) {
+    if (what.mark == Mark::none) hops[hop + 1].segments.push_bytes(now, what.length);
+    else hops[hop + 1].segments.push_mark(now, what.mark);
+  }
+  hops[hop].segments.offer(shared_.at_link(hops[hop].link, hops[hop].is_up, now), shared_.model(hops[hop].link, hops[hop].is_up));
+}
+
+// From the process, through the up links, to the kernel.
 void Streams::pump_out(const Ref& stream) {
   if (stream->dropped) return;
   const Instant now = shared_.clock.now();
-  LinkModel& link = shared_.links[stream->host.value()].up;
+  SegmentHop& last = stream->out_hops.back().segments;
   SegmentHop::Arrived what;
   do {
-    while (stream->out_hop.take_arrived(now, what)) {
+    while (last.take_arrived(now, what)) {
       if (what.mark == Mark::fin) stream->fin_released = true;
       stream->released.append(stream->out_bytes.view().subspan(0, what.length));
       stream->out_bytes.consume(what.length);
     }
-    stream->out_hop.offer(now, link);
-  } while (stream->out_hop.next() <= now);
+    for (size_t hop = 0; hop < stream->out_hops.size(); ++hop) pass_on(stream, true, hop);
+  } while (Stream::next(stream->out_hops) <= now);
   write_more(stream);
   schedule(stream);
 }
@@ -350,22 +379,22 @@ void Streams::read_some(const Ref& stream) {
   const Instant ready = shared_.clock.now() + stream->between;
   if (error) {
     stream->peer_has_ended = true;
-    stream->in_hop.push_mark(ready, Mark::fin);
+    stream->in_hop().push_mark(ready, Mark::fin);
   } else {
     stream->in_bytes.append(BytesView(piece_.data(), count));
-    stream->in_hop.push_bytes(ready, count);
+    stream->in_hop().push_bytes(ready, count);
   }
 }
 
-// From the kernel, through the down link, to the process.
+// From the kernel, through the down links, to the process.
 void Streams::pump_in(const Ref& stream) {
   SegmentHop::Arrived what;
   // What the process does in a call below may end or fail the stream.
   while (!stream->dropped && stream->fail_at.is_never()) {
     const Instant now = shared_.clock.now();
-    if (!stream->in_hop.take_arrived(now, what)) {
-      stream->in_hop.offer(shared_.at_down_link(stream->host, now), shared_.links[stream->host.value()].down);
-      if (stream->in_hop.next() > now) break;
+    if (!stream->in_hops.back().segments.take_arrived(now, what)) {
+      for (size_t hop = 0; hop < stream->in_hops.size(); ++hop) pass_on(stream, false, hop);
+      if (Stream::next(stream->in_hops) > now) break;
       continue;
     }
     if (what.mark == Mark::fin) return end(stream);
@@ -382,7 +411,7 @@ void Streams::pump_in(const Ref& stream) {
 void Streams::schedule(const Ref& stream) {
   if (stream->dropped) return;
   Instant next = std::min(stream->fail_at, stream->give_up_at);
-  if (stream->is_announced) next = std::min({next, stream->out_hop.next(), stream->in_hop.next()});
+  if (stream->is_announced) next = std::min({next, Stream::next(stream->out_hops), Stream::next(stream->in_hops)});
   else if (stream->is_connected) next = std::min(next, stream->announce_at);
   due_.set(stream->slot, next);
 }
@@ -390,11 +419,20 @@ void Streams::schedule(const Ref& stream) {
 Streams::Ref Streams::make(HostId host, IpFamily family, uint32_t peer) {
   const bool known = peer != Directory::kNobody;
   const Duration trip = known ? round_trip(shared_.plan, host, HostId(peer)) : Duration::zero();
-  const Ref stream = std::make_shared<Stream>(io_, tcp_overhead(family), trip);
+  const Ref stream = std::make_shared<Stream>(io_);
   stream->host = host;
   stream->family = family;
   stream->peer = peer;
-  if (known) stream->between = shared_.plan.one_way[shared_.plan.hosts[peer].region][shared_.plan.hosts[host.value()].region];
+  const SegmentHop segments(tcp_overhead(family), trip);
+  const uint32_t other = known ? peer : host.value();
+  const Routes& routes = *shared_.routes;
+  stream->out_hops.push_back({host.value(), true, segments});
+  for (uint32_t n = 0; n < routes.ups(host.value(), other); ++n) stream->out_hops.push_back({routes.hop(host.value(), other, n).link, true, segments});
+  for (uint32_t n = routes.ups(other, host.value()); n < routes.count(other, host.value()); ++n) {
+    const Routes::Hop hop = routes.hop(other, host.value(), n);
+    stream->between += hop.before;
+    stream->in_hops.push_back({hop.link, false, segments});
+  }
   if (free_slots_.empty()) {
     stream->slot = static_cast<uint32_t>(slots_.size());
     slots_.push_back(stream);

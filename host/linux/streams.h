@@ -67,6 +67,7 @@ class Streams {
   void accepted(HostId host, const std::string& service, IpFamily family, boost::asio::ip::tcp::socket socket);
 
   void announce(Instant now, const Ref& stream);
+  void pass_on(const Ref& stream, bool out, size_t hop);
   void pump_out(const Ref& stream);
   void pump_in(const Ref& stream);
   void await_bytes(const Ref& stream);

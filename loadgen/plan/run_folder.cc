@@ -293,6 +293,11 @@ class RunFolder::Store {
                 kinds[i].second.empty() ? std::nullopt : std::optional<std::string>(kinds[i].second), limit(host.up.rate),
                     limit(host.down.rate), host.up.delay);
     }
+    for (size_t i = 0; i < network.sites.size(); ++i) {
+      const SitePlan& site = network.sites[i];
+      write_row(hosts, uint64_t{network.site_id(i).value()}, site.name, "site", network.regions[site.region], std::optional<std::string>(), limit(site.up.rate),
+                limit(site.down.rate), site.up.delay);
+    }
     Statement regions(db_, "INSERT INTO regions VALUES(?)"), region_delays(db_, "INSERT INTO region_delays VALUES(?,?,?)");
     for (size_t i = 0; i < network.regions.size(); ++i) {
       write_row(regions, network.regions[i]);

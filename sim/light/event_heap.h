@@ -10,13 +10,13 @@ namespace tacoma::light {
 
 /// A small plain event; its meaning lies in a slab of its kind.
 struct Event {
-  enum class Kind : uint8_t { at_region, at_host, stream_wake, stream_end };
+  enum class Kind : uint8_t { at_link, at_host, stream_wake, stream_end };
   Instant at;
   uint64_t order = 0;       // of insertion: events of one instant happen in the order in which they were caused
   uint32_t index = 0;
   uint32_t generation = 0;  // of a stream slot
-  Kind kind = Kind::at_region;
-  uint8_t part = 0;         // which hop or end of a stream
+  Kind kind = Kind::at_link;
+  uint8_t part = 0;         // which hop and direction of a stream
 };
 
 /// A 4-ary heap: fewer levels and cache misses than a binary one, for the many short-lived events of a packet world.

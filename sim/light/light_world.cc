@@ -36,8 +36,8 @@ SocketAddress address_of(uint32_t host, IpFamily family) {
 class LightWorld final : public World, private StreamHost, private MessageStreams::Ends {
  public:
   LightWorld(const NetworkPlan& plan, const WorldOptions& options)
-      : plan_(plan), tap_(options.tap), wake_late_(options.wake_late), late_rng_(Rng(plan.seed).split("late wakes")), links_(make_links(plan)), hosts_(plan.hosts.size()),
-        pool_(std::make_unique<PacketPool>()), outbox_(*pool_), streams_(plan_, links_, events_, *this), messages_(*this) {}
+      : plan_(plan), tap_(options.tap), wake_late_(options.wake_late), late_rng_(Rng(plan.seed).split("late wakes")), links_(make_links(plan)), routes_(plan_), hosts_(plan.hosts.size()),
+        pool_(std::make_unique<PacketPool>()), outbox_(*pool_), streams_(plan_, links_, routes_, events_, *this), messages_(*this) {}
   ~LightWorld() override {
     outbox_.clear();
     hosts_.clear();
@@ -80,6 +80,7 @@ class LightWorld final : public World, private StreamHost, private MessageStream
     PacketRef packet;
     uint32_t from = 0, to = 0;
     IpFamily family = IpFamily::v4;
+    uint8_t hop = 0;  // the next, of its route
   };
 
   bool is_up(HostId host) const override { return hosts_[host.value()].process != nullptr; }
@@ -99,7 +100,7 @@ class LightWorld final : public World, private StreamHost, private MessageStream
   void run_deadline(uint32_t host);
   void after_call(uint32_t host);
   void send(uint32_t host, Outbox::Send& item);
-  void enter_down_link(uint32_t flight);
+  void enter_link(uint32_t flight);
   void deliver(uint32_t flight);
   void drop(uint32_t flight, Drop reason);
   uint32_t host_at(const SocketAddress& to) const;
@@ -110,6 +111,7 @@ class LightWorld final : public World, private StreamHost, private MessageStream
   const Duration wake_late_;
   Rng late_rng_;
   std::vector<HostLinks> links_;
+  const Routes routes_;
   std::vector<Host> hosts_;
   std::vector<uint32_t> starting_;  // attached before the first run_until, in order
   std::vector<uint32_t> ready_;     // hosts whose inbox holds something, in order of its first packet
@@ -177,7 +179,7 @@ void LightWorld::run_instant() {
 
 void LightWorld::handle(const Event& event) {
   switch (event.kind) {
-    case Event::Kind::at_region: return enter_down_link(event.index);
+    case Event::Kind::at_link: return enter_link(event.index);
     case Event::Kind::at_host: return deliver(event.index);
     case Event::Kind::stream_wake:
     case Event::Kind::stream_end: return streams_.handle(now_, event);
@@ -235,15 +237,20 @@ void LightWorld::send(uint32_t index, Outbox::Send& item) {
   if (!verdict.delivered) return stats_.drops.count(verdict.reason);
   const uint32_t to = host_at(item.to);
   if (to == kNobody) return stats_.drops.count(Drop::no_route);
-  const Instant at = verdict.arrival + plan_.one_way[plan_.hosts[index].region][plan_.hosts[to].region];
-  events_.push({at, 0, new_flight(std::move(item.packet), index, to, family), 0, Event::Kind::at_region, 0});
+  const Instant at = verdict.arrival + routes_.hop(index, to, 0).before;
+  events_.push({at, 0, new_flight(std::move(item.packet), index, to, family), 0, Event::Kind::at_link, 0});
 }
 
-void LightWorld::enter_down_link(uint32_t index) {
-  const Flight& flight = flights_[index];
+void LightWorld::enter_link(uint32_t index) {
+  Flight& flight = flights_[index];
+  const Routes::Hop hop = routes_.hop(flight.from, flight.to, flight.hop);
   const int64_t ip_bytes = static_cast<int64_t>(flight.packet.size()) + udp_overhead(flight.family);
-  const LinkVerdict verdict = links_[flight.to].down.offer(now_, ip_bytes);
+  const LinkVerdict verdict = (hop.is_up ? links_[hop.link].up : links_[hop.link].down).offer(now_, ip_bytes);
   if (!verdict.delivered) return drop(index, verdict.reason);
+  if (++flight.hop < routes_.count(flight.from, flight.to)) {
+    const Instant at = verdict.arrival + routes_.hop(flight.from, flight.to, flight.hop).before;
+    return events_.push({at, 0, index, 0, Event::Kind::at_link, 0});
+  }
   if (verdict.arrival == now_) return deliver(index);
   events_.push({verdict.arrival, 0, index, 0, Event::Kind::at_host, 0});
 }
@@ -275,17 +282,17 @@ uint32_t LightWorld::host_at(const SocketAddress& to) const {
 
 uint32_t LightWorld::new_flight(PacketRef packet, uint32_t from, uint32_t to, IpFamily family) {
   if (free_flights_.empty()) {
-    flights_.push_back({std::move(packet), from, to, family});
+    flights_.push_back({std::move(packet), from, to, family, 0});
     return static_cast<uint32_t>(flights_.size() - 1);
   }
   const uint32_t index = free_flights_.back();
   free_flights_.pop_back();
-  flights_[index] = {std::move(packet), from, to, family};
+  flights_[index] = {std::move(packet), from, to, family, 0};
   return index;
 }
 
 void LightWorld::sample_links(std::vector<LinkSample>& out) {
-  for (uint32_t host = 0; host < hosts_.size(); ++host) {
+  for (uint32_t host = 0; host < links_.size(); ++host) {
     for (const bool is_up : {true, false}) {
       LinkModel& link = is_up ? links_[host].up : links_[host].down;
       const LinkModel::Counts counts = link.take_counts(now_);

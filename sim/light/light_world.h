@@ -10,8 +10,8 @@
 
 namespace tacoma {
 
-/// A world in virtual time on one thread. A datagram passes its sender's up link, the delay between the regions and its
-/// receiver's down link; it counts payload + 28 (IPv4) or 48 (IPv6) bytes on both. Events of one instant happen in the order in
+/// A world in virtual time on one thread. A datagram passes its sender's up link, those of the sites before it, the delay
+/// between the regions, the down links of the receiver's sites and the receiver's own; it counts payload + 28 (IPv4) or 48 (IPv6) bytes on each. Events of one instant happen in the order in
 /// which they were caused, so the same plan and processes give the same run to the bit.
 ///
 /// Every host has an address of both families (10.0.0.0/8 and fd00::/8, port 10000). Datagrams that reach a process at one

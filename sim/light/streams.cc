@@ -14,8 +14,8 @@ int end_of(StreamId id) { return id.value() < 0x80000000u ? 0 : 1; }
 
 }  // namespace
 
-Streams::Streams(const NetworkPlan& plan, std::vector<HostLinks>& links, EventHeap& events, StreamHost& hosts)
-    : plan_(plan), links_(links), events_(events), calls_(hosts), hosts_(plan.hosts.size()) {}
+Streams::Streams(const NetworkPlan& plan, std::vector<HostLinks>& links, const Routes& routes, EventHeap& events, StreamHost& hosts)
+    : plan_(plan), links_(links), routes_(routes), events_(events), calls_(hosts), hosts_(plan.hosts.size()) {}
 
 void Streams::listen(HostId host, std::string service) { services_[std::move(service)] = host; }
 
@@ -33,7 +33,7 @@ void Streams::open(Instant now, HostId host, StreamId id, const std::string& ser
     index = free_slots_.back();
     free_slots_.pop_back();
   }
-  slots_[index].stream = std::make_unique<Stream>(tcp_overhead(plan_.hosts[host.value()].family), trip);
+  slots_[index].stream = std::make_unique<Stream>(routes_.count(host.value(), peer.value()) + 1, tcp_overhead(plan_.hosts[host.value()].family), trip);
   Stream& stream = *slots_[index].stream;
   stream.ends[0] = {host, id};
   stream.ends[1] = {peer, StreamId()};
@@ -41,8 +41,8 @@ void Streams::open(Instant now, HostId host, StreamId id, const std::string& ser
   enter(index, 0);
   if (full || found == services_.end()) return refuse(now, index, kUnknownService);
   stream.service = &found->first;
-  stream.directions[0].up.push_mark(now, Mark::syn);
-  service_up(now, index, 0);
+  stream.directions[0].first().push_mark(now, Mark::syn);
+  pass_on(now, index, 0, 0);
 }
 
 void Streams::write(Instant now, HostId host, StreamId id, BytesView bytes) {
@@ -61,8 +61,8 @@ void Streams::write(Instant now, HostId host, StreamId id, BytesView bytes) {
     way.held_back += bytes.size();
     return;
   }
-  way.up.push_bytes(now, bytes.size());
-  service_up(now, *index, direction);
+  way.first().push_bytes(now, bytes.size());
+  pass_on(now, *index, direction, 0);
 }
 
 void Streams::close(Instant now, HostId host, StreamId id) {
@@ -76,43 +76,52 @@ void Streams::close(Instant now, HostId host, StreamId id) {
   Direction& way = stream.directions[direction];
   way.fin_wanted = true;
   if (!way.started) return;
-  way.up.push_mark(now, Mark::fin);
-  service_up(now, index, direction);
+  way.first().push_mark(now, Mark::fin);
+  pass_on(now, index, direction, 0);
 }
 
 // The handshake lets this direction go.
 void Streams::start(Instant now, uint32_t index, int direction) {
   Direction& way = slots_[index].stream->directions[direction];
   way.started = true;
-  if (way.held_back > 0) way.up.push_bytes(now, way.held_back);
+  if (way.held_back > 0) way.first().push_bytes(now, way.held_back);
   way.held_back = 0;
-  if (way.fin_wanted) way.up.push_mark(now, Mark::fin);
-  service_up(now, index, direction);
+  if (way.fin_wanted) way.first().push_mark(now, Mark::fin);
+  pass_on(now, index, direction, 0);
 }
 
-void Streams::service_up(Instant now, uint32_t index, int direction) {
+LinkModel& Streams::link_of(const Stream& stream, int direction, uint32_t hop) {
+  const uint32_t from = stream.ends[direction].host.value(), to = stream.ends[1 - direction].host.value();
+  if (hop == 0) return links_[from].up;
+  const Routes::Hop next = routes_.hop(from, to, hop - 1);
+  return next.is_up ? links_[next.link].up : links_[next.link].down;
+}
+
+// Moves segments through a link that is not the last to the one behind it.
+void Streams::pass_on(Instant now, uint32_t index, int direction, uint32_t hop) {
   Stream& stream = *slots_[index].stream;
   Direction& way = stream.directions[direction];
-  const HostPlan& from = plan_.hosts[stream.ends[direction].host.value()];
-  const HostPlan& to = plan_.hosts[stream.ends[1 - direction].host.value()];
-  const Instant at_region = now + plan_.one_way[from.region][to.region];
+  SegmentHop& here = way.hops[hop].segments;
+  SegmentHop& next = way.hops[hop + 1].segments;
+  const Instant at_next = now + routes_.hop(stream.ends[direction].host.value(), stream.ends[1 - direction].host.value(), hop).before;
   SegmentHop::Arrived what;
   bool moved = false;
   // What an instant brings out of an unlimited link goes on at once, hence the loop.
   do {
-    while (way.up.take_arrived(now, what)) {
+    while (here.take_arrived(now, what)) {
       moved = true;
-      if (what.mark == Mark::none) way.down.push_bytes(at_region, what.length);
-      else way.down.push_mark(at_region, what.mark);
+      if (what.mark == Mark::none) next.push_bytes(at_next, what.length);
+      else next.push_mark(at_next, what.mark);
     }
-    way.up.offer(now, links_[stream.ends[direction].host.value()].up);
-  } while (way.up.next() <= now);
-  if (way.up.failed()) return fail_both(now, index);
-  schedule(index, direction, 0);
-  if (moved) schedule(index, direction, 1);
+    here.offer(now, link_of(stream, direction, hop));
+  } while (here.next() <= now);
+  if (here.failed()) return fail_both(now, index);
+  schedule(index, direction, hop);
+  if (moved) schedule(index, direction, hop + 1);
 }
 
-void Streams::service_down(Instant now, uint32_t index, int direction) {
+// Moves segments through the last link to the process that reads.
+void Streams::hand_over(Instant now, uint32_t index, int direction) {
   const uint32_t generation = slots_[index].generation;
   SegmentHop::Arrived what;
   for (;;) {
@@ -120,14 +129,16 @@ void Streams::service_down(Instant now, uint32_t index, int direction) {
     Stream* stream = stream_of(index, generation);
     if (!stream || stream->broken) return;
     Direction& way = stream->directions[direction];
-    if (way.down.take_arrived(now, what)) {
+    const uint32_t last = static_cast<uint32_t>(way.hops.size() - 1);
+    SegmentHop& here = way.hops[last].segments;
+    if (here.take_arrived(now, what)) {
       arrived(now, index, direction, what);
       continue;
     }
-    way.down.offer(now, links_[stream->ends[1 - direction].host.value()].down);
-    if (way.down.next() > now) {
-      if (way.down.failed()) return fail_both(now, index);
-      return schedule(index, direction, 1);
+    here.offer(now, link_of(*stream, direction, last));
+    if (here.next() > now) {
+      if (here.failed()) return fail_both(now, index);
+      return schedule(index, direction, last);
     }
   }
 }
@@ -148,10 +159,10 @@ void Streams::arrived(Instant now, uint32_t index, int direction, const SegmentH
     case Mark::syn:
       if (!calls_.is_up(reader.host) || is_full(reader.host))
         return refuse(now, index, one_way_delay(plan_, reader.host, stream.ends[0].host));
-      stream.directions[1].up.push_mark(now, Mark::syn_ack);
-      return service_up(now, index, 1);
+      stream.directions[1].first().push_mark(now, Mark::syn_ack);
+      return pass_on(now, index, 1, 0);
     case Mark::syn_ack:
-      stream.directions[0].up.push_mark(now, Mark::ack);
+      stream.directions[0].first().push_mark(now, Mark::ack);
       start(now, index, 0);
       if (slots_[index].stream && reader.open) calls_.stream_event(reader.host, {StreamEvent::Kind::opened, reader.id, {}, {}});
       return;
@@ -201,11 +212,13 @@ void Streams::handle(Instant now, const Event& event) {
   Stream* stream = stream_of(event.index, event.generation);
   if (!stream) return;
   if (event.kind == Event::Kind::stream_wake) {
-    const int direction = event.part >> 1, hop = event.part & 1;
-    Instant& wake_at = stream->directions[direction].wake_at[hop];
+    const int direction = event.part & 1;
+    const uint32_t hop = event.part >> 1;
+    Direction& way = stream->directions[direction];
+    Instant& wake_at = way.hops[hop].wake_at;
     if (stream->broken || wake_at != event.at) return;
     wake_at = Instant::never();
-    return hop == 0 ? service_up(now, event.index, direction) : service_down(now, event.index, direction);
+    return hop + 1 < way.hops.size() ? pass_on(now, event.index, direction, hop) : hand_over(now, event.index, direction);
   }
   // Reset or refused: whoever is still there hears that it is closed.
   const End ends[2] = {stream->ends[0], stream->ends[1]};
@@ -214,12 +227,12 @@ void Streams::handle(Instant now, const Event& event) {
     if (end.open) calls_.stream_event(end.host, {StreamEvent::Kind::closed, end.id, {}, {}});
 }
 
-void Streams::schedule(uint32_t index, int direction, int hop) {
-  Direction& way = slots_[index].stream->directions[direction];
-  const Instant at = hop == 0 ? way.up.next() : way.down.next();
-  if (at >= way.wake_at[hop]) return;  // woken before that anyway
-  way.wake_at[hop] = at;
-  events_.push({at, 0, index, slots_[index].generation, Event::Kind::stream_wake, static_cast<uint8_t>(direction << 1 | hop)});
+void Streams::schedule(uint32_t index, int direction, uint32_t hop) {
+  Direction::Hop& here = slots_[index].stream->directions[direction].hops[hop];
+  const Instant at = here.segments.next();
+  if (at >= here.wake_at) return;  // woken before that anyway
+  here.wake_at = at;
+  events_.push({at, 0, index, slots_[index].generation, Event::Kind::stream_wake, static_cast<uint8_t>(hop << 1 | static_cast<uint32_t>(direction))});
 }
 
 Streams::Stream* Streams::stream_of(uint32_t index, uint32_t generation) {

@@ -24,11 +24,11 @@ class StreamHost {
   virtual void stream_event(HostId host, const StreamEvent& event) = 0;
 };
 
-/// All streams of a world. A stream is two directions of two hops each (the writer's up link, the reader's down link); it opens
-/// with the three segments of TCP's handshake and ends with a fin after the bytes.
+/// All streams of a world. A stream is two directions of two hops or more each (the writer's up link first, the reader's down link
+/// last, links of sites in between); it opens with the three segments of TCP's handshake and ends with a fin after the bytes.
 class Streams {
  public:
-  Streams(const NetworkPlan& plan, std::vector<HostLinks>& links, EventHeap& events, StreamHost& hosts);
+  Streams(const NetworkPlan& plan, std::vector<HostLinks>& links, const Routes& routes, EventHeap& events, StreamHost& hosts);
 
   void listen(HostId host, std::string service);
   // What the process of `host` asks for.
@@ -48,15 +48,19 @@ class Streams {
     bool open = false;   // its process may write: the id stands in ids_
   };
   struct Direction {     // from ends[i] to ends[1 - i]
-    Direction(int64_t overhead, Duration trip) : up(overhead, trip), down(overhead, trip) {}
+    struct Hop {
+      SegmentHop segments;
+      Instant wake_at = Instant::never();  // the one event in the heap that counts
+    };
+    Direction(size_t count, int64_t overhead, Duration trip) : hops(count, Hop{SegmentHop(overhead, trip), Instant::never()}) {}
     ByteFifo bytes;      // written and not delivered
-    SegmentHop up, down;
+    std::vector<Hop> hops;
+    SegmentHop& first() { return hops.front().segments; }
     size_t held_back = 0;         // of `bytes`: written before the handshake let them go
     bool started = false, fin_wanted = false;
-    Instant wake_at[2] = {Instant::never(), Instant::never()};  // of up, down: the one event in the heap that counts
   };
   struct Stream {
-    Stream(int64_t overhead, Duration trip) : directions{Direction(overhead, trip), Direction(overhead, trip)} {}
+    Stream(size_t hops, int64_t overhead, Duration trip) : directions{Direction(hops, overhead, trip), Direction(hops, overhead, trip)} {}
     End ends[2];         // opener, accepter
     Direction directions[2];
     const std::string* service = nullptr;  // in services_
@@ -73,12 +77,13 @@ class Streams {
   };
 
   void start(Instant now, uint32_t index, int direction);
-  void service_up(Instant now, uint32_t index, int direction);
-  void service_down(Instant now, uint32_t index, int direction);
+  void pass_on(Instant now, uint32_t index, int direction, uint32_t hop);
+  void hand_over(Instant now, uint32_t index, int direction);
+  LinkModel& link_of(const Stream& stream, int direction, uint32_t hop);
   void arrived(Instant now, uint32_t index, int direction, const SegmentHop::Arrived& what);
   void fail_both(Instant now, uint32_t index);
   void refuse(Instant now, uint32_t index, Duration after);
-  void schedule(uint32_t index, int direction, int hop);
+  void schedule(uint32_t index, int direction, uint32_t hop);
   Stream* stream_of(uint32_t index, uint32_t generation);
   bool is_full(HostId host);
   void enter(uint32_t index, int end);
@@ -87,6 +92,7 @@ class Streams {
 
   const NetworkPlan& plan_;
   std::vector<HostLinks>& links_;
+  const Routes& routes_;
   EventHeap& events_;
   StreamHost& calls_;
   std::map<std::string, HostId> services_;

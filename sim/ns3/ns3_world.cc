@@ -62,13 +62,13 @@ class Ns3World final : public World, private StreamOwner, private MessageStreams
     set_defaults(plan.seed);
     topology_ = build_topology(plan_);
     hosts_.resize(plan_.hosts.size());
-    for (uint32_t i = 0; i < hosts_.size(); ++i) {
-      open_sockets(HostId(i));
+    for (uint32_t i = 0; i < hosts_.size(); ++i) open_sockets(HostId(i));
+    for (uint32_t i = 0; i < topology_.links.size(); ++i) {
       watch_queue(HostId(i), true);
       watch_queue(HostId(i), false);
     }
     for (const LinkChange& change : plan_.changes)
-      Simulator::Schedule(ns3::NanoSeconds(change.at.ns()), &Ns3World::apply_change, this, change);
+      if (!topology_.links[change.host.value()].channel->is_shaped(change.is_up ? 0 : 1)) Simulator::Schedule(ns3::NanoSeconds(change.at.ns()), &Ns3World::apply_change, this, change);
   }
 
   ~Ns3World() override {
@@ -127,16 +127,18 @@ class Ns3World final : public World, private StreamOwner, private MessageStreams
   }
 
   void sample_links(std::vector<LinkSample>& out) override {
-    for (uint32_t i = 0; i < hosts_.size(); ++i)
+    for (uint32_t i = 0; i < topology_.links.size(); ++i)
       for (const bool is_up : {true, false}) {
         AccessLink& link = topology_.links[i];
+        read_model(link, is_up ? 0 : 1);
         LinkMeter& meter = link.channel->meter(is_up ? 0 : 1);
         stats_.drops.count(Drop::queue_full, meter.queue_drops);
         stats_.drops.count(Drop::link_loss, meter.loss_drops);
         LinkSample sample;
         sample.host = HostId(i);
         sample.is_up = is_up;
-        sample.rate = (is_up ? link.up_config : link.down_config).rate;
+        sample.rate = link.channel->is_shaped(is_up ? 0 : 1) ? link.channel->model(is_up ? 0 : 1).rate_at(simulated_now())
+                                                             : (is_up ? link.up_config : link.down_config).rate;
         sample.packets = meter.packets;
         sample.bytes = meter.bytes;
         sample.queue_drops = meter.queue_drops;
@@ -151,6 +153,7 @@ class Ns3World final : public World, private StreamOwner, private MessageStreams
     WorldStats now = stats_;
     for (AccessLink& link : topology_.links)
       for (uint32_t end : {0u, 1u}) {
+        read_model(link, end);
         now.drops.count(Drop::queue_full, link.channel->meter(end).queue_drops);
         now.drops.count(Drop::link_loss, link.channel->meter(end).loss_drops);
       }
@@ -165,6 +168,18 @@ class Ns3World final : public World, private StreamOwner, private MessageStreams
     Instant wake_at = Instant::never();
     uint32_t life = 0;  // counts processes, so that events of a dead one find out
   };
+
+  // What a shaped link counted goes to its meter, as that of the others.
+  static void read_model(AccessLink& link, uint32_t end) {
+    if (!link.channel->is_shaped(end)) return;
+    const LinkModel::Counts counts = link.channel->model(end).take_counts(simulated_now());
+    LinkMeter& meter = link.channel->meter(end);
+    meter.packets += counts.packets;
+    meter.bytes += counts.bytes;
+    meter.queue_drops += counts.queue_drops;
+    meter.loss_drops += counts.loss_drops;
+    meter.queue_max_ns = std::max(meter.queue_max_ns, counts.queue_max.ns());
+  }
 
   template <typename Action>
   void schedule(HostId id, Duration after, Action action) {
@@ -365,9 +380,8 @@ Result<std::unique_ptr<World>> make_ns3_world(const NetworkPlan& plan, const Wor
     if (++sizes[host.region] > kHostsPerRegion)
       return fail("the ns-3 world addresses " + std::to_string(kHostsPerRegion) + " hosts a region; " + plan.regions[host.region] + " has more");
   for (const LinkChange& change : plan.changes) {
-    const HostPlan& host = plan.hosts[change.host.value()];
-    if ((change.is_up ? host.up : host.down).disc != change.link.disc)
-      return fail("the link of " + host.name + " changes its queue disc during the run, which the ns-3 world cannot do");
+    if (plan.link(change.host, change.is_up).disc != change.link.disc)
+      return fail("the link of " + plan.link_name(change.host) + " changes its queue disc during the run, which the ns-3 world cannot do");
   }
   g_world_exists = true;
   return std::unique_ptr<World>(new Ns3World(plan, options));

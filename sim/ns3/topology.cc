@@ -22,6 +22,7 @@
 #include "ns3/string.h"
 #include "ns3/traffic-control-helper.h"
 #include "ns3/uinteger.h"
+#include "core/base/host_links.h"
 
 namespace tacoma::sim {
 
@@ -65,10 +66,12 @@ class Builder {
     build_regions();
     const std::vector<uint32_t> positions = host_positions(plan_);
     // Routers of one region are made in order of position, so that a parent exists before its children.
-    topology_.links.resize(plan_.hosts.size());
+    topology_.links.resize(plan_.link_count());
+    for (size_t i = 0; i < plan_.sites.size(); ++i) attach_site(i);
     for (size_t i = 0; i < plan_.hosts.size(); ++i) attach_host(i, positions[i]);
     // Fixed random streams: a second world in one program draws what the first drew.
     stack_.AssignStreams(ns3::NodeContainer::GetGlobal(), 1'000);
+    shape_by_model();
     return std::move(topology_);
   }
 
@@ -194,17 +197,11 @@ class Builder {
     Router& region = regions_[plan.region];
     // Levels only where there are enough hosts to need them: a small room meets host, region, host.
     Router* parent = &region;
-    if (region_size(plan.region) > 1024) parent = &child(middles_, *parent, position, 10);
-    if (region_size(plan.region) > 32) parent = &child(aggregates_, *parent, position, 5);
-
+    if (!plan.site && region_size(plan.region) > 1024) parent = &child(middles_, *parent, position, 10);
+    if (!plan.site && region_size(plan.region) > 32) parent = &child(aggregates_, *parent, position, 5);
+    const Ptr<ns3::Node> outer = plan.site ? topology_.links[plan_.site_id(*plan.site).value()].host : parent->node;
+    const Join made = attach(index, plan.up, outer, plan.down);
     AccessLink& link = topology_.links[index];
-    link.host = make_node();
-    link.up_config = plan.up;
-    link.down_config = plan.down;
-    const Join made = join(link.host, plan.up, parent->node, plan.down);
-    link.up = made.a;
-    link.down = made.b;
-    link.channel = made.channel;
     auto ip = link.host->GetObject<ns3::Ipv4>();
     ip->RemoveAddress(made.a_interface_v4, 0);
     ip->AddAddress(made.a_interface_v4, ns3::Ipv4InterfaceAddress(v4_address(position), ns3::Ipv4Mask("/32")));
@@ -214,9 +211,52 @@ class Builder {
     if (topology_.has_v6)
       link.host->GetObject<ns3::Ipv6>()->AddAddress(made.a_interface_v6, ns3::Ipv6InterfaceAddress(v6_address(position), ns3::Ipv6Prefix(128)));
     route_up(link.host, made.a_interface_v4, made.a_interface_v6, topology_.has_v6);
-    route_down(parent->node, position, 0, made.b_interface_v4, made.b_interface_v6, topology_.has_v6);
-    install_disc(link.up, plan.up);
-    install_disc(link.down, plan.down);
+    route_down(outer, position, 0, made.b_interface_v4, made.b_interface_v6, topology_.has_v6);
+    // Up to the region every router knows the way to this one host: hosts of a site have no range of addresses of their own.
+    for (std::optional<uint32_t> site = plan.site; site; site = plan_.sites[*site].behind) {
+      const AccessLink& way = topology_.links[plan_.site_id(*site).value()];
+      route_down(outer_of(*site), position, 0, way.outer_v4, way.outer_v6, topology_.has_v6);
+    }
+  }
+
+  void attach_site(size_t site) {
+    const SitePlan& plan = plan_.sites[site];
+    const Join made = attach(plan_.site_id(site).value(), plan.up, outer_of(site), plan.down);
+    route_up(topology_.links[plan_.site_id(site).value()].host, made.a_interface_v4, made.a_interface_v6, topology_.has_v6);
+  }
+  // What a site's link ends at: the router of the site before it, or the region's.
+  Ptr<ns3::Node> outer_of(size_t site) const {
+    const SitePlan& plan = plan_.sites[site];
+    return plan.behind ? topology_.links[plan_.site_id(*plan.behind).value()].host : regions_[plan.region].node;
+  }
+
+  // A new node at the end of a link of the plan.
+  Join attach(size_t index, const LinkConfig& up, Ptr<ns3::Node> outer, const LinkConfig& down) {
+    AccessLink& link = topology_.links[index];
+    link.host = make_node();
+    link.up_config = up;
+    link.down_config = down;
+    const Join made = join(link.host, up, outer, down);
+    link.up = made.a;
+    link.down = made.b;
+    link.channel = made.channel;
+    link.outer_v4 = made.b_interface_v4;
+    link.outer_v6 = made.b_interface_v6;
+    install_disc(link.up, up);
+    install_disc(link.down, down);
+    return made;
+  }
+
+  void shape_by_model() {
+    std::vector<HostLinks> models;
+    for (uint32_t i = 0; i < topology_.links.size(); ++i)
+      for (const bool is_up : {true, false}) {
+        if (!has_trace(plan_, HostId(i), is_up)) continue;
+        if (models.empty()) models = make_links(plan_);
+        AccessLink& link = topology_.links[i];
+        (is_up ? link.up : link.down)->SetDataRate(ns3_rate(DataRate::infinite()));
+        link.channel->shape(is_up ? 0 : 1, std::move(is_up ? models[i].up : models[i].down));
+      }
   }
 
   void install_disc(Ptr<ns3::NetDevice> device, const LinkConfig& config) {
@@ -263,6 +303,12 @@ std::vector<uint32_t> host_positions(const NetworkPlan& plan) {
 }
 
 Topology build_topology(const NetworkPlan& plan) { return Builder(plan).build(); }
+
+bool has_trace(const NetworkPlan& plan, HostId link, bool is_up) {
+  if (plan.link(link, is_up).trace) return true;
+  return std::any_of(plan.changes.begin(), plan.changes.end(),
+                     [&](const LinkChange& change) { return change.host == link && change.is_up == is_up && change.link.trace; });
+}
 
 bool apply_link(AccessLink& link, bool is_up, const LinkConfig& config) {
   auto device = is_up ? link.up : link.down;

@@ -12,16 +12,18 @@
 
 namespace tacoma::sim {
 
-/// One host's access link; end 0 of the channel is the host (up), end 1 its router (down).
+/// One host's access link, or a site's; end 0 of the channel is the host or the site's router (up), end 1 the router it is joined
+/// to (down).
 struct AccessLink {
   ns3::Ptr<ns3::Node> host;
   ns3::Ptr<ns3::PointToPointNetDevice> up, down;
   ns3::Ptr<AccessChannel> channel;
   LinkConfig up_config, down_config;
+  uint32_t outer_v4 = 0, outer_v6 = 0;  // its interfaces on the router it is joined to
 };
 
 struct Topology {
-  std::vector<AccessLink> links;  // by HostId
+  std::vector<AccessLink> links;  // by HostId, then those of sites
   bool has_v6 = false;
 };
 
@@ -36,6 +38,9 @@ ns3::Ipv6Address v6_address(uint32_t position);
 std::vector<uint32_t> host_positions(const NetworkPlan& plan);
 
 Topology build_topology(const NetworkPlan& plan);
+
+/// Whether the link follows a recorded trace at any time: then the channel shapes it by LinkModel, changes included.
+bool has_trace(const NetworkPlan& plan, HostId link, bool is_up);
 
 /// Applies a new state to one direction of a link: rate, queue limit, delay, jitter, loss. The packet on the wire keeps its time.
 /// False: the queue holds more than the new limit, which is for now what it holds; call again when it has drained.

@@ -513,6 +513,104 @@ inline void packets_outlive_the_world(const Subject& subject) {
   CHECK(as_text(keeper.kept.bytes()) == "keep me");
 }
 
+/// Hosts behind a site share its link, in both directions, and reach each other without it.
+inline void sites_share_a_link(const Subject& subject) {
+  NetworkPlan plan = plain_plan(3);
+  SitePlan home{"home", 0, {}, {}, {}};
+  home.up.rate = home.down.rate = DataRate::mbps(1);
+  home.up.queue = home.down.queue = ms(100);
+  plan.sites = {home};
+  plan.hosts[0].site = plan.hosts[1].site = 0;
+  Probe a, b, out_there;
+  const std::unique_ptr<World> world = subject.make(plan, nullptr);
+  const SocketAddress to_b = world->address(HostId(1), IpFamily::v4), away = world->address(HostId(2), IpFamily::v4);
+  const auto burst = [&](Outbox& out) {
+    for (int i = 0; i < 20; ++i) send_text(out, away, std::string(972, 'x'));
+  };
+  a.at_start = [&](Instant, Outbox& out) {
+    burst(out);
+    for (int i = 0; i < 40; ++i) send_text(out, to_b, std::string(972, 'x'));
+  };
+  b.at_start = [&](Instant, Outbox& out) { burst(out); };
+  for (const auto& [host, probe] : {std::pair{HostId(2), &out_there}, std::pair{HostId(1), &b}, std::pair{HostId(0), &a}}) world->attach(host, probe);
+  world->run_until(at_ms(300));
+  const auto far = look(*world, HostId(2), &Probe::got), near = look(*world, HostId(1), &Probe::got);
+  CHECK(far.size() >= 12);  // as one host alone would get through
+  CHECK(far.size() <= 14);
+  for (size_t i = 0; i < far.size(); ++i) check_time(subject, far[i].arrived, at_ms(8 * static_cast<int64_t>(i + 1)));
+  REQUIRE(near.size() == 40);
+  check_time(subject, near.back().arrived, at_ms(0));
+  CHECK(world->stats().drops[Drop::queue_full] == 40 - far.size());
+  std::vector<LinkSample> links;
+  world->sample_links(links);
+  REQUIRE(links.size() == 8);
+  CHECK(links[6].host == plan.site_id(0));
+  CHECK(links[6].is_up);
+  CHECK(links[6].packets == far.size());
+  CHECK(links[6].queue_drops == 40 - far.size());
+  CHECK(links[7].packets == 0);
+}
+
+/// Sites stand behind sites: datagrams and streams pass every link on the way, and turn where the ways meet.
+inline void sites_nest(const Subject& subject) {
+  NetworkPlan plan = plain_plan(3);
+  SitePlan street{"street", 0, {}, {}, {}}, home{"home", 0, 0, {}, {}};
+  street.up.delay = street.down.delay = ms(20);
+  home.up.delay = home.down.delay = ms(10);
+  plan.sites = {street, home};
+  plan.hosts[0].site = 1;
+  plan.hosts[1].site = 0;
+  Probe inner, middle, outer;
+  const std::unique_ptr<World> world = subject.make(plan, nullptr);
+  const SocketAddress to_middle = world->address(HostId(1), IpFamily::v4), to_outer = world->address(HostId(2), IpFamily::v4);
+  inner.at_start = [&](Instant, Outbox& out) {
+    send_text(out, to_middle, "near");
+    send_text(out, to_outer, "far");
+    out.open_stream(StreamId(1), "service");
+    out.write_stream(StreamId(1), "abc");
+  };
+  outer.at_datagram = [](Instant, const Datagram& d, Outbox& out) { send_text(out, d.from, "back"); };
+  world->listen(HostId(2), "service");
+  world->attach(HostId(2), &outer);
+  world->attach(HostId(1), &middle);
+  world->attach(HostId(0), &inner);
+  world->run_until(at_ms(400));
+  const auto at_middle = look(*world, HostId(1), &Probe::got), at_outer = look(*world, HostId(2), &Probe::got), back = look(*world, HostId(0), &Probe::got);
+  REQUIRE(at_middle.size() == 1);
+  check_time(subject, at_middle[0].arrived, at_ms(10));
+  REQUIRE(at_outer.size() == 1);
+  check_time(subject, at_outer[0].arrived, at_ms(30));
+  REQUIRE(back.size() == 1);
+  check_time(subject, back[0].arrived, at_ms(60));
+  CHECK(look(*world, HostId(2), &Probe::received) == "abc");
+}
+
+/// A link with a recorded trace delivers at the trace's moments, 1,500 bytes each, and begins anew after its period.
+inline void traces_are_followed(const Subject& subject) {
+  NetworkPlan plan = plain_plan(2);
+  DeliveryTrace trace;
+  trace.opportunities_ms = {10, 10, 50};
+  trace.period_ms = 100;
+  plan.hosts[1].down.trace = std::make_shared<const DeliveryTrace>(trace);
+  plan.hosts[1].down.rate = trace.mean_rate();
+  plan.hosts[1].down.delay = ms(5);
+  Probe from, to;
+  const std::unique_ptr<World> world = subject.make(plan, nullptr);
+  const SocketAddress address = world->address(HostId(1), IpFamily::v4);
+  from.at_start = [&](Instant, Outbox& out) {
+    for (int i = 0; i < 5; ++i) send_text(out, address, std::string(1472, 'x'));
+    send_text(out, address, std::string(722, 'x'));  // half an opportunity each
+    send_text(out, address, std::string(722, 'x'));
+  };
+  world->attach(HostId(1), &to);
+  world->attach(HostId(0), &from);
+  world->run_until(at_ms(400));
+  const auto got = look(*world, HostId(1), &Probe::got);
+  REQUIRE(got.size() == 7);
+  for (const auto& [i, time] : {std::pair<size_t, int>{0, 15}, {1, 15}, {2, 55}, {3, 115}, {4, 115}, {5, 155}, {6, 155}})
+    check_time(subject, got[i].arrived, at_ms(time));
+}
+
 /// Everything above. A world that cannot do one of them calls the others by name and says why.
 inline void conforms(const Subject& subject) {
   SECTION("datagrams cross, IPv4") { datagrams_cross(subject, IpFamily::v4); }
@@ -522,6 +620,9 @@ inline void conforms(const Subject& subject) {
   SECTION("loss follows the plan") { loss_follows_the_plan(subject); }
   SECTION("rate and queue follow the plan") { rate_and_queue_follow_the_plan(subject); }
   SECTION("links change") { links_change(subject); }
+  SECTION("sites share a link") { sites_share_a_link(subject); }
+  SECTION("sites nest") { sites_nest(subject); }
+  SECTION("traces are followed") { traces_are_followed(subject); }
   SECTION("streams talk, IPv4") { streams_talk(subject, IpFamily::v4); }
   SECTION("streams talk, IPv6") { streams_talk(subject, IpFamily::v6); }
   SECTION("streams carry a megabyte") { streams_carry_a_megabyte(subject); }

@@ -7,6 +7,9 @@ namespace {
 // Runs in virtual time repeat byte for byte. In the sockets world time differs, but its packets stay on loopback, so keys that
 // follow from the seed give nothing away there, and one cast serves all worlds.
 constexpr SecureRandomness kRandomness = SecureRandomness::seeded;
+
+/// What people open their bridge channel with, and what the bridge's host listens to.
+std::string channel_url_prefix(const BridgePlan& bridge) { return "wss://" + bridge.name + ".bridge"; }
 }  // namespace
 
 void TallySink::join_step(uint32_t person, JoinStep step, Instant at) {
@@ -70,6 +73,7 @@ Cast::Cast(const Plan& plan, const Clips& clips, World& world, ResultSink& resul
   for (size_t i = 0; i < plan.bridges.size(); ++i) {
     bridges_.push_back(make_bridge(i));
     world_.attach(plan.bridges[i].host, bridges_[i].get());
+    world_.listen(plan.bridges[i].host, channel_url_prefix(plan.bridges[i]));
   }
   for (size_t i = 0; i < plan.people.size(); ++i) add_person(i, clips);
 }
@@ -80,6 +84,7 @@ std::unique_ptr<Bridge> Cast::make_bridge(size_t index) {
   config.name = bridge.name;
   config.region = bridge.region;
   config.candidates = {world_.address(bridge.host, plan_.network.hosts[bridge.host.value()].family)};
+  config.channel_url_prefix = channel_url_prefix(bridge);
   config.crypto = plan_.crypto;
   config.randomness = kRandomness;
   config.rng = rng_.split("bridge").split(bridge.name, bridge_lives_[index]++);

@@ -5,13 +5,22 @@
 #include <vector>
 
 #include "loadgen/media/clip.h"
+#include "loadgen/people/channel_client.h"
 #include "loadgen/people/media_session.h"
 #include "loadgen/people/signalling.h"
+#include "loadgen/people/viewer.h"
 
 namespace tacoma {
 namespace {
 
 const PersonPlan& person_of(const ParticipantConfig& config) { return config.plan->people[config.index]; }
+
+std::string_view endpoint_of(const Plan& plan, const std::string& name) {
+  if (!name.empty())
+    for (const PersonPlan& person : plan.people)
+      if (person.name == name) return person.endpoint_id;
+  return {};
+}
 
 // The transport that answers an offer. Candidates are not signalled: the bridge learns them from our checks.
 jingle::IceTransport answer_transport(const SecurePath& path) {
@@ -70,12 +79,17 @@ class Participant::Core {
   void add_sources(const jingle::ConferenceSources& sources);
   void end_session(Instant now, Outbox& out);
   void take_session(Instant now, Outbox& out);
+  void take_channel(Instant now, Outbox& out);
+  void on_message(Instant now, const channel::Message& message);
+  void tell_wishes(Instant now, Outbox& out);
   void sample(Instant at);
   Instant next_sample(Instant now) const;
 
   ParticipantConfig config_;
   const PersonPlan& person_;
   Signalling signalling_;
+  ChannelClient channel_;
+  Viewer viewer_;
   MediaSender sender_;
   MediaReceiver receiver_;
   std::shared_ptr<const DtlsIdentity> identity_;  // made with the first offer
@@ -84,6 +98,7 @@ class Participant::Core {
   Instant join_at_, leave_at_ = Instant::never(), sample_at_ = Instant::never(), sampled_;
   uint32_t steps_ = 0;                // join steps that were reported, by bit
   uint32_t sessions_ = 0;
+  uint64_t channel_messages_ = 0;
   bool finished_ = false;
   DropCounts drops_;
 };
@@ -92,6 +107,7 @@ Participant::Core::Core(ParticipantConfig config)
     : config_(std::move(config)), person_(person_of(config_)),
       signalling_({*Jid::parse(config_.plan->conferences[person_.conference].room), person_.endpoint_id, person_.region, config_.times},
                   config_.rng.split("signalling")),
+      viewer_(person_.view, endpoint_of(*config_.plan, person_.view.pinned)),
       sender_(person_, person_.sends_audio ? config_.speech.get() : nullptr, person_.sends_video ? config_.video.get() : nullptr,
               config_.rng.split("media")),
       receiver_(config_.index, *config_.plan, *config_.results), join_at_(person_.joins),
@@ -112,6 +128,7 @@ void Participant::Core::step(JoinStep step, Instant at) {
 }
 
 void Participant::Core::on_stream(Instant now, const StreamEvent& event, Outbox& out) {
+  if (channel_.on_stream(now, event, out)) return take_channel(now, out);
   signalling_.on_stream(now, event, out);
   take_signalling(now, out);
 }
@@ -127,6 +144,7 @@ void Participant::Core::take_signalling(Instant now, Outbox& out) {
         for (const auto& [owner, set] : event->sources) {
           for (const jingle::MediaSources* of : {&set.audio, &set.video})
             for (const jingle::Source& source : of->sources) receiver_.remove_source(now, source.ssrc);
+          for (const jingle::Source& source : set.video.sources) viewer_.remove(source.name);
         }
         break;
       case SignallingEvent::Kind::session_ended:
@@ -140,6 +158,28 @@ void Participant::Core::take_signalling(Instant now, Outbox& out) {
     }
   }
   take_session(now, out);
+  tell_wishes(now, out);
+}
+
+void Participant::Core::take_channel(Instant now, Outbox& out) {
+  if (channel_.take_opened()) {
+    viewer_.forget_said();
+    if (person_.sends_video)
+      channel_.send(channel::SourceVideoType{jingle::source_name(person_.endpoint_id, jingle::Media::video), channel::VideoType::camera, {}}, out);
+    channel_.send(channel::LastN{viewer_.last_n()}, out);
+  }
+  if (const auto message = channel_.take_message()) on_message(now, *message);
+  tell_wishes(now, out);
+}
+
+void Participant::Core::on_message(Instant, const channel::Message& message) {
+  ++channel_messages_;
+  if (const auto* speaker = std::get_if<channel::DominantSpeaker>(&message)) viewer_.on_speaker(speaker->endpoint);
+}
+
+void Participant::Core::tell_wishes(Instant now, Outbox& out) {
+  if (!channel_.is_open()) return;
+  if (const auto wanted = viewer_.ask(now)) channel_.send(*wanted, out);
 }
 
 void Participant::Core::on_offer(Instant now, const SignallingEvent& event, Outbox& out) {
@@ -177,6 +217,7 @@ void Participant::Core::on_offer(Instant now, const SignallingEvent& event, Outb
                      jingle::make_sources(person_.endpoint_id, sender_.audio_ssrc(), sender_.video_ssrc(), sender_.rtx_ssrc()), out);
   std::vector<IceCandidate> candidates;
   for (const jingle::Candidate& candidate : remote->candidates) candidates.push_back({candidate.address, candidate.priority});
+  channel_.open(now, remote->web_socket.value_or(std::string()), out);
   session_->path().set_remote(now, {remote->ufrag, remote->pwd}, candidates, *fingerprint, DtlsSetup::actpass, out);
 }
 
@@ -192,13 +233,16 @@ void Participant::Core::add_sources(const jingle::ConferenceSources& sources) {
         if (group.ssrcs[0] == source.ssrc) rtx = group.ssrcs[1];
         if (group.ssrcs[1] == source.ssrc) is_rtx = true;
       }
-      if (!is_rtx) receiver_.add_source(owner, Media::video, source.ssrc, rtx);
+      if (is_rtx) continue;
+      receiver_.add_source(owner, Media::video, source.ssrc, rtx);
+      viewer_.add(source.name);
     }
   }
 }
 
 void Participant::Core::end_session(Instant now, Outbox& out) {
   if (!session_) return;
+  channel_.close(out);
   session_->close(now, out);
   drops_ += session_->drops();
   session_.reset();
@@ -268,6 +312,11 @@ void Participant::Core::on_deadline(Instant now, Outbox& out) {
     take_session(now, out);
     if (session_) session_->after_batch(now, out);
   }
+  if (now >= channel_.deadline()) channel_.on_deadline(now, out);
+  if (channel_.is_open() && now >= viewer_.deadline()) {
+    viewer_.on_deadline(now);
+    tell_wishes(now, out);
+  }
   if (now >= sample_at_) {
     sample(sample_at_);
     sample_at_ = next_sample(now);
@@ -292,6 +341,8 @@ Deadline Participant::Core::deadline() const {
   consider(leave_at_, "leave");
   consider(sample_at_, "sample");
   consider(signalling_.deadline(), "signalling");
+  consider(channel_.deadline(), "bridge channel");
+  if (channel_.is_open()) consider(viewer_.deadline(), "view");
   if (session_) {
     const Deadline session = session_->deadline();
     consider(session.at, session.reason);
@@ -330,7 +381,10 @@ ParticipantStats Participant::Core::stats() const {
   stats.voice_heard = totals.audio.voiced;
   stats.nacks_sent = totals.nacks;
   stats.plis_sent = totals.plis;
+  stats.channel_open = channel_.is_open();
+  stats.channel_messages = channel_messages_;
   stats.drops = drops_;
+  stats.drops += channel_.drops();
   if (session_) stats.drops += session_->drops();
   stats.drops += signalling_.drops();
   stats.drops += sender_.drops();

@@ -55,6 +55,8 @@ struct ParticipantStats {
   uint64_t reported_lost = 0;         // of its packets, as the bridge's transport-wide feedback says
   uint64_t frames_rendered = 0;
   uint64_t nacks_sent = 0, plis_sent = 0, plis_received = 0;
+  bool channel_open = false;          // the bridge channel
+  uint64_t channel_messages = 0;      // received on it
   // Of those who decode for real.
   uint64_t frames_decoded = 0, frames_damaged = 0;
   uint64_t audio_decoded = 0, audio_damaged = 0, audio_concealed = 0;

@@ -389,7 +389,7 @@ bridge::Endpoint& Bridge::add_endpoint(Instant now, Conference& conference, cons
   path.crypto = config_.crypto;
   path.randomness = config_.randomness;
   path.rng = rng_.split("path", made_);
-  endpoints_[index] = std::make_unique<Endpoint>(id, index, conference, std::move(path), now);
+  endpoints_[index] = std::make_unique<Endpoint>(id, index, conference, std::move(path), config_.congestion, now);
   Endpoint& endpoint = *endpoints_[index];
   endpoint.ufrag = endpoint.path.credentials().ufrag;
   by_ufrag_.set(endpoint.ufrag, &endpoint);

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "bridge/engine/downlink.h"
 #include "bridge/engine/stats.h"
 #include "core/base/crypto_mode.h"
 #include "core/base/deadlines.h"
@@ -51,6 +52,7 @@ struct BridgeConfig {
   SecureRandomness randomness = SecureRandomness::system;  // seeded: for runs that repeat; who knows the seed knows the keys
   Rng rng{1};
   BridgeLimits limits;
+  bridge::CongestionConfig congestion;
 };
 
 class DtlsIdentity;

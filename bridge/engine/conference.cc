@@ -148,7 +148,7 @@ std::optional<Drop> Conference::forward(Instant now, MediaPacket& packet, Projec
   const EgressShape& shape = packet.is_video ? sender.video_shape : sender.audio_shape;
   if (!header.is_for(shape)) header.build(packet, shape, now);
   const BytesView payload = packet.view.payload();
-  if (const auto drop = sender.emit(header, payload, *sequence, out)) return drop;
+  if (const auto drop = sender.emit(now, header, payload, *sequence, packet.is_video ? Cargo::video : Cargo::audio, out)) return drop;
   const size_t size = header.bytes().size() + payload.size();
   projection.key_frame_came();
   projection.sent(packet.sequence, size);

@@ -139,7 +139,7 @@ void Conference::answer_nack(Instant now, Source& source, Projection& projection
   const uint8_t rtx_type = sender.rtx_of[view->payload_type()];
   const Ssrc rtx = rtx_type != 0 ? source.description.rtx() : Ssrc();
   const uint16_t rtx_sequence = rtx != Ssrc() ? projection.next_rtx_sequence() : uint16_t{0};
-  if (const auto drop = sender.emit_again(header, packet, sequence, rtx, rtx_type, rtx_sequence, out)) counts.drops.count(*drop);
+  if (const auto drop = sender.emit_again(now, header, packet, sequence, rtx, rtx_type, rtx_sequence, Cargo::repeat, out)) counts.drops.count(*drop);
   else ++counts.retransmitted;
 }
 

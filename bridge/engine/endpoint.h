@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bridge/engine/channel.h"
+#include "bridge/engine/downlink.h"
 #include "bridge/engine/receiver.h"
 #include "bridge/engine/sender.h"
 #include "bridge/engine/speaker.h"
@@ -18,13 +19,15 @@ class Conference;
 
 class Endpoint {
  public:
-  Endpoint(std::string id_, uint32_t index_, Conference& conference_, SecurePath::Config path_config, Instant now)
-      : id(std::move(id_)), index(index_), conference(&conference_), path(std::move(path_config)), sender(path), created(now), last_heard(now) {}
+  Endpoint(std::string id_, uint32_t index_, Conference& conference_, SecurePath::Config path_config, const CongestionConfig& congestion,
+           Instant now)
+      : id(std::move(id_)), index(index_), conference(&conference_), path(std::move(path_config)), downlink(congestion), sender(path, downlink), created(now), last_heard(now) {}
 
   const std::string id;
   const uint32_t index;            // in the bridge
   Conference* const conference;
   SecurePath path;
+  Downlink downlink;
   Sender sender;
   Receiver receiver;
   Loudness loudness;

@@ -32,10 +32,10 @@ void EgressHeader::build(const MediaPacket& packet, const EgressShape& shape, In
   transport_at_ = shape.transport_cc != 0 ? static_cast<uint8_t>(kRtpFixedHeader + 4 + element_header) : 0;
 }
 
-std::optional<Drop> Sender::emit(EgressHeader& header, BytesView payload, uint16_t sequence, Outbox& out) {
+std::optional<Drop> Sender::emit(Instant now, EgressHeader& header, BytesView payload, uint16_t sequence, Cargo cargo, Outbox& out) {
   if (!path_->ready()) return Drop::receiver_not_ready;
   header.set_sequence(sequence);
-  header.set_transport_sequence(next_transport_sequence_);
+  header.set_transport_sequence(downlink_->next_sequence());
   const BytesView head = header.bytes();
   const size_t size = head.size() + payload.size() + path_->rtp_overhead();
   if (size > kMaxPacket) return Drop::over_mtu;
@@ -44,20 +44,20 @@ std::optional<Drop> Sender::emit(EgressHeader& header, BytesView payload, uint16
   const auto written = path_->protect_rtp(head, payload, packet.storage());
   if (!written) return written.error();
   packet.resize(*written);
+  downlink_->on_sent(now, DataSize::bytes(static_cast<int64_t>(*written)), cargo, header.is_numbered());
   out.send(path_->remote(), std::move(packet));
-  ++next_transport_sequence_;
   return std::nullopt;
 }
 
-std::optional<Drop> Sender::emit_again(EgressHeader& header, const MediaPacket& packet, uint16_t sequence, Ssrc rtx_ssrc,
-                                       uint8_t rtx_payload_type, uint16_t rtx_sequence, Outbox& out) {
+std::optional<Drop> Sender::emit_again(Instant now, EgressHeader& header, const MediaPacket& packet, uint16_t sequence, Ssrc rtx_ssrc,
+                                       uint8_t rtx_payload_type, uint16_t rtx_sequence, Cargo cargo, Outbox& out) {
   const BytesView payload = packet.view.payload();
-  if (rtx_ssrc == Ssrc()) return emit(header, payload, sequence, out);
+  if (rtx_ssrc == Ssrc()) return emit(now, header, payload, sequence, cargo, out);
   if (!path_->ready()) return Drop::receiver_not_ready;
   set_rtp_payload_type(header.bytes(), rtx_payload_type);
   set_rtp_ssrc(header.bytes(), rtx_ssrc);
   header.set_sequence(rtx_sequence);
-  header.set_transport_sequence(next_transport_sequence_);
+  header.set_transport_sequence(downlink_->next_sequence());
   const BytesView head = header.bytes();
   const size_t plain = head.size() + 2 + payload.size();
   if (plain + path_->rtp_overhead() > kMaxPacket) return Drop::over_mtu;
@@ -70,9 +70,36 @@ std::optional<Drop> Sender::emit_again(EgressHeader& header, const MediaPacket& 
   const auto written = path_->protect_rtp(slot.storage(), plain);
   if (!written) return written.error();
   slot.resize(*written);
+  downlink_->on_sent(now, DataSize::bytes(static_cast<int64_t>(*written)), cargo, header.is_numbered());
   out.send(path_->remote(), std::move(slot));
-  ++next_transport_sequence_;
   return std::nullopt;
+}
+
+bool Sender::emit_padding(Instant now, Ssrc ssrc, uint8_t payload_type, uint16_t sequence, uint32_t timestamp, size_t padding, Outbox& out) {
+  TACOMA_ASSERT(padding > 0 && padding <= 255);
+  if (!path_->ready() || video_shape.transport_cc == 0) return false;
+  uint8_t plain[kRtpFixedHeader + 16 + 255], number[2], send_time[3];
+  RtpHeader header;
+  header.payload_type = payload_type;
+  header.sequence = sequence;
+  header.timestamp = timestamp;
+  header.ssrc = ssrc;
+  store_u16(number, downlink_->next_sequence());
+  store_u24(send_time, encode_abs_send_time(now));
+  const RtpExtension extensions[] = {{video_shape.transport_cc, BytesView(number)}, {video_shape.abs_send_time, BytesView(send_time)}};
+  const size_t head = write_rtp_header(MutableBytes(plain), header, Span<const RtpExtension>(extensions, video_shape.abs_send_time != 0 ? 2 : 1));
+  TACOMA_ASSERT(head != 0);
+  plain[0] |= 0x20;  // P
+  std::memset(plain + head, 0, padding);
+  plain[head + padding - 1] = static_cast<uint8_t>(padding);
+  PacketRef slot = out.pool().make(head + padding + path_->rtp_overhead());
+  if (!slot) return false;
+  const auto written = path_->protect_rtp(BytesView(plain, head), BytesView(plain + head, padding), slot.storage());
+  if (!written) return false;
+  slot.resize(*written);
+  downlink_->on_sent(now, DataSize::bytes(static_cast<int64_t>(*written)), Cargo::probe, true);
+  out.send(path_->remote(), std::move(slot));
+  return true;
 }
 
 }  // namespace tacoma::bridge

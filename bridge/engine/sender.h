@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "bridge/engine/downlink.h"
 #include "bridge/engine/stats.h"
 #include "core/base/process.h"
 #include "core/rtp/extensions.h"
@@ -32,6 +33,7 @@ class EgressHeader {
   /// sequence number are added.
   void build(const MediaPacket& packet, const EgressShape& shape, Instant now);
   void set_sequence(uint16_t sequence) { store_u16(bytes_.data() + 2, sequence); }
+  bool is_numbered() const { return transport_at_ != 0; }
   void set_transport_sequence(uint16_t sequence) { if (transport_at_ != 0) store_u16(bytes_.data() + transport_at_, sequence); }
   MutableBytes bytes() { return MutableBytes(bytes_.data(), size_); }
 
@@ -47,7 +49,7 @@ class Sender {
  public:
   static constexpr Duration kUnknownRoundTrip = Duration::milliseconds(100);
 
-  explicit Sender(SecurePath& path) : path_(&path) {}
+  Sender(SecurePath& path, Downlink& downlink) : path_(&path), downlink_(&downlink) {}
 
   bool ready() const { return path_->ready(); }
   EgressShape audio_shape, video_shape;
@@ -55,10 +57,12 @@ class Sender {
   std::array<uint8_t, 128> rtx_of{};
 
   /// Hop 5: header and payload are protected into a fresh slot and sent. nullopt: it is on its way.
-  std::optional<Drop> emit(EgressHeader& header, BytesView payload, uint16_t sequence, Outbox& out);
+  std::optional<Drop> emit(Instant now, EgressHeader& header, BytesView payload, uint16_t sequence, Cargo cargo, Outbox& out);
   /// Sends a packet again: as RTX when `rtx_ssrc` is not zero.
-  std::optional<Drop> emit_again(EgressHeader& header, const MediaPacket& packet, uint16_t sequence, Ssrc rtx_ssrc, uint8_t rtx_payload_type,
-                                 uint16_t rtx_sequence, Outbox& out);
+  std::optional<Drop> emit_again(Instant now, EgressHeader& header, const MediaPacket& packet, uint16_t sequence, Ssrc rtx_ssrc, uint8_t rtx_payload_type,
+                                 uint16_t rtx_sequence, Cargo cargo, Outbox& out);
+  /// Sends a packet of nothing but `padding` bytes, 1 to 255 (RFC 3550 section 5.1), for a probe. False: it could not be.
+  bool emit_padding(Instant now, Ssrc ssrc, uint8_t payload_type, uint16_t sequence, uint32_t timestamp, size_t padding, Outbox& out);
   /// Sends what `write(RtcpWriter&)` writes, at most `room` bytes. False when the path is not up, or nothing was written.
   template <typename Write>
   bool send_rtcp(size_t room, Outbox& out, Write write) {
@@ -84,7 +88,7 @@ class Sender {
 
  private:
   SecurePath* path_;
-  uint16_t next_transport_sequence_ = 1;
+  Downlink* downlink_;
   bool has_round_trip_ = false;
   Duration round_trip_ = kUnknownRoundTrip;
 };

@@ -12,7 +12,7 @@ void SentHistory::forget_front() {
 bool SentHistory::may_forget_front(Instant now) {
   const Entry& front = at(first_);
   const Duration age = now - front.sent;
-  return age > kAge || static_cast<size_t>(next_ - first_) >= kLimit ||
+  return age > kAge || static_cast<size_t>(next_ - first_) >= (heard_ ? kLimit : kUnheardLimit) ||
          (front.reported && age > (front.received ? kReceivedAge : kLostAge));
 }
 
@@ -33,6 +33,7 @@ void SentHistory::on_sent(Instant now, DataSize size, uint32_t probe) {
 
 uint64_t SentHistory::on_feedback(Instant now, Span<const TransportStatus> statuses, std::vector<PacketResult>& results) {
   results.clear();
+  heard_ = true;
   uint64_t unknown = 0;
   for (const TransportStatus& status : statuses) {
     // The newest sent packet with these low bits: feedback cannot be about the future.

@@ -17,6 +17,7 @@ namespace tacoma {
 class SentHistory {
  public:
   static constexpr size_t kLimit = 8192;
+  static constexpr size_t kUnheardLimit = 512;  // before the first feedback: it may never come
   static constexpr Duration kAge = Duration::seconds(10);
   static constexpr Duration kReceivedAge = Duration::milliseconds(250);  // so that a repeated report is known for one
   static constexpr Duration kLostAge = Duration::seconds(1);             // one reported lost may still be reported received
@@ -50,6 +51,7 @@ class SentHistory {
   std::vector<Entry> ring_;  // power of two
   int64_t next_ = 1;         // extended sequence of the next packet
   int64_t first_ = 1;        // the oldest that is known
+  bool heard_ = false;
   DataSize in_flight_;
   Duration feedback_round_trip_;
 };

@@ -1,0 +1,50 @@
+#include "bridge/engine/downlink.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace tacoma::bridge {
+
+namespace {
+/// Bounds of what a receiver may claim.
+constexpr DataRate kLeastAssumed = DataRate::kbps(10), kMostAssumed = DataRate::mbps(1'000);
+}  // namespace
+
+void Downlink::meter_other(Instant now, DataSize size) {
+  if (metered_from_.is_never()) metered_from_ = now;
+  metered_bytes_ += size.bytes();
+  const Duration span = now - metered_from_;
+  if (span < kMeter) return;
+  const double bps = static_cast<double>(metered_bytes_) * 8 / span.to_seconds();
+  // Up at once, down slowly: audio that pauses comes back.
+  other_bps_ = std::max(bps, 0.7 * other_bps_ + 0.3 * bps);
+  metered_bytes_ = 0;
+  metered_from_ = now;
+}
+
+DataRate Downlink::estimate(std::optional<int64_t> assumed_bps) const {
+  if (assumed_bps) return std::clamp(DataRate::bps(*assumed_bps), kLeastAssumed, kMostAssumed);
+  return side.target();
+}
+
+DataRate Downlink::for_video(std::optional<int64_t> assumed_bps) const {
+  const DataRate all = estimate(assumed_bps);
+  if (all.is_infinite()) return all;
+  return DataRate::bps(std::max<int64_t>(0, all.bps() - other().bps()));
+}
+
+bool Downlink::is_due(Instant now, std::optional<int64_t> assumed_bps) const {
+  if (dirty || allocated_at_.is_never() || now - allocated_at_ >= kAgain) return true;
+  const DataRate estimated = estimate(assumed_bps);
+  if (estimated.is_infinite() || allocated_for_.is_infinite()) return estimated != allocated_for_;
+  const double before = static_cast<double>(allocated_for_.bps());
+  return std::abs(static_cast<double>(estimated.bps()) - before) > kMoved * before;
+}
+
+void Downlink::allocated(Instant now, std::optional<int64_t> assumed_bps) {
+  dirty = false;
+  allocated_at_ = now;
+  allocated_for_ = estimate(assumed_bps);
+}
+
+}  // namespace tacoma::bridge

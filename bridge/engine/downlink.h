@@ -1,0 +1,73 @@
+// The network between the bridge and one receiver: what it is thought to carry, what goes over it, what is worth finding out.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "core/base/time.h"
+#include "core/base/units.h"
+#include "core/cc/send_side.h"
+
+namespace tacoma::bridge {
+
+/// How the bridge controls its ways out.
+struct CongestionConfig {
+  Congestion controller = Congestion::gcc;
+  RateLimits estimate;                       // JVB's: begins at 2.5 Mbps, 30 kbps to 20 Mbps
+  /// Video sources that anybody is given at most; -1: no limit.
+  int32_t last_n = -1;
+  /// Fewer when the bridge is loaded, as JVB's reducer does.
+  bool reduce_last_n = false;
+  /// Of audio only the so many loudest and the dominant speaker's go out; 0: all of it.
+  uint32_t loudest = 0;
+};
+
+/// What a packet is, for the sharing of the estimate.
+enum class Cargo : uint8_t { audio, video, repeat, probe };
+
+class Downlink {
+ public:
+  static constexpr Duration kAgain = Duration::seconds(5);  // allocation is done anew at least so often
+  static constexpr double kMoved = 0.15;                    // or when the estimate has moved by this
+  static constexpr Duration kMeter = Duration::milliseconds(500);
+  static constexpr size_t kProbePacket = 1000;              // bytes of a repeated packet, by and large
+
+  explicit Downlink(const CongestionConfig& config) : side(config.controller, config.estimate), controlled_(config.controller != Congestion::none) {}
+
+  SendSide side;
+
+  /// A packet went out, `size` as it goes to UDP.
+  void on_sent(Instant now, DataSize size, Cargo cargo, bool numbered) {
+    if (cargo == Cargo::audio || cargo == Cargo::repeat) meter_other(now, size);
+    if (numbered && controlled_) side.on_sent(now, size);
+    else if (numbered) ++plain_sequence_;
+  }
+  uint16_t next_sequence() const { return controlled_ ? side.next_sequence() : plain_sequence_; }
+
+  /// The whole of it. `assumed`: what the receiver says instead of what is measured.
+  DataRate estimate(std::optional<int64_t> assumed_bps) const;
+  /// What of the estimate is left for video: audio and repeats come first.
+  DataRate for_video(std::optional<int64_t> assumed_bps) const;
+  /// Audio and repeats, lately.
+  DataRate other() const { return DataRate::bps(static_cast<int64_t>(other_bps_)); }
+
+  /// Whether allocation is due for one of the reasons that lie here.
+  bool is_due(Instant now, std::optional<int64_t> assumed_bps) const;
+  void allocated(Instant now, std::optional<int64_t> assumed_bps);
+  bool dirty = true;                         // sources, wants or speakers have changed
+
+  uint16_t next_padding_sequence = 1;        // of padding that has no RTX stream to go in
+
+ private:
+  void meter_other(Instant now, DataSize size);
+
+  bool controlled_;
+  uint16_t plain_sequence_ = 1;
+  Instant allocated_at_ = Instant::never();
+  DataRate allocated_for_;
+  Instant metered_from_ = Instant::never();
+  int64_t metered_bytes_ = 0;
+  double other_bps_ = 0;
+};
+
+}  // namespace tacoma::bridge

@@ -1,6 +1,7 @@
 #include "bridge/engine/conference.h"
 
 #include <algorithm>
+#include <array>
 
 namespace tacoma::bridge {
 
@@ -10,7 +11,7 @@ void Endpoint::set_formats(const jingle::MediaFormats* audio, const jingle::Medi
   const auto shape = [](const jingle::MediaFormats* formats) {
     if (!formats) return EgressShape();
     const ExtensionIds ids = extension_ids(*formats);
-    return EgressShape{ids.audio_level, ids.abs_send_time, ids.transport_cc, ids.video_orientation};
+    return EgressShape{ids.audio_level, ids.abs_send_time, ids.transport_cc, ids.video_orientation, ids.dependency_descriptor};
   };
   sender.audio_shape = shape(audio);
   sender.video_shape = shape(video);
@@ -44,7 +45,7 @@ void Conference::leave(Endpoint& endpoint) {
 void Conference::subscribe(Source& source, Endpoint& receiver) {
   if (source.owner == &receiver || !receiver.receiver.accepts(source.description.video)) return;
   // RTX numbers start anywhere; taken from the SSRC so that they differ among sources and repeat from run to run.
-  source.subscribers.emplace_back(receiver, source.description.video, static_cast<uint16_t>(source.description.ssrc().value() * 40503u >> 8));
+  source.subscribers.emplace_back(receiver, source.description.video, source.description.ssrc(), source.description.rtx(), static_cast<uint16_t>(source.description.ssrc().value() * 40503u >> 8));
 }
 
 void Conference::set_sources(Endpoint& endpoint, const std::vector<SourceDescription>& wanted) {
@@ -112,49 +113,73 @@ void Conference::route(Instant now, MediaPacket& packet, Outbox& out) {
     return;
   }
   if (packet.held_back) {
-    const bool breaks_video = *packet.held_back != Drop::padding_only;
-    if (packet.layer.encoding == 0)
-      for (Projection& projection : source.subscribers) projection.held_back(packet.sequence, breaks_video);
+    const bool breaks_video = *packet.held_back != Drop::padding_only && *packet.held_back != Drop::over_layer_limit;
+    for (Projection& projection : source.subscribers) projection.held_back(packet, breaks_video);
     counts.drops.count(*packet.held_back, fan_out);
     counts.route_drops += fan_out;
     return;
   }
-  if (packet.layer.encoding != 0) {
-    counts.drops.count(Drop::layer_not_wanted, fan_out);
-    counts.route_drops += fan_out;
-    return;
-  }
   EgressHeader header;
-  bool wants_key_frame = false;
+  std::array<bool, kMaxEncodings> wants_key_frame{};
   for (Projection& projection : source.subscribers) {
     if (const auto drop = forward(now, packet, projection, header, out)) {
-      projection.held_back(packet.sequence, *drop != Drop::rtp_too_old);
       counts.drops.count(*drop);
       ++counts.route_drops;
-      wants_key_frame = wants_key_frame || *drop == Drop::waiting_for_key_frame;
     }
+    if (projection.awaits_key_frame())
+      if (const auto encoding = projection.asks_key_frame(now)) wants_key_frame[*encoding] = true;
   }
-  if (wants_key_frame) request_key_frame(now, source, 0, Source::kKeyFrameRetry, out);
+  for (size_t encoding = 0; encoding < kMaxEncodings; ++encoding)
+    if (wants_key_frame[encoding]) request_key_frame(now, source, encoding, Source::kKeyFrameRetry, out);
 }
 
 std::optional<Drop> Conference::forward(Instant now, MediaPacket& packet, Projection& projection, EgressHeader& header, Outbox& out) {
   Sender& sender = projection.receiver().sender;
-  if (!sender.ready()) return Drop::receiver_not_ready;
-  if (!projection.target()) return Drop::suspended;
-  if (projection.waits_for_key_frame() && !(packet.key_frame && projection.is_ahead(packet.sequence))) return Drop::waiting_for_key_frame;
-  const auto sequence = projection.place(packet.sequence);
-  if (!sequence) return Drop::rtp_too_old;
-  if (!projection.started()) send_report(now, *packet.source, projection, out);
+  if (!sender.ready()) {
+    projection.held_back(packet, true);
+    return Drop::receiver_not_ready;
+  }
+  const Projection::Placement placement = projection.place(packet, now);
+  if (placement.drop) {
+    if (placement.fills) fill(now, packet, projection, placement.rewrite, out);
+    return placement.drop;
+  }
+  if (placement.begins) send_report(now, *packet.source, projection, out);
   const EgressShape& shape = packet.is_video ? sender.video_shape : sender.audio_shape;
-  if (!header.is_for(shape)) header.build(packet, shape, now);
   const BytesView payload = packet.view.payload();
-  if (const auto drop = sender.emit(now, header, payload, *sequence, packet.is_video ? Cargo::video : Cargo::audio, out)) return drop;
-  const size_t size = header.bytes().size() + payload.size();
-  projection.key_frame_came();
-  projection.sent(packet.sequence, size);
+  const PayloadLead lead(packet, placement.rewrite.deltas);
+  EgressHeader changed;
+  EgressHeader* used = &header;
+  if (changes_dependency(packet, placement.rewrite)) {
+    uint8_t descriptor[kMaxDependencyDescriptor];
+    changed.build(packet, shape, now, rewrite_dependency(descriptor, packet, placement.rewrite));
+    used = &changed;
+  } else if (!header.is_for(shape)) {
+    header.build(packet, shape, now, packet.codec == Codec::av1 ? packet.av1().bytes : BytesView());
+  }
+  used->set(projection.ssrc(), placement.rewrite);
+  if (const auto drop = sender.emit(now, *used, lead.bytes(), payload, packet.is_video ? Cargo::video : Cargo::audio, out)) {
+    projection.failed(packet, placement);
+    return drop;
+  }
+  const size_t size = used->bytes().size() + payload.size();
+  projection.sent(size);
   ++counts.packets_out;
   counts.bytes_out += size;
   return std::nullopt;
+}
+
+/// Takes up the number of a late packet that this receiver has no use for: it cannot know that, and would ask for it.
+void Conference::fill(Instant now, const MediaPacket& packet, const Projection& projection, const Rewrite& rewrite, Outbox& out) {
+  static constexpr uint8_t kPadding[1] = {1};
+  Sender& sender = projection.receiver().sender;
+  EgressHeader header;
+  header.build(packet, packet.is_video ? sender.video_shape : sender.audio_shape, now, {});
+  Rewrite unmarked = rewrite;
+  unmarked.marker = false;
+  header.set(projection.ssrc(), unmarked);
+  header.make_padding();
+  if (!sender.emit(now, header, {}, BytesView(kPadding), packet.is_video ? Cargo::video : Cargo::audio, out)) ++counts.fillers;
 }
 
 void Conference::note_level(Instant now, const MediaPacket& packet, Outbox& out) {
@@ -175,16 +200,25 @@ void Conference::on_new_speaker(Instant now, Endpoint& speaker, Outbox& out) {
   if (recent_speakers_.size() > kRecentSpeakers) recent_speakers_.pop_back();
   tell_speaker(nullptr, out);
   // Whoever now looks at the new speaker should see a sharp picture at once.
-  for (const auto& source : speaker.receiver.sources)
-    if (source->description.video && !source->subscribers.empty() && source->started())
-      request_key_frame(now, *source, 0, Source::kKeyFrameThrottle, out);
+  for (const auto& source : speaker.receiver.sources) {
+    if (!source->description.video || !source->started()) continue;
+    std::array<bool, kMaxEncodings> seen{};
+    for (const Projection& projection : source->subscribers)
+      if (const auto encoding = projection.forwards()) seen[*encoding] = true;
+    for (size_t encoding = 0; encoding < kMaxEncodings; ++encoding)
+      if (seen[encoding]) request_key_frame(now, *source, encoding, Source::kKeyFrameThrottle, out);
+  }
 }
 
 void Conference::on_receiver_ready(Instant now, Endpoint& receiver, Outbox& out) {
   for (Endpoint* other : endpoints) {
     if (other == &receiver) continue;
-    for (const auto& source : other->receiver.sources)
-      if (source->description.video && source->started()) request_key_frame(now, *source, 0, Source::kKeyFrameThrottle, out);
+    for (const auto& source : other->receiver.sources) {
+      if (!source->description.video || !source->started()) continue;
+      for (const Projection& projection : source->subscribers)
+        if (&projection.receiver() == &receiver && projection.target())
+          request_key_frame(now, *source, std::min<size_t>(projection.target()->encoding, source->encodings.size() - 1), Source::kKeyFrameThrottle, out);
+    }
   }
 }
 

@@ -62,6 +62,7 @@ class Conference {
   static constexpr size_t kRecentSpeakers = 10;
   void route(Instant now, MediaPacket& packet, Outbox& out);
   std::optional<Drop> forward(Instant now, MediaPacket& packet, Projection& projection, EgressHeader& header, Outbox& out);
+  void fill(Instant now, const MediaPacket& packet, const Projection& projection, const Rewrite& rewrite, Outbox& out);
   void note_level(Instant now, const MediaPacket& packet, Outbox& out);
   void subscribe(Source& source, Endpoint& receiver);
   void end_source(const Source& source);
@@ -72,6 +73,7 @@ class Conference {
   void on_sender_report(Instant now, Endpoint& from, const SenderReport& report, Outbox& out);
   void on_report_blocks(Instant now, Endpoint& from, const ReportBlocks& blocks);
   void on_nack(Instant now, Endpoint& from, const Nack& nack, Outbox& out);
+  Projection* find_projection(const Endpoint& receiver, Ssrc ssrc, Source*& source);
   void answer_nack(Instant now, Source& source, Projection& projection, uint16_t sequence, Outbox& out);
   void on_key_frame_request(Instant now, Endpoint& from, Ssrc media, Outbox& out);
   void on_feedback(Instant now, Endpoint& from, const RtcpPacket& packet, Outbox& out);

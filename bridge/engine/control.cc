@@ -5,13 +5,14 @@
 
 namespace tacoma::bridge {
 
-namespace {
-Projection* projection_of(Source& source, const Endpoint& receiver) {
-  for (Projection& p : source.subscribers)
-    if (&p.receiver() == &receiver) return &p;
+/// What `receiver` gets under this SSRC, and the source it is of; null: nothing.
+Projection* Conference::find_projection(const Endpoint& receiver, Ssrc ssrc, Source*& source) {
+  source = find_source(ssrc);
+  if (!source) return nullptr;
+  for (Projection& p : source->subscribers)
+    if (&p.receiver() == &receiver && p.ssrc() == ssrc) return &p;
   return nullptr;
 }
-}  // namespace
 
 void Conference::on_rtcp(Instant now, Endpoint& from, const Datagram& datagram, Outbox& out) {
   ++counts.rtcp_in;
@@ -71,19 +72,22 @@ void Conference::on_sender_report(Instant now, Endpoint& from, const SenderRepor
   if (!encoding || encoding->ssrc != report.sender) return;
   encoding->reception.on_sender_report(report.info.ntp, now);
   encoding->last_report = report.info;
-  if (encoding->index == 0) for (Projection& projection : source->subscribers) send_report(now, *source, projection, out);
+  for (Projection& projection : source->subscribers)
+    if (projection.forwards() == encoding->index) send_report(now, *source, projection, out);
 }
 
-/// The sender's clock mapping, with the counts of what went to this receiver (its stream is not the sender's).
+/// The sender's clock mapping, on the clock of what goes out, with the counts of what went to this receiver (its stream is not the
+/// sender's).
 void Conference::send_report(Instant now, const Source& source, Projection& projection, Outbox& out) {
-  const Encoding& encoding = *source.encodings.front();
-  if (!encoding.last_report) return;
-  SenderInfo info = *encoding.last_report;
+  const auto encoding = projection.forwards();
+  if (!encoding || !source.encodings[*encoding]->last_report) return;
+  SenderInfo info = *source.encodings[*encoding]->last_report;
+  info.rtp_timestamp = projection.timestamp_out(info.rtp_timestamp);
   info.packets = projection.packets_sent();
   info.bytes = projection.bytes_sent();
   const bool sent = projection.receiver().sender.send_rtcp(200, out, [&](RtcpWriter& w) {
-    w.sender_report(source.description.ssrc(), info, {});
-    w.source_description(source.description.ssrc(), std::string_view(source.owner->id).substr(0, 64));
+    w.sender_report(projection.ssrc(), info, {});
+    w.source_description(projection.ssrc(), std::string_view(source.owner->id).substr(0, 64));
   });
   if (!sent) return;
   projection.report_sent(compact_ntp(info.ntp), now);
@@ -93,8 +97,8 @@ void Conference::send_report(Instant now, const Source& source, Projection& proj
 void Conference::on_report_blocks(Instant now, Endpoint& from, const ReportBlocks& blocks) {
   for (size_t i = 0; i < blocks.size(); ++i) {
     const ReportBlock block = blocks[i];
-    Source* source = find_source(block.ssrc);
-    Projection* projection = source ? projection_of(*source, from) : nullptr;
+    Source* source = nullptr;
+    Projection* projection = find_projection(from, block.ssrc, source);
     if (!projection) continue;
     // The NTP time in the report is the sender's: count from when the bridge passed it on instead.
     const auto sent = projection->report_sent_at(block.last_sr);
@@ -106,8 +110,8 @@ void Conference::on_report_blocks(Instant now, Endpoint& from, const ReportBlock
 }
 
 void Conference::on_nack(Instant now, Endpoint& from, const Nack& nack, Outbox& out) {
-  Source* source = find_source(nack.media);
-  Projection* projection = source && source->description.ssrc() == nack.media ? projection_of(*source, from) : nullptr;
+  Source* source = nullptr;
+  Projection* projection = find_projection(from, nack.media, source);
   nack.each([&](uint16_t sequence) {
     ++counts.nacks_in;
     if (projection) answer_nack(now, *source, *projection, sequence, out);
@@ -116,8 +120,9 @@ void Conference::on_nack(Instant now, Endpoint& from, const Nack& nack, Outbox& 
 }
 
 void Conference::answer_nack(Instant now, Source& source, Projection& projection, uint16_t sequence, Outbox& out) {
-  const auto in = projection.source_of(sequence);
-  PacketCache::Entry* entry = in ? source.encodings.front()->cache.find(static_cast<uint16_t>(*in), now) : nullptr;
+  const auto origin = projection.origin_of(sequence);
+  Encoding* encoding = origin ? source.encodings[origin->run->encoding].get() : nullptr;
+  PacketCache::Entry* entry = encoding ? encoding->cache.find(static_cast<uint16_t>(origin->in), now) : nullptr;
   if (!entry) {
     counts.drops.count(Drop::nack_not_cached);
     return;
@@ -129,31 +134,35 @@ void Conference::answer_nack(Instant now, Source& source, Projection& projection
   }
   const auto view = RtpView::parse(entry->packet.bytes());
   TACOMA_ASSERT(view);  // it was parsed before it was cached
-  MediaPacket packet;
-  packet.view = *view;
-  packet.source = &source;
-  packet.is_video = source.description.video;
-  packet.video_orientation = source.owner->receiver.video_orientation(*view);
+  const MediaPacket packet = source.owner->receiver.read_again(source, *encoding, *view);
+  const bool readable = !packet.held_back;  // the structure that it refers to may be gone
+  const Rewrite rewrite = readable ? Projection::rewrite(*origin->run, packet, sequence) : Rewrite{sequence, {}, false, {}};
+  if (!readable || !origin->run->cut.lets_through(packet)) return fill(now, packet, projection, rewrite, out);
+  uint8_t descriptor[kMaxDependencyDescriptor];
+  const PayloadLead lead(packet, rewrite.deltas);
   EgressHeader header;
-  header.build(packet, packet.is_video ? sender.video_shape : sender.audio_shape, now);
-  const uint8_t rtx_type = sender.rtx_of[view->payload_type()];
-  const Ssrc rtx = rtx_type != 0 ? source.description.rtx() : Ssrc();
-  const uint16_t rtx_sequence = rtx != Ssrc() ? projection.next_rtx_sequence() : uint16_t{0};
-  if (const auto drop = sender.emit_again(now, header, packet, sequence, rtx, rtx_type, rtx_sequence, Cargo::repeat, out)) counts.drops.count(*drop);
+  header.build(packet, packet.is_video ? sender.video_shape : sender.audio_shape, now,
+               packet.codec == Codec::av1 ? rewrite_dependency(descriptor, packet, rewrite) : BytesView());
+  header.set(projection.ssrc(), rewrite);
+  const uint8_t rtx_type = projection.rtx() != Ssrc() ? sender.rtx_of[view->payload_type()] : uint8_t{0};
+  const auto drop = rtx_type != 0 ? sender.emit_rtx(now, header, lead.bytes(), view->payload(), projection.rtx(), rtx_type, projection.next_rtx_sequence(), Cargo::repeat, out)
+                                  : sender.emit(now, header, lead.bytes(), view->payload(), Cargo::repeat, out);
+  if (drop) counts.drops.count(*drop);
   else ++counts.retransmitted;
 }
 
 void Conference::on_key_frame_request(Instant now, Endpoint& from, Ssrc media, Outbox& out) {
   ++counts.plis_in;
-  Source* source = find_source(media);
-  Projection* projection = source ? projection_of(*source, from) : nullptr;
+  Source* source = nullptr;
+  Projection* projection = find_projection(from, media, source);
   if (!projection || !source->description.video) return;
-  const bool underway = now - source->encodings.front()->last_key_frame_request < Source::kKeyFrameThrottle;
+  const uint8_t encoding = projection->forwards().value_or(projection->awaits_key_frame().value_or(0));
+  const bool underway = now - source->encodings[encoding]->last_key_frame_request < Source::kKeyFrameThrottle;
   if (underway || !projection->may_ask_key_frame(now)) {
     ++counts.plis_throttled;
     return;
   }
-  request_key_frame(now, *source, 0, Source::kKeyFrameThrottle, out);
+  request_key_frame(now, *source, encoding, Source::kKeyFrameThrottle, out);
 }
 
 }  // namespace tacoma::bridge

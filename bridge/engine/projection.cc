@@ -2,69 +2,205 @@
 
 #include <algorithm>
 
+#include "bridge/engine/source.h"
+
 namespace tacoma::bridge {
 
-void Projection::start(int64_t in) {
-  started_ = true;
-  highest_in_ = oldest_ = first_out_ = in;
-  recent_ = 1;
+namespace {
+/// Sender and bridge agree on 90 kHz for video (RFC 3551 and every video payload format); only video changes encodings.
+constexpr int64_t kVideoClock = 90000;
+
+struct Ids {
+  uint16_t picture_id = 0;
+  uint8_t tl0_pic_idx = 0;
+};
+Ids ids_of(const MediaPacket& packet) {
+  switch (packet.codec) {
+    case Codec::vp8: return {packet.vp8().picture_id.value_or(0), packet.vp8().tl0_pic_idx.value_or(0)};
+    case Codec::vp9: return {packet.vp9().picture_id.value_or(0), packet.vp9().tl0_pic_idx.value_or(0)};
+    case Codec::av1: return {packet.av1().descriptor.frame_number, 0};
+    case Codec::h264:
+    case Codec::opaque: return {};
+  }
+  return {};
+}
+}  // namespace
+
+Projection::Placement Projection::place(const MediaPacket& packet, Instant now) {
+  const uint8_t encoding = packet.layer.encoding;
+  const auto wanted = static_cast<uint8_t>(target_ ? std::min<size_t>(target_->encoding, packet.source->encodings.size() - 1) : 0);
+  Placement placement;
+  if (may_begin(packet, wanted)) {
+    begin(packet, now);
+    placement = place_ahead(packet, now);
+    placement.begins = true;
+  } else if (running_ && encoding == numbers_.current().encoding && numbers_.is_ahead(encoding, packet.sequence)) {
+    placement = place_ahead(packet, now);
+  } else {
+    placement = place_late(packet, !target_ ? Drop::suspended : encoding != wanted ? Drop::layer_not_wanted
+                                   : newest_[encoding] >= packet.sequence ? Drop::rtp_too_old : Drop::waiting_for_key_frame);
+  }
+  update_awaited(wanted);
+  return placement;
 }
 
-std::optional<int64_t> Projection::shift_at(int64_t in) const {
-  for (size_t i = shifts_.size(); i-- > 0;)
-    if (in >= shifts_[i].from) return shifts_[i].shift;
-  if (in < oldest_) return std::nullopt;
-  return oldest_shift_;
+bool Projection::may_begin(const MediaPacket& packet, uint8_t wanted) const {
+  if (!packet.key_frame || !target_ || packet.layer.encoding != wanted) return false;
+  if (running_ && wanted == numbers_.current().encoding && packet.codec == filter_.cut().codec) return false;
+  return packet.sequence > newest_[wanted] && (!video_ || packet.behind <= kMaxBehind);
 }
 
-std::optional<uint16_t> Projection::place_late(int64_t in) const {
-  const auto shift = shift_at(in);
-  if (!shift) return std::nullopt;
-  return static_cast<uint16_t>(in + *shift);
+void Projection::begin(const MediaPacket& packet, Instant now) {
+  Deltas deltas = deltas_;
+  if (started()) {
+    const bool other = packet.layer.encoding != numbers_.current().encoding;
+    const Ids ids = ids_of(packet);
+    deltas.picture_id = static_cast<uint16_t>(last_picture_id_ + 1 - ids.picture_id);
+    deltas.tl0_pic_idx = static_cast<uint8_t>(last_tl0_pic_idx_ + 1 - ids.tl0_pic_idx);
+    if (other) deltas.timestamp = timestamp_delta(packet, now);
+    // Template ids of another stream must not be taken for those of the last one.
+    if (other && packet.codec == Codec::av1)
+      deltas.template_id = static_cast<uint8_t>((next_template_id_ - packet.av1().structure->template_id_offset) & 63);
+  }
+  filter_.start(packet, *target_);
+  numbers_.restart(packet.layer.encoding, packet.sequence, packet.view.timestamp(), deltas, filter_.cut());
+  deltas_ = deltas;
+  picture_ = packet.view.timestamp() - 1;
+  running_ = true;
 }
 
-void Projection::sent_late(int64_t in) {
-  --missing_;
-  const int64_t back = highest_in_ + shift_ - (in + shift_at(in).value_or(0));
-  // A run of held-back packets makes highest_in_ one that did not go out: `recent_` is kept in outgoing numbers.
-  if (back < 0 || back >= 64) return;
-  const uint64_t bit = uint64_t{1} << back;
-  if (recent_ & bit) doubled_ = static_cast<uint8_t>(std::min(doubled_ + 1, 255));
-  recent_ |= bit;
+/// From the time of the last encoding to this one's: by both senders' reports, or by arrival; in any case forward.
+uint32_t Projection::timestamp_delta(const MediaPacket& packet, Instant now) const {
+  const uint32_t timestamp = packet.view.timestamp();
+  const uint32_t by_arrival = last_timestamp_ + static_cast<uint32_t>((now - last_at_).us() * kVideoClock / 1'000'000) - timestamp;
+  uint32_t delta = by_arrival;
+  const auto& from = packet.source->encodings[numbers_.current().encoding]->last_report;
+  const auto& to = packet.source->encodings[packet.layer.encoding]->last_report;
+  if (from && to) {
+    // 32.32 seconds, of one clock. What would overflow is not believed below anyway.
+    const int64_t apart = std::clamp<int64_t>(static_cast<int64_t>(to->ntp - from->ntp), -(int64_t{1} << 44), int64_t{1} << 44);
+    const auto ticks = static_cast<uint32_t>((apart >> 16) * kVideoClock >> 16);
+    const uint32_t by_report = from->rtp_timestamp + ticks + deltas_.timestamp - to->rtp_timestamp;
+    const auto difference = static_cast<int32_t>(by_report - by_arrival);
+    if (std::abs(int64_t{difference}) <= kReportsDiffer.us() * kVideoClock / 1'000'000) delta = by_report;
+  }
+  const uint32_t out = timestamp + delta;
+  return is_newer(out, last_timestamp_) ? delta : last_timestamp_ + 1 - timestamp;
 }
 
-void Projection::held_back(int64_t in, bool breaks_video) {
-  if (video_ && breaks_video) waits_for_key_frame_ = true;
+Projection::Placement Projection::place_ahead(const MediaPacket& packet, Instant now) {
+  Placement placement;
+  const uint32_t timestamp = packet.view.timestamp();
+  const bool new_picture = timestamp != picture_;
+  if ((new_picture && !target_) || packet.codec != filter_.cut().codec) {
+    running_ = false;
+    placement.drop = target_ ? Drop::waiting_for_key_frame : Drop::suspended;
+    return placement;
+  }
+  newest_[packet.layer.encoding] = packet.sequence;
+  if (video_ && target_ && filter_.advance(packet, new_picture, *target_)) numbers_.change_cut(packet.sequence, timestamp, filter_.cut());
+  picture_ = timestamp;
+  if (!filter_.cut().lets_through(packet)) {
+    filter_.withheld(packet);
+    // VP8's pictures count on; with VP9 and AV1 what refers to a picture says its number, which must not change.
+    const bool closes_up = new_picture && packet.codec == Codec::vp8;
+    numbers_.leave_out(packet.sequence, closes_up ? 1 : 0);
+    deltas_ = numbers_.current().deltas;
+    placement.drop = Drop::layer_not_wanted;
+    return placement;
+  }
+  filter_.passed(packet);
+  const uint16_t sequence = numbers_.pass(packet.sequence);
+  placement.rewrite = rewrite(numbers_.current(), packet, sequence);
+  note_out(packet, numbers_.current().deltas, now);
+  return placement;
+}
+
+Projection::Placement Projection::place_late(const MediaPacket& packet, Drop otherwise) {
+  Placement placement;
+  uint16_t sequence = 0;
+  const Run* run = started() ? numbers_.find_late(packet.layer.encoding, packet.sequence, packet.view.timestamp(), sequence) : nullptr;
+  if (!run) {
+    placement.drop = otherwise;
+    return placement;
+  }
+  placement.fills = !run->cut.lets_through(packet);
+  if (placement.fills) placement.drop = Drop::layer_not_wanted;
+  else if (packet.layer.encoding == numbers_.current().encoding) filter_.passed(packet);
+  placement.rewrite = rewrite(*run, packet, sequence);
+  numbers_.pass_late(sequence, placement.fills);
+  return placement;
+}
+
+Rewrite Projection::rewrite(const Run& run, const MediaPacket& packet, uint16_t out) {
+  Rewrite rewrite;
+  rewrite.sequence = out;
+  rewrite.deltas = run.deltas;
+  rewrite.marker = packet.view.marker() || run.cut.ends_picture(packet);
+  if (packet.codec == Codec::av1 && run.cut.codec == Codec::av1) {
+    const Av1Facts& av1 = packet.av1();
+    const uint32_t within = av1.structure->targets_within(run.cut.target);
+    const auto all = static_cast<uint32_t>((uint64_t{1} << av1.structure->targets) - 1);
+    const bool says = av1.descriptor.has_structure || av1.descriptor.active_targets || (run.changes_cut && packet.view.timestamp() == run.from_timestamp);
+    if (says && (within != all || (run.changes_cut && !av1.descriptor.has_structure)))
+      rewrite.active_targets = within & av1.descriptor.active_targets.value_or(all);
+  }
+  return rewrite;
+}
+
+void Projection::note_out(const MediaPacket& packet, const Deltas& deltas, Instant now) {
+  if (!video_) return;
+  const Ids ids = ids_of(packet);
+  last_timestamp_ = packet.view.timestamp() + deltas.timestamp;
+  last_at_ = now;
+  if (packet.codec == Codec::opaque || packet.codec == Codec::h264) return;
+  last_picture_id_ = static_cast<uint16_t>(ids.picture_id + deltas.picture_id);
+  last_tl0_pic_idx_ = static_cast<uint8_t>(ids.tl0_pic_idx + deltas.tl0_pic_idx);
+  if (packet.codec == Codec::av1) {
+    const DependencyStructure& s = *packet.av1().structure;
+    next_template_id_ = static_cast<uint8_t>((s.template_id_offset + deltas.template_id + s.templates) & 63);
+  }
+}
+
+void Projection::failed(const MediaPacket& packet, const Placement& placement) {
+  const bool was_newest = started() && static_cast<uint16_t>(numbers_.next() - 1) == placement.rewrite.sequence && packet.sequence == newest_[packet.layer.encoding];
+  if (!was_newest) return numbers_.take_back_late(placement.rewrite.sequence);
+  numbers_.take_back(packet.sequence);
+  if (video_) running_ = false;
+}
+
+void Projection::held_back(const MediaPacket& packet, bool breaks_video) {
+  if (!running_ || packet.layer.encoding != numbers_.current().encoding) return;
+  const bool ahead = numbers_.is_ahead(packet.layer.encoding, packet.sequence);
+  if (video_ && breaks_video) running_ = false;
   // A late one leaves its gap open: what came after it is out already.
-  if (!started_ || in <= highest_in_) return;
-  const int64_t step = in - highest_in_;
-  missing_ += step - 1;
-  recent_ = step - 1 < 64 ? recent_ << (step - 1) : 0;
-  highest_in_ = in;
-  --shift_;
-  if (!shifts_.empty() && shifts_.back().from == in) {
-    shifts_.back() = {in + 1, shift_};
-    return;
-  }
-  if (shifts_.empty()) shifts_.reserve(kMaxShifts);
-  if (shifts_.size() == kMaxShifts) {
-    oldest_ = shifts_.front().from;
-    oldest_shift_ = shifts_.front().shift;
-    shifts_.erase(shifts_.begin());
-  }
-  shifts_.push_back({in + 1, shift_});
+  if (!ahead) return;
+  newest_[packet.layer.encoding] = packet.sequence;
+  numbers_.leave_out(packet.sequence, 0);
+  deltas_ = numbers_.current().deltas;
 }
 
-std::optional<int64_t> Projection::source_of(uint16_t out) const {
-  if (!started_) return std::nullopt;
-  const int64_t highest = highest_in_ + shift_;
-  const int64_t extended = highest + static_cast<int16_t>(static_cast<uint16_t>(out - static_cast<uint16_t>(highest)));
-  if (extended > highest || extended < first_out_) return std::nullopt;
-  for (size_t i = shifts_.size(); i-- > 0;)
-    if (extended - shifts_[i].shift >= shifts_[i].from) return extended - shifts_[i].shift;
-  const int64_t in = extended - oldest_shift_;
-  if (in < oldest_) return std::nullopt;
-  return in;
+void Projection::update_awaited(uint8_t wanted) {
+  const bool waits = video_ && target_ && (!running_ || wanted != numbers_.current().encoding || filter_.needs_key_frame());
+  if (waits) {
+    awaited_ = wanted;
+  } else {
+    awaited_.reset();
+    granted_.reset();
+  }
+}
+
+std::optional<uint8_t> Projection::asks_key_frame(Instant now) {
+  if (!awaited_ || granted_ == awaited_) return awaited_;
+  const int64_t back = (now - waits_at_) / kWaitInterval;
+  if (back > 0) {
+    waits_left_ = std::min(kWaits, waits_left_ + back);
+    waits_at_ = waits_at_ + kWaitInterval * back;
+  }
+  if (waits_left_ == 0) return std::nullopt;
+  --waits_left_;
+  granted_ = awaited_;
+  return awaited_;
 }
 
 bool Projection::may_repeat(uint16_t out, Instant now, Duration round_trip) {
@@ -97,14 +233,6 @@ bool Projection::may_ask_key_frame(Instant now) {
   return true;
 }
 
-std::string Projection::violation() const {
-  if (!started_) return packets_sent_ == 0 ? "" : "packets went out before the first one";
-  const int64_t range = highest_in_ + shift_ + 1 - first_out_;
-  if (missing_ < 0) return "more late packets than gaps";
-  if (static_cast<int64_t>(packets_sent_) + missing_ != range)
-    return "sent " + std::to_string(packets_sent_) + " and missing " + std::to_string(missing_) + " do not make up the range of " + std::to_string(range);
-  if (doubled_ > 0) return "sequence numbers went out twice";
-  return "";
-}
+std::string Projection::violation() const { return numbers_.violation(); }
 
 }  // namespace tacoma::bridge

@@ -1,4 +1,4 @@
-// One receiver's view of one source: its own continuous sequence numbers, whatever upstream lost or the bridge held back.
+// One receiver's view of one source: the layer that it is given, as one continuous stream.
 #pragma once
 
 #include <array>
@@ -7,63 +7,77 @@
 #include <string>
 #include <vector>
 
-#include "bridge/engine/layers.h"
+#include "bridge/engine/numbering.h"
+#include "core/base/id.h"
 #include "core/base/time.h"
+#include "core/rtp/rtcp.h"
 
 namespace tacoma::bridge {
 
 class Endpoint;
 
-/// Maps incoming (extended) sequence numbers to outgoing ones. A packet that the bridge holds back closes the numbers up behind
-/// it; one that upstream lost leaves its gap, so that it still fits in when it comes late. Payload, timestamps and SSRC
-/// are not changed.
+/// Chooses among the packets of a source's encodings those that make up the target layer, and gives them continuous sequence numbers,
+/// timestamps, picture ids and frame numbers. Another encoding begins at one of its key frames; until that comes the old one goes on.
+/// Other layers of the same encoding begin and end where the codec allows it (LayerFilter). What upstream lost leaves a gap, so
+/// that a late packet still finds its place and gets the rewrite that was in force there.
 class Projection {
  public:
-  /// Places in the history of shifts: late packets from before the oldest can no longer be placed.
-  static constexpr size_t kMaxShifts = 8;
   static constexpr size_t kMaxRepeatRecords = 128;
   /// A record gives way to another number's only when it is as old: who asks for more than fits waits.
   static constexpr Duration kRepeatRecordKept = Duration::milliseconds(250);
   static constexpr uint8_t kMaxRepeats = 5;
   static constexpr size_t kPlisPerWindow = 3;
   static constexpr Duration kPliWindow = Duration::seconds(10);
+  /// A receiver may cause so many waits for a key frame at once, and one more each interval: a target that flips cannot do more.
+  static constexpr int64_t kWaits = 4;
+  static constexpr Duration kWaitInterval = Duration::seconds(2);
+  /// A key frame is begun with no later than this many packets behind its encoding's newest: what was passed over has to be repaired.
+  static constexpr int64_t kMaxBehind = 64;
+  /// How far a mapping of timestamps by sender reports may be from one by arrival: beyond, the reports are not believed.
+  static constexpr Duration kReportsDiffer = Duration::seconds(2);
 
-  Projection(Endpoint& receiver, bool video, uint16_t first_rtx_sequence)
-      : receiver_(&receiver), video_(video), waits_for_key_frame_(video), rtx_sequence_(first_rtx_sequence) {}
+  /// What goes out has `ssrc`, and what is repeated of it `rtx` (zero: repeats are plain).
+  Projection(Endpoint& receiver, bool video, Ssrc ssrc, Ssrc rtx, uint16_t first_rtx_sequence)
+      : receiver_(&receiver), ssrc_(ssrc), rtx_(rtx), numbers_(video ? Numbering::kMaxRuns : Numbering::kMaxRunsOfAudio), video_(video), rtx_sequence_(first_rtx_sequence) {}
 
   Endpoint& receiver() const { return *receiver_; }
+  Ssrc ssrc() const { return ssrc_; }
+  Ssrc rtx() const { return rtx_; }
   /// The layer that the receiver shall get from now on, as soon as that is possible; nullopt: nothing (suspended). Ids above what the
   /// source has mean its highest. At first: all of the lowest encoding.
   void set_target(std::optional<LayerId> target) { target_ = target; }
   const std::optional<LayerId>& target() const { return target_; }
-  bool started() const { return started_; }
-  bool waits_for_key_frame() const { return waits_for_key_frame_; }
-  void key_frame_came() { waits_for_key_frame_ = false; }
-  /// Newer than all before it: only such a key frame is a place to start.
-  bool is_ahead(int64_t in) const { return !started_ || in > highest_in_; }
+  /// The encoding that goes out now; nullopt: none.
+  std::optional<uint8_t> forwards() const { return running_ ? std::optional(numbers_.current().encoding) : std::nullopt; }
+  bool started() const { return numbers_.started(); }
+  const Numbering& numbers() const { return numbers_; }
 
-  /// The number that this packet would go out with; nullopt when it is older than what can be placed.
-  std::optional<uint16_t> place(int64_t in) const {
-    if (!started_) return static_cast<uint16_t>(in);
-    if (in > highest_in_) return static_cast<uint16_t>(in + shift_);
-    return place_late(in);
-  }
-  /// It went out with the number of place().
-  void sent(int64_t in, size_t bytes) {
-    bytes_sent_ += bytes;
+  struct Placement {
+    std::optional<Drop> drop;
+    bool fills = false;   // dropped, but its number must go out without meaning, or the receiver would go on asking for it
+    bool begins = false;  // the first packet of an encoding
+    Rewrite rewrite;
+  };
+  /// Where this packet goes. When it is not dropped, sent() or failed() follows, before the next packet.
+  Placement place(const MediaPacket& packet, Instant now);
+  void sent(size_t bytes) {
     ++packets_sent_;
-    if (!started_) { start(in); return; }
-    if (in <= highest_in_) { sent_late(in); return; }
-    const int64_t step = in - highest_in_;
-    missing_ += step - 1;
-    recent_ = step < 64 ? recent_ << step | 1 : 1;
-    highest_in_ = in;
+    bytes_sent_ += bytes;
   }
-  /// The bridge held it back. A video receiver needs a key frame when `breaks_video`.
-  void held_back(int64_t in, bool breaks_video);
+  /// It could not go out. Video begins again at a key frame.
+  void failed(const MediaPacket& packet, const Placement& placement);
+  /// The bridge holds it back, from all or from this receiver. Video begins again at a key frame when it `breaks_video`.
+  void held_back(const MediaPacket& packet, bool breaks_video);
 
-  /// The incoming number of a packet that went out with `out`; nullopt when none did, as far as is known.
-  std::optional<int64_t> source_of(uint16_t out) const;
+  /// The encoding whose next key frame this projection waits for.
+  std::optional<uint8_t> awaits_key_frame() const { return awaited_; }
+  /// The same, as far as this receiver may make the bridge ask for it.
+  std::optional<uint8_t> asks_key_frame(Instant now);
+
+  /// The packet that has or should have gone out as `out`; its run is valid until the next packet.
+  std::optional<Numbering::Origin> origin_of(uint16_t out) const { return numbers_.origin_of(out); }
+  /// The rewrite of a packet of that run.
+  static Rewrite rewrite(const Run& run, const MediaPacket& packet, uint16_t out);
 
   /// Whether this packet may be sent again now; notes that it is.
   bool may_repeat(uint16_t out, Instant now, Duration round_trip);
@@ -73,6 +87,8 @@ class Projection {
 
   uint32_t packets_sent() const { return static_cast<uint32_t>(packets_sent_); }
   uint32_t bytes_sent() const { return static_cast<uint32_t>(bytes_sent_); }
+  /// A time of the encoding's sender on the clock of the stream that goes out.
+  uint32_t timestamp_out(uint32_t timestamp) const { return timestamp + (started() ? numbers_.current().deltas.timestamp : 0); }
   void report_sent(uint32_t compact_ntp, Instant at) { report_ntp_ = compact_ntp; report_at_ = at; }
   /// When the sender report with this NTP time went out to the receiver.
   std::optional<Instant> report_sent_at(uint32_t compact_ntp) const {
@@ -80,45 +96,53 @@ class Projection {
     return report_at_;
   }
 
-  /// Empty when the law holds: numbers sent and numbers still missing make up the range, none twice.
+  /// Empty when the law of numbers holds.
   std::string violation() const;
 
  private:
-  struct Shift {
-    int64_t from;   // incoming numbers from here on ...
-    int64_t shift;  // ... go out with this added
-  };
   struct Repeat {
     uint16_t sequence;
     uint8_t times;
     Instant last;
   };
-  void start(int64_t in);
-  std::optional<uint16_t> place_late(int64_t in) const;
-  std::optional<int64_t> shift_at(int64_t in) const;
-  void sent_late(int64_t in);
+  bool may_begin(const MediaPacket& packet, uint8_t wanted) const;
+  void begin(const MediaPacket& packet, Instant now);
+  uint32_t timestamp_delta(const MediaPacket& packet, Instant now) const;
+  Placement place_ahead(const MediaPacket& packet, Instant now);
+  Placement place_late(const MediaPacket& packet, Drop otherwise);
+  void note_out(const MediaPacket& packet, const Deltas& deltas, Instant now);
+  void update_awaited(uint8_t wanted);
 
   Endpoint* receiver_;
+  Ssrc ssrc_, rtx_;
   std::optional<LayerId> target_ = LayerId{0, kMaxSpatialLayers - 1, kMaxTemporalLayers - 1};
-  int64_t highest_in_ = 0;
-  int64_t shift_ = 0;
-  int64_t missing_ = 0;           // outgoing numbers passed over so far
-  uint64_t packets_sent_ = 0, bytes_sent_ = 0;
-  uint64_t recent_ = 0;           // bit n: highest - n went out
-  bool video_ = false, waits_for_key_frame_ = false, started_ = false;
-  uint8_t doubled_ = 0;           // numbers that went out twice: a bug, kept for the audit
+  Numbering numbers_;
+  LayerFilter filter_;
+  bool video_ = false;
+  bool running_ = false;                // what comes of the current encoding goes out
+  std::optional<uint8_t> awaited_;
+  uint32_t picture_ = 0;                // timestamp of the newest picture of the current encoding
+  std::array<int64_t, kMaxEncodings> newest_{INT64_MIN, INT64_MIN, INT64_MIN};  // incoming numbers that were decided on
 
+  // The newest that went out, as it went out.
+  uint32_t last_timestamp_ = 0;
+  uint16_t last_picture_id_ = 0;
+  uint8_t last_tl0_pic_idx_ = 0;
+  uint8_t next_template_id_ = 0;
+  Instant last_at_;
+  Deltas deltas_;                       // of the newest run
+
+  uint64_t packets_sent_ = 0, bytes_sent_ = 0;
   uint16_t rtx_sequence_ = 0;
   uint32_t report_ntp_ = 0;
   Instant report_at_;
-  int64_t first_out_ = 0;
-  int64_t oldest_ = 0;            // incoming numbers before it cannot be placed
-  int64_t oldest_shift_ = 0;      // of those from oldest_ to the first of shifts_
-  std::vector<Shift> shifts_;     // ascending
   std::vector<Repeat> repeats_;   // a ring
   size_t next_repeat_ = 0;
   std::array<Instant, kPlisPerWindow> asked_{};
   uint32_t asks_ = 0;
+  int64_t waits_left_ = kWaits;
+  Instant waits_at_;                    // when the last one was given back
+  std::optional<uint8_t> granted_;      // the wait that has been paid for
 };
 
 }  // namespace tacoma::bridge

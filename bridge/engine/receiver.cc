@@ -4,15 +4,28 @@
 
 #include "bridge/engine/endpoint.h"
 #include "bridge/engine/sender.h"
+#include "core/rtp/h264.h"
 #include "core/rtp/rtx.h"
-#include "core/rtp/vp8.h"
 
 namespace tacoma::bridge {
 
 ExtensionIds extension_ids(const jingle::MediaFormats& formats) {
   const auto id = [&](std::string_view uri) { return formats.extension(uri).value_or(uint8_t{0}); };
-  return {id(kAudioLevelUri), id(kAbsSendTimeUri), id(kTransportCcUri), id(kMidUri), id(kVideoOrientationUri)};
+  return {id(kAudioLevelUri), id(kAbsSendTimeUri), id(kTransportCcUri), id(kMidUri), id(kVideoOrientationUri), id(kDependencyDescriptorUri)};
 }
+
+namespace {
+Codec codec_of(std::string_view name) {
+  const auto is = [name](std::string_view known) {
+    return name.size() == known.size() && std::equal(name.begin(), name.end(), known.begin(), [](char a, char b) { return (a >= 'a' && a <= 'z' ? a - 32 : a) == b; });
+  };
+  if (is("VP8")) return Codec::vp8;
+  if (is("VP9")) return Codec::vp9;
+  if (is("AV1")) return Codec::av1;
+  if (is("H264")) return Codec::h264;
+  return Codec::opaque;
+}
+}  // namespace
 
 void Receiver::set_formats(const jingle::MediaFormats* audio, const jingle::MediaFormats* video) {
   payload_types_.fill({});
@@ -27,11 +40,11 @@ void Receiver::set_formats(const jingle::MediaFormats* audio, const jingle::Medi
         const std::string_view apt = type.parameter("apt");
         uint32_t number = 0;
         for (char c : apt) number = c >= '0' && c <= '9' && number < 128 ? number * 10 + static_cast<uint32_t>(c - '0') : 128;
-        if (!apt.empty() && number < 128) entry = {Kind::rtx, static_cast<uint8_t>(number), false};
+        if (!apt.empty() && number < 128) entry = {Kind::rtx, static_cast<uint8_t>(number), Codec::opaque};
         continue;
       }
       entry.kind = is_video ? Kind::video : Kind::audio;
-      entry.vp8 = is_video && (type.name == "VP8" || type.name == "vp8");
+      entry.codec = is_video ? codec_of(type.name) : Codec::opaque;
       if (first && type.clockrate != 0) clock = type.clockrate;
       first = false;
       if (is_video && type.has_feedback("nack")) video_nack_ = true;
@@ -85,6 +98,7 @@ std::optional<Drop> Receiver::ingest(Instant now, Datagram& datagram, MediaPacke
   out.view = *parsed;
   out.source = &source;
   out.sequence = sequence;
+  out.behind = encoding.sequences.newest() - sequence;
   out.is_video = source.description.video;
   out.layer.encoding = encoding.index;
   inspect(now, out, encoding, media_type);
@@ -106,24 +120,123 @@ std::optional<Drop> Receiver::unwrap(Datagram& datagram, RtpView& view, const En
 }
 
 void Receiver::inspect(Instant now, MediaPacket& packet, Encoding& encoding, const PayloadType& type) {
-  const BytesView payload = packet.view.payload();
   packet.key_frame = true;  // where nothing is known of the codec, any packet may be a start
-  if (packet.is_video ? video_muted : audio_muted) {
-    packet.held_back = Drop::force_muted;
-  } else if (payload.empty()) {
-    packet.held_back = Drop::padding_only;
-  } else if (type.vp8) {
-    const auto descriptor = parse_vp8(payload);
-    if (!descriptor) packet.held_back = Drop::descriptor_malformed;
-    packet.key_frame = descriptor && starts_vp8_key_frame(payload, *descriptor);
-    if (descriptor) packet.layer.temporal = descriptor->temporal_layer.value_or(0);
-    if (packet.key_frame)
-      if (const auto size = vp8_key_frame_size(payload, *descriptor)) encoding.heights[0] = size->height;
-  }
+  if (packet.is_video ? video_muted : audio_muted) packet.held_back = Drop::force_muted;
+  else if (packet.view.payload().empty()) packet.held_back = Drop::padding_only;
+  else if (packet.is_video) packet.held_back = read_facts(packet, encoding, type.codec);
   if (!packet.is_video) return inspect_audio(packet);
   packet.video_orientation = video_orientation(packet.view);
-  if (!packet.held_back)
-    encoding.meter->on_packet(now, packet.layer.spatial, packet.layer.temporal, packet.view.packet().size(), packet.view.timestamp(), true);
+  if (packet.held_back) return;
+  bool needed_above = true;
+  if (packet.codec == Codec::vp9) needed_above = !packet.vp9().not_needed_above;
+  if (packet.codec == Codec::av1) needed_above = packet.av1().structure->is_needed_above(packet.av1().descriptor.indications, packet.layer.spatial);
+  encoding.meter->on_packet(now, packet.layer.spatial, packet.layer.temporal, packet.view.packet().size(), packet.view.timestamp(), needed_above);
+}
+
+BytesView Receiver::video_orientation(const RtpView& packet) const {
+  if (video_ids_.video_orientation == 0) return {};
+  return packet.extension(video_ids_.video_orientation).value_or(BytesView()).subspan(0, 1);
+}
+
+MediaPacket Receiver::read_again(Source& source, Encoding& encoding, const RtpView& view) {
+  MediaPacket packet;
+  packet.view = view;
+  packet.source = &source;
+  packet.layer.encoding = encoding.index;
+  packet.is_video = source.description.video;
+  packet.behind = 1;  // it teaches nothing about its encoding
+  if (!packet.is_video) return packet;
+  packet.held_back = read_facts(packet, encoding, payload_types_[view.payload_type()].codec);
+  packet.video_orientation = video_orientation(view);
+  return packet;
+}
+
+/// What the codec says of a packet; a reason when nobody should get it.
+std::optional<Drop> Receiver::read_facts(MediaPacket& packet, Encoding& encoding, Codec codec) {
+  packet.codec = codec;
+  switch (codec) {
+    case Codec::opaque: return std::nullopt;
+    case Codec::vp9: return read_vp9(packet, encoding);
+    case Codec::av1: return read_av1(packet, encoding);
+    case Codec::h264: return read_h264(packet, encoding);
+    case Codec::vp8: break;
+  }
+  const BytesView payload = packet.view.payload();
+  const auto descriptor = parse_vp8(payload);
+  packet.key_frame = descriptor && starts_vp8_key_frame(payload, *descriptor);
+  if (!descriptor) return Drop::descriptor_malformed;
+  packet.facts = *descriptor;
+  packet.layer.temporal = descriptor->temporal_layer.value_or(0);
+  if (packet.key_frame)
+    if (const auto size = vp8_key_frame_size(payload, *descriptor)) encoding.heights[0] = size->height;
+  return std::nullopt;
+}
+
+std::optional<Drop> Receiver::read_vp9(MediaPacket& packet, Encoding& encoding) {
+  const auto descriptor = parse_vp9(packet.view.payload());
+  packet.key_frame = descriptor && starts_vp9_key_frame(*descriptor);
+  if (!descriptor) return Drop::descriptor_malformed;
+  if (descriptor->spatial >= kMaxSpatialLayers || descriptor->temporal >= kMaxTemporalLayers) {
+    packet.key_frame = false;
+    return Drop::over_layer_limit;
+  }
+  if (descriptor->structure && packet.behind == 0) {
+    encoding.top_spatial = static_cast<uint8_t>(std::min<size_t>(descriptor->structure->spatial_layers, kMaxSpatialLayers) - 1);
+    for (size_t s = 0; s < kMaxSpatialLayers; ++s) encoding.heights[s] = descriptor->structure->heights[s];
+  }
+  packet.facts = *descriptor;
+  packet.layer.spatial = descriptor->spatial;
+  packet.layer.temporal = descriptor->temporal;
+  packet.top_spatial = encoding.top_spatial;
+  return std::nullopt;
+}
+
+std::optional<Drop> Receiver::read_av1(MediaPacket& packet, Encoding& encoding) {
+  const auto bytes = video_ids_.dependency_descriptor != 0 ? packet.view.extension(video_ids_.dependency_descriptor) : std::nullopt;
+  if (!bytes) {
+    // Without descriptor only the aggregation header says something: N, a coded video sequence begins (AV1 RTP section 4.4).
+    packet.codec = Codec::opaque;
+    packet.key_frame = (packet.view.payload()[0] & 0x08) != 0;
+    return std::nullopt;
+  }
+  packet.key_frame = false;
+  if (!encoding.structures) encoding.structures = std::make_unique<Encoding::Structures>();
+  Encoding::Structures& all = *encoding.structures;
+  const DependencyStructure* structure = all.has_newest ? &all.newest : nullptr;
+  auto descriptor = parse_dependency_descriptor(*bytes, structure, all.fresh);
+  if (!descriptor && all.has_before) {
+    structure = &all.before;
+    descriptor = parse_dependency_descriptor(*bytes, structure, all.fresh);
+  }
+  if (!descriptor) return Drop::descriptor_malformed;
+  if (descriptor->has_structure) {
+    structure = &all.fresh;
+    if (packet.behind == 0) {
+      all.before = all.newest;
+      all.has_before = all.has_newest;
+      all.newest = all.fresh;
+      all.has_newest = true;
+      structure = &all.newest;
+      for (size_t s = 0; s < kMaxSpatialLayers; ++s) encoding.heights[s] = all.newest.heights[s];
+    }
+  }
+  if (descriptor->spatial >= kMaxSpatialLayers || descriptor->temporal >= kMaxTemporalLayers) return Drop::over_layer_limit;
+  packet.facts = Av1Facts{*descriptor, *bytes, structure};
+  packet.layer.spatial = descriptor->spatial;
+  packet.layer.temporal = descriptor->temporal;
+  packet.top_spatial = structure->max_spatial;
+  packet.key_frame = descriptor->has_structure && descriptor->starts_frame && descriptor->differences == 0;
+  return std::nullopt;
+}
+
+std::optional<Drop> Receiver::read_h264(MediaPacket& packet, Encoding& encoding) {
+  const auto payload = parse_h264(packet.view.payload());
+  packet.key_frame = false;
+  if (!payload) return Drop::descriptor_malformed;
+  encoding.has_parameters = encoding.has_parameters || payload->parameters;
+  // Where parameter sets come in band, a decoder has to have them first.
+  packet.key_frame = payload->parameters || (payload->idr && !encoding.has_parameters);
+  return std::nullopt;
 }
 
 void Receiver::inspect_audio(MediaPacket& packet) {

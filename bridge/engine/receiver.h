@@ -33,11 +33,8 @@ class Receiver {
   /// key frame and level read. nullopt: `out` is to be routed.
   std::optional<Drop> ingest(Instant now, Datagram& datagram, MediaPacket& out, BridgeCounts& counts);
 
-  /// The video orientation that a cached packet of this endpoint carries; empty: none.
-  BytesView video_orientation(const RtpView& packet) const {
-    if (video_ids_.video_orientation == 0) return {};
-    return packet.extension(video_ids_.video_orientation).value_or(BytesView()).subspan(0, 1);
-  }
+  /// Reads a packet that came before and was cached, once more.
+  MediaPacket read_again(Source& source, Encoding& encoding, const RtpView& view);
   /// Reports to the sender that are due: NACKs, RR, transport-wide feedback.
   void report(Instant now, Sender& sender, Ssrc feedback_ssrc, std::string_view cname, BridgeCounts& counts, Outbox& out);
   Instant deadline() const;
@@ -50,7 +47,7 @@ class Receiver {
   struct PayloadType {
     Kind kind = Kind::unknown;
     uint8_t apt = 0;    // of rtx
-    bool vp8 = false;
+    Codec codec = Codec::opaque;
   };
   struct Found {
     Source* source = nullptr;
@@ -58,8 +55,13 @@ class Receiver {
     bool is_rtx = false;
   };
   Found find(Ssrc ssrc) const;
+  BytesView video_orientation(const RtpView& packet) const;
   std::optional<Drop> unwrap(Datagram& datagram, RtpView& view, const Encoding& encoding);
   void inspect(Instant now, MediaPacket& packet, Encoding& encoding, const PayloadType& type);
+  std::optional<Drop> read_vp9(MediaPacket& packet, Encoding& encoding);
+  std::optional<Drop> read_av1(MediaPacket& packet, Encoding& encoding);
+  std::optional<Drop> read_h264(MediaPacket& packet, Encoding& encoding);
+  std::optional<Drop> read_facts(MediaPacket& packet, Encoding& encoding, Codec codec);
   void inspect_audio(MediaPacket& packet);
   void nack(Instant now, Sender& sender, Ssrc feedback_ssrc, BridgeCounts& counts, Outbox& out);
   void receiver_report(Instant now, Sender& sender, Ssrc feedback_ssrc, std::string_view cname, BridgeCounts& counts, Outbox& out);

@@ -2,19 +2,17 @@
 
 #include <cstring>
 
-#include "bridge/engine/receiver.h"
+#include "bridge/engine/media_packet.h"
+#include "bridge/engine/rewrite.h"
 
 namespace tacoma::bridge {
 
-void EgressHeader::build(const MediaPacket& packet, const EgressShape& shape, Instant now) {
+void EgressHeader::build(const MediaPacket& packet, const EgressShape& shape, Instant now, BytesView dependency) {
   shape_ = shape;
   RtpHeader header;
   header.payload_type = packet.view.payload_type();
-  header.marker = packet.view.marker();
-  header.sequence = packet.view.sequence();
-  header.timestamp = packet.view.timestamp();
-  header.ssrc = packet.view.ssrc();
-  std::array<RtpExtension, 4> extensions;
+  timestamp_ = packet.view.timestamp();
+  std::array<RtpExtension, 5> extensions;
   size_t count = 0;
   uint8_t transport[2] = {}, send_time[3];
   // First, so that its place is known.
@@ -26,22 +24,39 @@ void EgressHeader::build(const MediaPacket& packet, const EgressShape& shape, In
   if (shape.audio_level != 0 && !packet.audio_level.empty()) extensions[count++] = {shape.audio_level, packet.audio_level};
   if (shape.video_orientation != 0 && !packet.video_orientation.empty())
     extensions[count++] = {shape.video_orientation, packet.video_orientation};
-  size_ = static_cast<uint8_t>(write_rtp_header(MutableBytes(bytes_.data(), bytes_.size()), header, Span<const RtpExtension>(extensions.data(), count)));
+  if (shape.dependency_descriptor != 0 && !dependency.empty()) extensions[count++] = {shape.dependency_descriptor, dependency};
+  size_ = static_cast<uint16_t>(write_rtp_header(MutableBytes(bytes_.data(), bytes_.size()), header, Span<const RtpExtension>(extensions.data(), count)));
   TACOMA_ASSERT(size_ != 0);
   const size_t element_header = bytes_[kRtpFixedHeader] == 0xbe ? 1 : 2;
   transport_at_ = shape.transport_cc != 0 ? static_cast<uint8_t>(kRtpFixedHeader + 4 + element_header) : 0;
 }
 
-std::optional<Drop> Sender::emit(Instant now, EgressHeader& header, BytesView payload, uint16_t sequence, Cargo cargo, Outbox& out) {
+void EgressHeader::set(Ssrc ssrc, const Rewrite& rewrite) {
+  bytes_[1] = static_cast<uint8_t>((bytes_[1] & 0x7f) | (rewrite.marker ? 0x80 : 0));
+  store_u16(bytes_.data() + 2, rewrite.sequence);
+  store_u32(bytes_.data() + 4, timestamp_ + rewrite.deltas.timestamp);
+  store_u32(bytes_.data() + 8, ssrc.value());
+}
+
+std::optional<Drop> Sender::emit(Instant now, EgressHeader& header, BytesView lead, BytesView payload, Cargo cargo, Outbox& out) {
   if (!path_->ready()) return Drop::receiver_not_ready;
-  header.set_sequence(sequence);
   header.set_transport_sequence(downlink_->next_sequence());
   const BytesView head = header.bytes();
-  const size_t size = head.size() + payload.size() + path_->rtp_overhead();
+  const size_t plain = head.size() + payload.size();
+  const size_t size = plain + path_->rtp_overhead();
   if (size > kMaxPacket) return Drop::over_mtu;
   PacketRef packet = out.pool().make(size);
   if (!packet) return Drop::pool_exhausted;
-  const auto written = path_->protect_rtp(head, payload, packet.storage());
+  Result<size_t, Drop> written = fail(Drop::srtp_error);
+  if (lead.empty()) {
+    written = path_->protect_rtp(head, payload, packet.storage());
+  } else {
+    uint8_t* p = packet.storage().data();
+    std::memcpy(p, head.data(), head.size());
+    std::memcpy(p + head.size(), payload.data(), payload.size());
+    std::memcpy(p + head.size(), lead.data(), lead.size());
+    written = path_->protect_rtp(packet.storage(), plain);
+  }
   if (!written) return written.error();
   packet.resize(*written);
   downlink_->on_sent(now, DataSize::bytes(static_cast<int64_t>(*written)), cargo, header.is_numbered());
@@ -49,14 +64,13 @@ std::optional<Drop> Sender::emit(Instant now, EgressHeader& header, BytesView pa
   return std::nullopt;
 }
 
-std::optional<Drop> Sender::emit_again(Instant now, EgressHeader& header, const MediaPacket& packet, uint16_t sequence, Ssrc rtx_ssrc,
-                                       uint8_t rtx_payload_type, uint16_t rtx_sequence, Cargo cargo, Outbox& out) {
-  const BytesView payload = packet.view.payload();
-  if (rtx_ssrc == Ssrc()) return emit(now, header, payload, sequence, cargo, out);
+std::optional<Drop> Sender::emit_rtx(Instant now, EgressHeader& header, BytesView lead, BytesView payload, Ssrc rtx_ssrc, uint8_t rtx_payload_type,
+                                     uint16_t rtx_sequence, Cargo cargo, Outbox& out) {
   if (!path_->ready()) return Drop::receiver_not_ready;
+  const uint16_t original = header.sequence();
   set_rtp_payload_type(header.bytes(), rtx_payload_type);
   set_rtp_ssrc(header.bytes(), rtx_ssrc);
-  header.set_sequence(rtx_sequence);
+  set_rtp_sequence(header.bytes(), rtx_sequence);
   header.set_transport_sequence(downlink_->next_sequence());
   const BytesView head = header.bytes();
   const size_t plain = head.size() + 2 + payload.size();
@@ -65,8 +79,10 @@ std::optional<Drop> Sender::emit_again(Instant now, EgressHeader& header, const 
   if (!slot) return Drop::pool_exhausted;
   uint8_t* p = slot.storage().data();
   std::memcpy(p, head.data(), head.size());
-  store_u16(p + head.size(), sequence);  // RFC 4588 section 4: the original number goes before the payload
-  std::memcpy(p + head.size() + 2, payload.data(), payload.size());
+  p += head.size();
+  store_u16(p, original);  // RFC 4588 section 4: the original number goes before the payload
+  std::memcpy(p + 2, payload.data(), payload.size());
+  if (!lead.empty()) std::memcpy(p + 2, lead.data(), lead.size());
   const auto written = path_->protect_rtp(slot.storage(), plain);
   if (!written) return written.error();
   slot.resize(*written);

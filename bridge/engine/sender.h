@@ -16,31 +16,38 @@
 namespace tacoma::bridge {
 
 struct MediaPacket;
+struct Rewrite;
 
 /// Which extensions go out to an endpoint, and under which ids; 0: not.
 struct EgressShape {
-  uint8_t audio_level = 0, abs_send_time = 0, transport_cc = 0, video_orientation = 0;
+  uint8_t audio_level = 0, abs_send_time = 0, transport_cc = 0, video_orientation = 0, dependency_descriptor = 0;
   bool operator==(const EgressShape& o) const {
-    return audio_level == o.audio_level && abs_send_time == o.abs_send_time && transport_cc == o.transport_cc && video_orientation == o.video_orientation;
+    return audio_level == o.audio_level && abs_send_time == o.abs_send_time && transport_cc == o.transport_cc &&
+           video_orientation == o.video_orientation && dependency_descriptor == o.dependency_descriptor;
   }
 };
 
-/// A header for egress. Built once a packet for all receivers of one shape; sequence numbers are set for each.
+/// A header for egress. Built once a packet for all receivers of one shape; what a rewrite changes is set for each.
 class EgressHeader {
  public:
   bool is_for(const EgressShape& shape) const { return size_ != 0 && shape_ == shape; }
-  /// From the packet's header: of its extensions audio level and video orientation stay; abs-send-time and a transport
-  /// sequence number are added.
-  void build(const MediaPacket& packet, const EgressShape& shape, Instant now);
-  void set_sequence(uint16_t sequence) { store_u16(bytes_.data() + 2, sequence); }
+  /// From the packet's header: of its extensions audio level, video orientation and `dependency` (the dependency descriptor, perhaps
+  /// changed) stay; abs-send-time and a transport sequence number are added.
+  void build(const MediaPacket& packet, const EgressShape& shape, Instant now, BytesView dependency);
+  /// Sets SSRC, sequence number, timestamp and marker.
+  void set(Ssrc ssrc, const Rewrite& rewrite);
+  /// The packet is one byte of padding: it only takes up its number.
+  void make_padding() { bytes_[0] = static_cast<uint8_t>(bytes_[0] | 0x20); }
+  uint16_t sequence() const { return load_u16(bytes_.data() + 2); }
   bool is_numbered() const { return transport_at_ != 0; }
   void set_transport_sequence(uint16_t sequence) { if (transport_at_ != 0) store_u16(bytes_.data() + transport_at_, sequence); }
   MutableBytes bytes() { return MutableBytes(bytes_.data(), size_); }
 
  private:
-  std::array<uint8_t, 96> bytes_;
+  std::array<uint8_t, 352> bytes_;  // room for the longest dependency descriptor
   EgressShape shape_;
-  uint8_t size_ = 0;
+  uint32_t timestamp_ = 0;           // as it came
+  uint16_t size_ = 0;
   uint8_t transport_at_ = 0;
 };
 
@@ -56,11 +63,12 @@ class Sender {
   /// The rtx payload type of each payload type; 0: none negotiated.
   std::array<uint8_t, 128> rtx_of{};
 
-  /// Hop 5: header and payload are protected into a fresh slot and sent. nullopt: it is on its way.
-  std::optional<Drop> emit(Instant now, EgressHeader& header, BytesView payload, uint16_t sequence, Cargo cargo, Outbox& out);
-  /// Sends a packet again: as RTX when `rtx_ssrc` is not zero.
-  std::optional<Drop> emit_again(Instant now, EgressHeader& header, const MediaPacket& packet, uint16_t sequence, Ssrc rtx_ssrc, uint8_t rtx_payload_type,
-                                 uint16_t rtx_sequence, Cargo cargo, Outbox& out);
+  /// Hop 5: header and payload are protected into a fresh slot and sent. `lead` takes the place of as many first bytes of the payload.
+  /// nullopt: it is on its way.
+  std::optional<Drop> emit(Instant now, EgressHeader& header, BytesView lead, BytesView payload, Cargo cargo, Outbox& out);
+  /// Sends a packet again as RTX (RFC 4588).
+  std::optional<Drop> emit_rtx(Instant now, EgressHeader& header, BytesView lead, BytesView payload, Ssrc rtx_ssrc, uint8_t rtx_payload_type,
+                               uint16_t rtx_sequence, Cargo cargo, Outbox& out);
   /// Sends a packet of nothing but `padding` bytes, 1 to 255 (RFC 3550 section 5.1), for a probe. False: it could not be.
   bool emit_padding(Instant now, Ssrc ssrc, uint8_t payload_type, uint16_t sequence, uint32_t timestamp, size_t padding, Outbox& out);
   /// Sends what `write(RtcpWriter&)` writes, at most `room` bytes. False when the path is not up, or nothing was written.

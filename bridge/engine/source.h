@@ -8,33 +8,15 @@
 #include <vector>
 
 #include "bridge/engine/layers.h"
+#include "bridge/engine/media_packet.h"
 #include "bridge/engine/projection.h"
-#include "core/base/drop.h"
-#include "core/base/packet_pool.h"
-#include "core/rtp/extensions.h"
 #include "core/rtp/nack.h"
 #include "core/rtp/packet_cache.h"
 #include "core/rtp/reception.h"
-#include "core/rtp/rtp_packet.h"
 
 namespace tacoma::bridge {
 
 class Endpoint;
-class Source;
-
-/// A packet of media after ingest: immutable until it is forwarded or dropped.
-struct MediaPacket {
-  PacketRef packet;
-  RtpView view;                        // of the packet's bytes, without RTX
-  Source* source = nullptr;
-  int64_t sequence = 0;                // extended, of its encoding
-  LayerId layer;
-  bool is_video = false;
-  bool key_frame = false;              // a receiver may start here
-  std::optional<AudioLevel> level;
-  BytesView audio_level, video_orientation;  // extension data that goes through
-  std::optional<Drop> held_back;       // for every receiver, and why
-};
 
 /// The streams of one encoding, as signalled.
 struct EncodingDescription {
@@ -75,6 +57,14 @@ class Encoding {
   PacketCache cache;                    // the same
   std::optional<LayerMeter> meter;      // video
   std::array<uint16_t, kMaxSpatialLayers> heights{};  // as the stream last said; 0: it has not
+  uint8_t top_spatial = kMaxSpatialLayers - 1;        // likewise
+  bool has_parameters = false;          // H.264: sequence parameter sets come in band
+  /// AV1: what its dependency descriptors refer to, and what late ones from before may.
+  struct Structures {
+    DependencyStructure newest, before, fresh;
+    bool has_newest = false, has_before = false;
+  };
+  std::unique_ptr<Structures> structures;  // once there was a descriptor
   uint64_t received_at_last_report = 0;
   std::optional<SenderInfo> last_report;  // the sender's newest SR
   Instant last_key_frame_request = Instant::at(Duration::seconds(-3600));

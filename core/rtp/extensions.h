@@ -25,7 +25,8 @@ struct ExtensionIds {
   uint8_t transport_cc = 5;
   uint8_t mid = 10;
   uint8_t video_orientation = 0;
-  static ExtensionIds none() { return {0, 0, 0, 0, 0}; }
+  uint8_t dependency_descriptor = 0;
+  static ExtensionIds none() { return {0, 0, 0, 0, 0, 0}; }
 };
 
 /// RFC 6464: the level in -dBov, 0 loudest, 127 silence, and the sender's voice activity flag.

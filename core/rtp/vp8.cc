@@ -63,6 +63,17 @@ size_t write_vp8(MutableBytes out, const Vp8Descriptor& d) {
   return w.ok() ? w.written() : 0;
 }
 
+void shift_vp8_ids(MutableBytes payload, const Vp8Descriptor& d, uint16_t picture_id, uint8_t tl0_pic_idx) {
+  size_t at = 2;  // after the two bytes of flags
+  if (d.picture_id) {
+    const auto id = static_cast<uint16_t>(*d.picture_id + picture_id);
+    if (d.long_picture_id) store_u16(payload.data() + at, static_cast<uint16_t>(0x8000 | (id & 0x7fff)));
+    else payload.data()[at] = static_cast<uint8_t>(id & 0x7f);
+    at += d.long_picture_id ? 2 : 1;
+  }
+  if (d.tl0_pic_idx) payload.data()[at] = static_cast<uint8_t>(*d.tl0_pic_idx + tl0_pic_idx);
+}
+
 bool starts_vp8_key_frame(BytesView payload, const Vp8Descriptor& descriptor) {
   const size_t header = descriptor.size();
   return starts_frame(descriptor) && payload.size() > header && (payload[header] & 1) == 0;

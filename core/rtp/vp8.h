@@ -28,6 +28,9 @@ std::optional<Vp8Descriptor> parse_vp8(BytesView payload);
 /// Writes it; returns size(), or 0 when `out` is too small.
 size_t write_vp8(MutableBytes out, const Vp8Descriptor& descriptor);
 
+/// Adds to picture id (modulo its width) and TL0PICIDX in place. `payload` begins with the descriptor that was parsed as `d`.
+void shift_vp8_ids(MutableBytes payload, const Vp8Descriptor& d, uint16_t picture_id, uint8_t tl0_pic_idx);
+
 /// First packet of a frame: start of partition 0.
 inline bool starts_frame(const Vp8Descriptor& d) { return d.partition_start && d.partition == 0; }
 /// First packet of a key frame: the inverse key frame bit of the payload header (RFC 7741 section 4.3) is zero.

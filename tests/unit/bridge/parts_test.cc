@@ -5,7 +5,7 @@
 #include <set>
 
 #include "bridge/engine/endpoint.h"
-#include "bridge/engine/projection.h"
+#include "bridge/engine/source.h"
 #include "bridge/engine/speaker.h"
 #include "core/base/rng.h"
 
@@ -18,54 +18,85 @@ Endpoint& nobody() {
   alignas(Endpoint) static unsigned char place[sizeof(Endpoint)];
   return *reinterpret_cast<Endpoint*>(place);  // only its address is used
 }
+
+/// A source of one opaque encoding, and packets of it.
+struct Stream {
+  explicit Stream(bool video) : description{{{Ssrc(5), Ssrc()}}, video, "a"}, source(nobody(), description, 90000, false), projection(nobody(), video, Ssrc(5), Ssrc(), 9) {}
+  MediaPacket packet(int64_t in, bool key = true) {
+    RtpHeader header;
+    header.sequence = static_cast<uint16_t>(in);
+    header.timestamp = static_cast<uint32_t>(in * 100);
+    write_rtp_header(bytes, header, {});
+    MediaPacket p;
+    p.view = *RtpView::parse(bytes);
+    p.source = &source;
+    p.sequence = in;
+    p.is_video = description.video;
+    p.key_frame = key;
+    return p;
+  }
+  std::optional<uint16_t> send(int64_t in, bool key = true) {
+    const auto placement = projection.place(packet(in, key), ms(0));
+    if (placement.drop) return std::nullopt;
+    projection.sent(100);
+    return placement.rewrite.sequence;
+  }
+  void hold_back(int64_t in, bool breaks) { projection.held_back(packet(in), breaks); }
+  std::optional<int64_t> source_of(uint16_t out) const {
+    const auto origin = projection.origin_of(out);
+    return origin ? std::optional(origin->in) : std::nullopt;
+  }
+  bridge::SourceDescription description;
+  Source source;
+  Projection projection;
+  uint8_t bytes[20] = {};
+};
 }  // namespace
 
 TEST_CASE("a projection closes up behind what is held back and keeps the gaps of what is lost, for any mixture") {
   for (uint64_t seed = 1; seed <= 40; ++seed) {
     INFO("seed " << seed);
     Rng rng(seed);
-    Projection p(nobody(), false, 1);
+    Stream s(false);
     std::map<int64_t, uint16_t> out_of;        // sent: in -> out
     std::set<uint16_t> used;
     std::vector<int64_t> late;
     int64_t held_back = 0, first = -1;
-    std::vector<std::pair<int64_t, int64_t>> shift_after;  // (in, held back so far) for the model
     for (int64_t in = 65000; in < 65000 + 3000; ++in) {
       if (rng.chance(0.05)) { if (rng.chance(0.7)) late.push_back(in); continue; }
       if (rng.chance(0.1)) {
-        p.held_back(in, false);
+        s.hold_back(in, false);
         if (first >= 0) ++held_back;
         continue;
       }
       if (first < 0) first = in;
-      const auto out = p.place(in);
+      const auto out = s.send(in);
       REQUIRE(out);
       REQUIRE(*out == static_cast<uint16_t>(in - held_back));
       REQUIRE(used.insert(*out).second);
-      p.sent(in, 100);
       out_of[in] = *out;
       // Some of the late ones arrive now: between their neighbours.
       if (!late.empty() && rng.chance(0.3)) {
         const int64_t old = late.back();
         late.pop_back();
-        const auto place = p.place(old);
-        if (place && old > first) {
+        const auto place = s.send(old);
+        if (place) {
+          REQUIRE(old > first);
           REQUIRE(used.insert(*place).second);
           const auto after = out_of.upper_bound(old);
           REQUIRE(after != out_of.end());
           REQUIRE(static_cast<int16_t>(static_cast<uint16_t>(after->second - *place)) > 0);
           if (after != out_of.begin()) REQUIRE(static_cast<int16_t>(static_cast<uint16_t>(*place - std::prev(after)->second)) > 0);
-          p.sent(old, 100);
           out_of[old] = *place;
         }
       }
-      REQUIRE(p.violation() == "");
+      REQUIRE(s.projection.violation() == "");
       if (rng.chance(0.2)) {
         // What went out lately is found again from its outgoing number.
         const auto it = std::prev(out_of.end());
-        REQUIRE(p.source_of(it->second) == it->first);
-        if (out_of.size() > 5) { const auto back = std::prev(out_of.end(), 5); REQUIRE(p.source_of(back->second) == back->first); }
-        REQUIRE_FALSE(p.source_of(static_cast<uint16_t>(it->second + 1)));
+        REQUIRE(s.source_of(it->second) == it->first);
+        if (out_of.size() > 5) { const auto back = std::prev(out_of.end(), 5); REQUIRE(s.source_of(back->second) == back->first); }
+        REQUIRE_FALSE(s.source_of(static_cast<uint16_t>(it->second + 1)));
       }
     }
     REQUIRE(out_of.size() > 2000);
@@ -73,42 +104,74 @@ TEST_CASE("a projection closes up behind what is held back and keeps the gaps of
 }
 
 TEST_CASE("a projection that has not begun, and late packets from before its beginning") {
-  Projection p(nobody(), true, 9);
-  CHECK(p.waits_for_key_frame());
-  p.held_back(10, true);
-  CHECK_FALSE(p.started());
-  CHECK_FALSE(p.source_of(10));
-  CHECK(p.place(70000) == static_cast<uint16_t>(70000));
-  p.key_frame_came();
-  p.sent(70000, 10);
-  CHECK_FALSE(p.place(69999));
-  CHECK_FALSE(p.source_of(static_cast<uint16_t>(69999)));
-  p.held_back(70001, true);
-  CHECK(p.waits_for_key_frame());
-  CHECK(p.violation() == "");
-  CHECK(p.next_rtx_sequence() == 9);
-  CHECK(p.next_rtx_sequence() == 10);
+  Stream s(true);
+  s.hold_back(10, true);
+  CHECK_FALSE(s.projection.started());
+  CHECK_FALSE(s.source_of(10));
+  CHECK(s.projection.place(s.packet(69000, false), ms(0)).drop == Drop::waiting_for_key_frame);
+  CHECK(s.projection.awaits_key_frame() == uint8_t{0});
+  CHECK(s.send(70000) == static_cast<uint16_t>(70000));
+  CHECK_FALSE(s.projection.awaits_key_frame());
+  CHECK_FALSE(s.send(69999));
+  CHECK_FALSE(s.source_of(static_cast<uint16_t>(69999)));
+  s.hold_back(70001, true);
+  CHECK_FALSE(s.send(70002, false));
+  CHECK(s.projection.awaits_key_frame() == uint8_t{0});
+  CHECK(s.send(70003) == static_cast<uint16_t>(70001));
+  CHECK(s.projection.violation() == "");
+  CHECK(s.projection.next_rtx_sequence() == 9);
+  CHECK(s.projection.next_rtx_sequence() == 10);
 }
 
-TEST_CASE("the audit of a projection sees a number that went out twice") {
-  Projection p(nobody(), false, 1);
-  p.sent(5, 10);
-  p.sent(6, 10);
-  p.sent(6, 10);
-  CHECK(p.violation() != "");
+TEST_CASE("what could not go out gives its number to the next, and its gap back when it was late") {
+  Stream s(false);
+  CHECK(s.send(0) == 0);
+  const MediaPacket one = s.packet(1);
+  s.projection.failed(one, s.projection.place(one, ms(0)));
+  CHECK(s.send(3) == 2);
+  const MediaPacket two = s.packet(2);
+  s.projection.failed(two, s.projection.place(two, ms(0)));
+  CHECK(s.projection.violation() == "");
+  CHECK(s.send(2) == 1);
+  CHECK(s.projection.violation() == "");
 }
 
-TEST_CASE("shifts older than the history cannot be placed any more") {
-  Projection p(nobody(), false, 1);
-  p.sent(0, 1);
-  for (int64_t in = 2; in < 60; in += 3) { p.held_back(in, false); p.sent(in + 1, 1); }  // in + 2 and 1 are lost
-  CHECK_FALSE(p.place(1));
-  CHECK(p.place(58));
-  CHECK(p.violation() == "");
+TEST_CASE("the audit of numbers sees one that went out twice") {
+  Numbering numbers;
+  numbers.restart(0, 5, 0, {}, {});
+  numbers.pass(5);
+  numbers.pass(6);
+  CHECK(numbers.violation() == "");
+  numbers.pass_late(6, false);
+  CHECK(numbers.violation() != "");
+}
+
+TEST_CASE("runs older than the history cannot be placed any more") {
+  Stream s(false);
+  s.send(0);
+  for (int64_t in = 2; in < 6 * static_cast<int64_t>(Numbering::kMaxRuns); in += 3) { s.hold_back(in, false); s.send(in + 1); }  // in + 2 and 1 are lost
+  CHECK_FALSE(s.send(1));
+  CHECK(s.send(6 * static_cast<int64_t>(Numbering::kMaxRuns) - 5));
+  CHECK(s.projection.violation() == "");
+}
+
+TEST_CASE("a receiver whose target flips cannot have key frames asked for without end") {
+  Stream s(true);
+  int asked = 0;
+  for (int i = 0; i < 1000; ++i) {  // in 10 s
+    s.projection.set_target(std::nullopt);
+    s.projection.place(s.packet(3 * i, false), ms(10 * i));
+    s.projection.set_target(LayerId{});
+    s.projection.place(s.packet(3 * i + 1, false), ms(10 * i));
+    if (s.projection.asks_key_frame(ms(10 * i))) ++asked;
+    s.projection.place(s.packet(3 * i + 2, true), ms(10 * i));
+    CHECK_FALSE(s.projection.awaits_key_frame());
+  }
+  CHECK(asked <= Projection::kWaits + 10'000 / Projection::kWaitInterval.ms());
 }
 
 TEST_CASE("repeats have a pace, a limit and a bounded memory") {
-  Projection p(nobody(), true, 1);
+  Projection p(nobody(), true, Ssrc(1), Ssrc(), 1);
   CHECK(p.may_repeat(7, ms(0), Duration::milliseconds(50)));
   CHECK_FALSE(p.may_repeat(7, ms(49), Duration::milliseconds(50)));
   for (int i = 1; i < Projection::kMaxRepeats; ++i) CHECK(p.may_repeat(7, ms(50 * i), Duration::milliseconds(50)));

@@ -27,6 +27,7 @@ describe('the layout', () => {
     expect(best_grid(1, 1600, 900, 12)).toMatchObject({ columns: 1, width: 1600, height: 900 });
     expect(best_grid(4, 1600, 900, 12)).toMatchObject({ columns: 2, rows: 2 });
     expect(best_grid(2, 390, 800, 12).columns).toBe(1);
+    expect(best_grid(6, 900, 700, 10)).toMatchObject({ columns: 2, rows: 3 }); // not three tall ones that show half of each picture
     const nine = best_grid(9, 1200, 700, 12);
     expect(nine.columns * nine.width + 12 * (nine.columns - 1)).toBeLessThanOrEqual(1200);
     expect(nine.rows * nine.height + 12 * (nine.rows - 1)).toBeLessThanOrEqual(700);

@@ -2,6 +2,9 @@
 
 export interface Devices { microphones: MediaDeviceInfo[]; cameras: MediaDeviceInfo[]; speakers: MediaDeviceInfo[] }
 
+/** Ids of the chosen devices; none means the browser's own choice. */
+export interface Chosen { microphone?: string; camera?: string; speaker?: string }
+
 export async function list_devices(): Promise<Devices> {
   const all = (await navigator.mediaDevices?.enumerateDevices?.()) ?? [];
   const of = (kind: MediaDeviceKind) => all.filter((d) => d.kind === kind && d.deviceId);

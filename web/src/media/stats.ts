@@ -102,3 +102,9 @@ export function quality_of(report: Report): Quality {
   if (loss > 0.02 || rtt > 200) return 2;
   return 3;
 }
+
+/** As others tell theirs: 0 to 100. Undefined for what is no number. */
+export function quality_of_percent(told: unknown): Quality | undefined {
+  const percent = Number(told ?? NaN);
+  return Number.isFinite(percent) ? (Math.max(0, Math.min(3, Math.round(percent / 33.4))) as Quality) : undefined;
+}

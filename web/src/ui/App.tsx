@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import type { Conference } from '../conference';
 import type { Branding } from '../config';
+import { Announcer } from './Announcer';
 import { BrandingContext, ConferenceContext, useRoom } from './hooks';
 import { JoinPage } from './JoinPage';
 import { PasswordPrompt } from './Password';
@@ -27,7 +28,7 @@ function Pages({ room }: { room: string }) {
           ? <Waiting />
           : <Room />}
       {state.phase === 'password' && <PasswordPrompt />}
-      <p className="visually-hidden" role="status" aria-live="polite">{state.announcement}</p>
+      <Announcer />
     </>
   );
 }
@@ -38,7 +39,7 @@ function Waiting() {
     <main className="waiting">
       <div className="spinner" aria-hidden="true" />
       <h1>{state.room}</h1>
-      <p role="status">{state.phase === 'password' ? 'This room has a password.' : 'Opening the room …'}</p>
+      <p>{state.phase === 'password' ? 'This room has a password.' : 'Opening the room …'}</p>
     </main>
   );
 }

@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'react';
 import { clean_room } from '../config';
-import { list_devices, meter, open_camera, open_microphone, type Devices } from '../media/devices';
+import { meter, open_camera, open_microphone, type Chosen } from '../media/devices';
+import { DeviceChoice, useDevices } from './Devices';
 import { useBranding, useConference } from './hooks';
 import { Icon } from './icons';
 import { initials } from './layout';
@@ -38,22 +39,18 @@ export function JoinPage({ room: given, notice, ended, on_join }: { room: string
   const conference = useConference();
   const [room, set_room] = useState(given);
   const [name, set_name] = useState(() => remembered(kName));
-  const [with_microphone, set_with_microphone] = useState(true);
-  const [with_camera, set_with_camera] = useState(true);
-  const [microphone_device, set_microphone_device] = useState<string>();
-  const [camera_device, set_camera_device] = useState<string>();
-  const [devices, set_devices] = useState<Devices>({ microphones: [], cameras: [], speakers: [] });
+  const { me } = conference.store.state;
+  const [with_microphone, set_with_microphone] = useState(!ended || !me.audio_muted);
+  const [with_camera, set_with_camera] = useState(!ended || !me.video_muted);
+  // Who has left wants no open camera: the preview waits until they turn to it again.
+  const [looking, set_looking] = useState(!ended);
+  const [chosen, set_chosen] = useState<Chosen>(() => conference.store.state.chosen);
   const [problems, set_problems] = useState<Record<string, string>>({});
   const problem = (key: string) => (text: string) => set_problems((p) => ({ ...p, [key]: text }));
-  const microphone = useTrack(with_microphone, () => open_microphone(microphone_device), microphone_device, (t) => { problem('microphone')(t); set_with_microphone(false); });
-  const camera = useTrack(with_camera, () => open_camera(camera_device, 720), camera_device, (t) => { problem('camera')(t); set_with_camera(false); });
+  const microphone = useTrack(with_microphone && looking, () => open_microphone(chosen.microphone), chosen.microphone, (t) => { problem('microphone')(t); set_with_microphone(false); });
+  const camera = useTrack(with_camera && looking, () => open_camera(chosen.camera, 720), chosen.camera, (t) => { problem('camera')(t); set_with_camera(false); });
 
-  useEffect(() => {
-    const read = () => void list_devices().then(set_devices);
-    read();
-    navigator.mediaDevices?.addEventListener('devicechange', read);
-    return () => navigator.mediaDevices?.removeEventListener('devicechange', read);
-  }, [microphone.track, camera.track]);
+  const devices = useDevices(camera.track ?? microphone.track);
 
   const join = (e: React.FormEvent) => {
     e.preventDefault();
@@ -65,7 +62,7 @@ export function JoinPage({ room: given, notice, ended, on_join }: { room: string
     camera.keep();
     void conference.join({
       room: wanted, name: name.trim(), microphone: with_microphone ? microphone.track : null, camera: with_camera ? camera.track : null,
-      microphone_device, camera_device,
+      chosen,
     });
     // A device that is still opening follows.
     if (with_microphone && !microphone.track) void conference.set_audio_muted(false);
@@ -88,24 +85,12 @@ export function JoinPage({ room: given, notice, ended, on_join }: { room: string
         <label>Your name
           <input name="name" value={name} onChange={(e) => set_name(e.target.value)} maxLength={60} autoComplete="name" autoFocus={!!given} placeholder="as others will see it" />
         </label>
-        <div className="pair">
-          <label>Microphone
-            <select name="microphone" value={microphone_device ?? ''} onChange={(e) => set_microphone_device(e.target.value || undefined)} disabled={!with_microphone}>
-              <option value="">Default microphone</option>
-              {devices.microphones.map((d) => <option key={d.deviceId} value={d.deviceId}>{d.label || 'Microphone'}</option>)}
-            </select>
-          </label>
-          <label>Camera
-            <select name="camera" value={camera_device ?? ''} onChange={(e) => set_camera_device(e.target.value || undefined)} disabled={!with_camera}>
-              <option value="">Default camera</option>
-              {devices.cameras.map((d) => <option key={d.deviceId} value={d.deviceId}>{d.label || 'Camera'}</option>)}
-            </select>
-          </label>
-        </div>
+        <DeviceChoice devices={devices} chosen={chosen} on_choose={set_chosen} />
         {Object.values(problems).map((text) => <p key={text} className="notice" role="alert">{text}</p>)}
         <button type="submit" className="primary">{ended ? 'Join again' : 'Join'}</button>
       </form>
       <section className="preview" aria-label="Preview">
+        {!looking && <button type="button" className="show-preview" onClick={() => set_looking(true)}>Show preview</button>}
         {camera.track ? <Mirror track={camera.track} /> : <div className="face" aria-hidden="true">{initials(name)}</div>}
         <div className="preview-bar">
           <button type="button" className="round" aria-pressed={!with_microphone} aria-label={with_microphone ? 'Join muted' : 'Join with microphone'}

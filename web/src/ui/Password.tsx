@@ -1,21 +1,6 @@
-import { useEffect, useRef, useState } from 'react';
+import { useState } from 'react';
+import { Dialog } from './Dialog';
 import { useConference, useRoom } from './hooks';
-
-/** A modal: focus goes in, Escape goes out, and focus returns to where it was. */
-export function Dialog({ title, on_close, children }: { title: string; on_close(): void; children: React.ReactNode }) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
-    const node = dialog.current!;
-    if (!node.open) node.showModal();
-    return () => node.close();
-  }, []);
-  return (
-    <dialog ref={dialog} role="dialog" aria-label={title} onCancel={(e) => { e.preventDefault(); on_close(); }}>
-      <h2>{title}</h2>
-      {children}
-    </dialog>
-  );
-}
 
 export function PasswordPrompt() {
   const conference = useConference();
@@ -25,7 +10,7 @@ export function PasswordPrompt() {
     <Dialog title="This room has a password" on_close={() => conference.leave()}>
       <form onSubmit={(e) => { e.preventDefault(); if (password) conference.give_password(password); }}>
         <label>Password
-          <input name="password" type="password" value={password} onChange={(e) => set_password(e.target.value)} autoFocus autoComplete="off"
+          <input name="password" type="password" value={password} onChange={(e) => set_password(e.target.value)} data-first autoComplete="off"
             aria-invalid={wrong_password} aria-describedby="password-problem" />
         </label>
         <p id="password-problem" className="notice" role="alert" hidden={!wrong_password}>That was not the password.</p>
@@ -49,7 +34,7 @@ export function LockDialog({ on_close }: { on_close(): void }) {
       <form onSubmit={(e) => { e.preventDefault(); if (password) void save(password); }}>
         <p className="quiet">{locked ? 'The room has a password. Set another, or open the room.' : 'Whoever comes next will be asked for it.'}</p>
         <label>New password
-          <input name="new-password" value={password} onChange={(e) => set_password(e.target.value)} autoFocus autoComplete="off" spellCheck={false} maxLength={100} />
+          <input name="new-password" value={password} onChange={(e) => set_password(e.target.value)} data-first autoComplete="off" spellCheck={false} maxLength={100} />
         </label>
         {problem && <p className="notice" role="alert">{problem}</p>}
         <div className="dialog-bar">

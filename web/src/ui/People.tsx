@@ -2,6 +2,7 @@ import { useState } from 'react';
 import type { Member } from '../state';
 import { useConference, useRoom } from './hooks';
 import { Icon } from './icons';
+import { Panel } from './Panel';
 
 export function People({ on_close }: { on_close(): void }) {
   const conference = useConference();
@@ -9,10 +10,9 @@ export function People({ on_close }: { on_close(): void }) {
   const [problem, set_problem] = useState('');
   const order = (work: Promise<void>) => void work.catch((e: Error) => set_problem(`That did not work: ${e.message}.`));
   return (
-    <aside className="panel" aria-label="People" onKeyDown={(e) => e.key === 'Escape' && on_close()}>
-      <header><h2>People <span className="quiet">{members.length + 1}</span></h2><button type="button" className="plain" aria-label="Close people" onClick={on_close}><Icon name="close" /></button></header>
+    <Panel id="people" title="People" count={members.length + 1} on_close={on_close}>
       {problem && <p className="notice" role="alert">{problem}</p>}
-      <ul className="people">
+      <ul className="people" aria-label="People in the room">
         <li><span className="who">{me.name || 'You'} <span className="quiet">{me.moderator ? 'you, moderator' : 'you'}</span></span></li>
         {members.map((m) => (
           <li key={m.id} data-id={m.id}>
@@ -27,7 +27,7 @@ export function People({ on_close }: { on_close(): void }) {
           </li>
         ))}
       </ul>
-    </aside>
+    </Panel>
   );
 }
 

@@ -3,7 +3,7 @@ import type { RoomState } from '../state';
 import { useConference } from './hooks';
 import { Icon } from './icons';
 import { hue_of, initials } from './layout';
-import type { Picture } from './Room';
+import type { Picture } from './pictures';
 
 const quality_words = ['bad', 'poor', 'fair', 'good'] as const;
 
@@ -54,12 +54,15 @@ function Video({ track, own, screen, name }: { track: MediaStreamTrack; own: boo
   return <video ref={ref} className={own && !screen ? 'mirror' : ''} autoPlay playsInline muted aria-label={`Picture of ${name}`} />;
 }
 
-export function Audio({ track }: { track: MediaStreamTrack }) {
+export function Audio({ track, speaker }: { track: MediaStreamTrack; speaker?: string }) {
   const ref = useRef<HTMLAudioElement>(null);
   useEffect(() => {
     const audio = ref.current!;
     audio.srcObject = new MediaStream([track]);
     void audio.play().catch(() => undefined);
   }, [track]);
+  useEffect(() => {
+    if ('setSinkId' in HTMLMediaElement.prototype) void ref.current!.setSinkId(speaker ?? '').catch(() => undefined); // one that is gone: the usual
+  }, [speaker]);
   return <audio ref={ref} autoPlay />;
 }

@@ -13,14 +13,16 @@ export function useRoom(): RoomState {
   return useSyncExternalStore(store.subscribe, () => store.state);
 }
 
-/** One key does one thing, but never while somebody types. */
-export function useShortcuts(actions: Record<string, () => void>): void {
+/** One key does one thing, but never while somebody types. Escape is told where it was pressed, unless a dialog or menu takes it. */
+export function useShortcuts(actions: Record<string, () => void>, escape: (from: Element) => void): void {
   useEffect(() => {
     const on_key = (e: KeyboardEvent) => {
       const target = e.target as HTMLElement;
-      if (e.ctrlKey || e.metaKey || e.altKey || target.closest('input, textarea, select, [role=dialog]')) return;
+      if (e.ctrlKey || e.metaKey || e.altKey || e.isComposing || document.querySelector('dialog[open], :popover-open')) return;
+      if (e.key === 'Escape') return escape(target);
+      if (target.closest('input, textarea, select')) return;
       const action = actions[e.key.toLowerCase()];
-      if (!action) return;
+      if (!action || e.repeat) return;
       e.preventDefault();
       action();
     };

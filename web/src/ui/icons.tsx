@@ -17,6 +17,8 @@ const paths = {
   close: 'M6 6l12 12M18 6L6 18',
   kick: 'M9 11.5a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM2.5 20c.5-3.5 3-5.5 6.5-5.5 1.5 0 3 .4 4 1.1M16 15l5 5M21 15l-5 5',
   star: 'M12 4l2.4 5 5.6.7-4.1 3.8 1.1 5.5-5-2.8-5 2.8 1.1-5.5L4 9.7 9.6 9z',
+  more: 'M5 12h.01M12 12h.01M19 12h.01',
+  devices: 'M4 7h9M17 7h3M4 17h3M11 17h9M13 5v4M17 5v4M13 5h4M13 9h4M7 15v4M11 15v4M7 15h4M7 19h4',
   send: 'M4 12l16-8-5 16-3.5-6.5z',
 } as const;
 export type IconName = keyof typeof paths;

@@ -3,6 +3,8 @@
 export interface Grid { columns: number; rows: number; width: number; height: number }
 
 const kAspect = 16 / 9;
+/** A tile may be taller than its picture (which is cropped then): a little on a wide floor, more on a phone held upright. */
+const least_aspect = (width: number, height: number) => (width < height ? 0.85 : 4 / 3);
 
 export function best_grid(count: number, width: number, height: number, gap: number): Grid {
   let best: Grid = { columns: 1, rows: Math.max(1, count), width: 0, height: 0 };
@@ -10,8 +12,7 @@ export function best_grid(count: number, width: number, height: number, gap: num
     const rows = Math.ceil(count / columns) || 1;
     const w = (width - gap * (columns - 1)) / columns;
     const h = (height - gap * (rows - 1)) / rows;
-    // A tile may be a little taller than its picture (it is cropped), never wider than 16:9.
-    const tile_height = Math.min(h, w / 0.85);
+    const tile_height = Math.min(h, w / least_aspect(width, height));
     const tile_width = Math.min(w, tile_height * kAspect);
     if (tile_width > 0 && tile_width * tile_height > best.width * best.height) best = { columns, rows, width: Math.floor(tile_width), height: Math.floor(tile_height) };
   }

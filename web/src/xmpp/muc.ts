@@ -77,8 +77,9 @@ export function parse_presence(presence: Element): Occupant {
   };
 }
 
-export function chat_message(room: string, body: string, id: string): Element {
-  return el('message', { xmlns: NS.client, to: room, type: 'groupchat', id }, el('body', {}, body));
+/** With the name: who comes later reads it in the room's history, where the sender may be long gone. */
+export function chat_message(room: string, body: string, name: string, id: string): Element {
+  return el('message', { xmlns: NS.client, to: room, type: 'groupchat', id }, el('body', {}, body), name ? el('nick', { xmlns: NS.nick }, name) : null);
 }
 
 export function kick(nick: string, reason: string): Element {

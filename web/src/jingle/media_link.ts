@@ -1,0 +1,211 @@
+// The media session: what the focus orders, and what brings the session back when its path or the focus is lost.
+import { StatsReader, quality_of, type Report } from '../media/stats';
+import type { RemoteTrack, Store } from '../state';
+import { StanzaError } from '../xmpp/connection';
+import { session_ping } from './messages';
+import { parse_offer } from './offer';
+import { Session, type MediaState, type Own, type OwnTracks } from './session';
+import { parse_sources } from './sources';
+
+interface Host {
+  endpoint(): string;
+  /** Our full address in the room, and that of the focus. */
+  addresses(): { own: string; focus: string };
+  /** Resolves with the focus's answer; rejects with a StanzaError. */
+  ask_focus(type: 'set', payload: Element): Promise<unknown>;
+  /** Asks the focus into the room again: it has forgotten it. */
+  invite_focus(): Promise<void>;
+  own_tracks(): OwnTracks;
+  /** The offer wants us muted. */
+  start_muted(what: { audio: boolean; video: boolean }): void;
+  began(session: Session): void;
+  accepted(): void;
+  ended(): void;
+  step(name: string): void;
+}
+
+const kSampleEvery = 2_000;
+const kAskFocusEvery = 5; // samples
+const kRestartPause = 6_000; // the focus wants 5 s between two restarts
+const kRestartAttempts = 10;
+
+export class MediaLink {
+  session?: Session;
+  report?: Report;
+  private stats = new StatsReader();
+  private samples = 0;
+  private sample_timer?: ReturnType<typeof setInterval>;
+  private restart_timer?: ReturnType<typeof setTimeout>;
+  private last_restart = -Infinity;
+  private seen_sids = new Set<string>();
+
+  /** `told` hears our connection's quality every ten seconds. */
+  constructor(private store: Store, private host: Host, private told: (quality: 0 | 1 | 2 | 3) => void) {}
+
+  start_sampling(): void {
+    this.sample_timer ??= setInterval(() => void this.sample(), kSampleEvery);
+  }
+
+  /** Throws a StanzaError for what cannot be. */
+  on_jingle(jingle: Element): undefined {
+    const action = jingle.getAttribute('action');
+    const sid = jingle.getAttribute('sid') ?? '';
+    if (action === 'session-initiate') {
+      if (this.seen_sids.has(sid)) throw new StanzaError('service-unavailable', 'cancel', 'this session was offered before');
+      return this.start(jingle, sid);
+    }
+    const { session } = this;
+    if (!session || session.offer.sid !== sid) throw new StanzaError('item-not-found', 'cancel', 'no such session');
+    switch (action) {
+      case 'source-add':
+        void this.careful(session, session.add_sources(parse_sources(jingle)));
+        return undefined;
+      case 'source-remove':
+        void this.careful(session, session.remove_sources(parse_sources(jingle)));
+        return undefined;
+      case 'session-terminate':
+        this.host.step('session ended');
+        this.drop();
+        return undefined;
+      case 'session-info':
+      case 'transport-info':
+        return undefined;
+      default:
+        throw new StanzaError('bad-request', 'modify', `no such action: ${action}`);
+    }
+  }
+
+  async set_track(which: Own, track: MediaStreamTrack | null): Promise<void> {
+    await this.session?.set_track(which, track).catch((e: Error) => console.warn(`tacoma: ${which}:`, e.message));
+  }
+
+  /** Says good-bye to the focus; a session that is over already has nothing to say. */
+  terminate(): void {
+    const { session } = this;
+    this.session = undefined;
+    if (session) session.terminate('success', false).catch(() => undefined);
+  }
+
+  drop(): void {
+    clearTimeout(this.restart_timer);
+    this.session?.close();
+    this.session = undefined;
+    this.host.ended();
+    this.store.set({ tracks: {}, media: 'waiting', dominant: undefined, forwarded: undefined, speaking: [] });
+    this.report = undefined;
+  }
+
+  /** Nothing is left, and nothing is measured any more. */
+  end(): void {
+    clearInterval(this.sample_timer);
+    this.sample_timer = undefined;
+    this.drop();
+  }
+
+  private start(jingle: Element, sid: string): undefined {
+    const offer = parse_offer(jingle);
+    this.host.step('offer received');
+    this.seen_sids.add(sid);
+    this.drop();
+    this.host.start_muted(offer.start_muted);
+    const { own, focus } = this.host.addresses();
+    const session: Session = new Session(
+      offer,
+      {
+        endpoint: this.host.endpoint(),
+        initiator: jingle.getAttribute('initiator') ?? focus,
+        responder: own,
+        send: (message) => this.host.ask_focus('set', message),
+      },
+      this.host.own_tracks(),
+      {
+        track: (source, track) => this.session === session && this.on_track(source.name, track ? { source, track } : undefined),
+        media: (state) => this.session === session && this.on_media(state),
+        step: (name) => this.host.step(name),
+      },
+      []);
+    this.session = session;
+    this.stats = new StatsReader();
+    this.store.set({ media: 'connecting', bridge_missing: false });
+    this.host.began(session);
+    void this.careful(session, session.accept().then(() => this.host.accepted()));
+    return undefined;
+  }
+
+  private on_track(name: string, remote: RemoteTrack | undefined): void {
+    const tracks = { ...this.store.state.tracks };
+    if (remote) tracks[name] = remote;
+    else delete tracks[name];
+    this.store.set({ tracks });
+  }
+
+  private on_media(state: MediaState): void {
+    if (state === this.store.state.media) return;
+    this.store.set({ media: state });
+    if (state === 'connected') this.store.announce('Sound and picture are connected.');
+    if (state === 'interrupted') this.store.announce('Sound and picture are interrupted.');
+    if (state === 'failed') void this.ask_restart('connectivity-error');
+  }
+
+  /** Tells the focus, and asks it for a new session; it bears one each few seconds. */
+  private async ask_restart(reason: string): Promise<void> {
+    const session = this.session;
+    if (!session) return;
+    const wait = this.last_restart + kRestartPause - performance.now();
+    clearTimeout(this.restart_timer);
+    if (wait > 0) {
+      this.restart_timer = setTimeout(() => void this.ask_restart(reason), wait);
+      return;
+    }
+    this.last_restart = performance.now();
+    this.host.step('restart asked');
+    await session.tell_ice_failed().catch(() => undefined);
+    if (this.session !== session) return; // invited anew in the meantime
+    for (let attempt = 0; attempt < kRestartAttempts && this.session === session; ++attempt) {
+      try {
+        await session.terminate(reason, true);
+        break;
+      } catch (error) {
+        // The focus bears only so many restarts a minute; any other refusal means that it has no such session any more.
+        if (!['resource-constraint', 'timeout'].includes((error as StanzaError).condition)) break;
+        await new Promise((done) => setTimeout(done, kRestartPause));
+      }
+    }
+    if (this.session === session) this.drop();
+  }
+
+  /** A session that we cannot follow is given back, so that a new one makes it right. */
+  private async careful(session: Session, work: Promise<unknown>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      if (this.session !== session) return;
+      console.error('tacoma: the session could not be changed:', error);
+      await this.ask_restart('failed-application');
+    }
+  }
+
+  private async sample(): Promise<void> {
+    const { session } = this;
+    if (!session || session.pc.connectionState === 'closed') return;
+    const report = await this.stats.read(session.pc, session.lines, { endpoint: this.host.endpoint() });
+    if (this.session !== session) return;
+    this.report = report;
+    const quality = quality_of(report);
+    if (quality !== this.store.state.me.quality) this.store.set_me({ quality });
+    const speaking = report.rows.filter((r) => r.media === 'audio' && r.direction === 'in' && (r.audio_level ?? 0) > 0.02).map((r) => r.owner);
+    if (speaking.join() !== this.store.state.speaking.join()) this.store.set({ speaking });
+    if (this.samples % kAskFocusEvery === 0) void this.check_focus(session);
+    if (++this.samples % 5 === 0) this.told(quality);
+  }
+
+  /** A room does not see a component die and come back. One that has forgotten us is asked in again, and invites everybody anew. */
+  private async check_focus(session: Session): Promise<void> {
+    try {
+      await this.host.ask_focus('set', session_ping(session.offer));
+    } catch (error) {
+      if ((error as StanzaError).condition !== 'item-not-found' || this.session !== session) return;
+      await this.host.invite_focus();
+    }
+  }
+}

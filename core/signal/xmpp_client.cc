@@ -19,7 +19,7 @@ ScramHash hash_of(SaslMechanism mechanism) {
 }
 }  // namespace
 
-XmppClient::XmppClient(Config config, Rng rng) : XmppStream(ns::kClient, rng), config_(std::move(config)) {}
+XmppClient::XmppClient(Config config, Rng rng) : XmppStream(ns::kClient, rng, config.framing), config_(std::move(config)) {}
 
 void XmppClient::start() {
   if (phase_ != Phase::idle) return;
@@ -28,7 +28,13 @@ void XmppClient::start() {
 }
 
 void XmppClient::send_header() {
-  write_raw(stream_header(ns::kClient, config_.domain, true));
+  if (framing_ == XmppFraming::messages) {
+    Element open("open", ns::kFraming);
+    open.set("to", config_.domain).set("version", "1.0").set("xml:lang", "en");
+    write(open);
+  } else {
+    write_raw(stream_header(ns::kClient, config_.domain, true));
+  }
   header_sent_ = true;
 }
 

@@ -1,5 +1,7 @@
 #include "core/signal/xmpp_stream.h"
 
+#include "core/base/assert.h"
+
 namespace tacoma {
 
 namespace {
@@ -39,8 +41,15 @@ const char* name_of(SaslMechanism mechanism) {
   return "?";
 }
 
-XmppStream::XmppStream(std::string_view content_ns, Rng rng)
-    : content_ns_(content_ns), rng_(rng), parser_(rng_.split("xml").u64()) {}
+XmppStream::XmppStream(std::string_view content_ns, Rng rng, XmppFraming framing)
+    : content_ns_(content_ns), rng_(rng), framing_(framing), parser_(rng_.split("xml").u64()) {
+  if (framing_ == XmppFraming::document) return;
+  // Messages are what stands within a stream: with a header of our own, the parser and its limits are the same for both.
+  XmlEvent header;
+  const std::string text = "<stream:stream xmlns='" + content_ns_ + "' xmlns:stream='" + std::string(ns::kStream) + "'>";
+  parser_.read(as_bytes(text), header);
+  TACOMA_ASSERT(header.kind == XmlEvent::Kind::stream_open);
+}
 
 void XmppStream::on_bytes(BytesView bytes) {
   while (phase_ != Phase::over) {
@@ -48,7 +57,7 @@ void XmppStream::on_bytes(BytesView bytes) {
     bytes = bytes.subspan(parser_.read(bytes, event));
     if (event.kind == XmlEvent::Kind::none) break;
     on_event(event);
-    if (restarted_) parser_.reset();
+    if (restarted_ && framing_ == XmppFraming::document) parser_.reset();
     restarted_ = false;
   }
   parser_.release_if_idle();
@@ -69,16 +78,26 @@ void XmppStream::on_event(XmlEvent& event) {
         return fail("invalid-namespace", "the stream header is not of " + content_ns_);
       return on_open(event);
     case XmlEvent::Kind::stanza: return on_top_level(event.element);
-    case XmlEvent::Kind::stream_close:
-      if (phase_ != Phase::closing && header_sent_) write_raw("</stream:stream>");
-      phase_ = Phase::over;
-      events_.push_back({XmppEvent::Kind::closed, {}, {}, {}});
-      return;
+    case XmlEvent::Kind::stream_close: return on_closed();
     case XmlEvent::Kind::error: return fail(condition_of(event.fault), explain(event.fault));
   }
 }
 
+void XmppStream::on_closed() {
+  if (phase_ != Phase::closing && header_sent_) write_end();
+  phase_ = Phase::over;
+  events_.push_back({XmppEvent::Kind::closed, {}, {}, {}});
+}
+
 void XmppStream::on_top_level(Element& element) {
+  if (framing_ == XmppFraming::messages && element.ns == ns::kFraming) {
+    if (element.name == "close") return on_closed();
+    if (element.name != "open") return fail("bad-format", "<" + element.name + "/> is no framing");
+    XmlEvent header;
+    header.kind = XmlEvent::Kind::stream_open;
+    header.element = std::move(element);
+    return on_open(header);
+  }
   if (element.is("error", ns::kStream)) {
     const Element* condition = element.child_of(ns::kStreamErrors);
     return fail({}, "stream error from the peer: " + (condition ? condition->name : std::string("undefined-condition")));
@@ -95,10 +114,34 @@ void XmppStream::on_top_level(Element& element) {
 bool XmppStream::admit(Element&) { return true; }
 
 void XmppStream::write(const Element& element) {
+  if (framing_ == XmppFraming::messages) {  // each message declares what it needs
+    write_xml(element, {}, output_);
+    return end_message();
+  }
   if (content_ns_ == ns::kClient) return write_xml(element, content_ns_, output_);
   Element renamed = element;
   rename_ns(renamed, ns::kClient, content_ns_);
   write_xml(renamed, content_ns_, output_);
+}
+
+void XmppStream::write_end() {
+  if (framing_ == XmppFraming::document) return write_raw("</stream:stream>");
+  write(Element("close", ns::kFraming));
+}
+
+/// What has been written since the last message is one.
+void XmppStream::end_message() {
+  size_t before = 0;
+  for (const size_t length : messages_) before += length;
+  messages_.push_back(output_.size() - before);
+}
+
+std::string XmppStream::take_output() {
+  if (messages_.empty()) return std::exchange(output_, {});
+  std::string message = output_.substr(0, messages_.front());
+  output_.erase(0, messages_.front());
+  messages_.erase(messages_.begin());
+  return message;
 }
 
 bool XmppStream::send(const Element& stanza) {
@@ -107,12 +150,13 @@ bool XmppStream::send(const Element& stanza) {
   write(stanza);
   if (fits(std::string_view(output_).substr(before))) return true;
   output_.resize(before);
+  if (framing_ == XmppFraming::messages) messages_.pop_back();
   return false;
 }
 
 void XmppStream::close() {
   if (phase_ == Phase::over || phase_ == Phase::closing) return;
-  if (header_sent_) write_raw("</stream:stream>");
+  if (header_sent_) write_end();
   phase_ = header_sent_ ? Phase::closing : Phase::over;
 }
 
@@ -130,12 +174,12 @@ void XmppStream::restart() {
 void XmppStream::fail(std::string_view condition, std::string reason) {
   if (phase_ == Phase::over) return;
   if (header_sent_ && phase_ != Phase::closing) {
-    if (!condition.empty()) {
+    if (!condition.empty() && framing_ == XmppFraming::document) {  // a message has no prefix for it, and nobody waits for our reasons
       Element error("error", ns::kStream);
       error.add(condition, ns::kStreamErrors);
       write(error);
     }
-    write_raw("</stream:stream>");
+    write_end();
   }
   phase_ = Phase::over;
   events_.push_back({XmppEvent::Kind::failed, {}, {}, std::move(reason)});

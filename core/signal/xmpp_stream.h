@@ -3,7 +3,7 @@
 // The way of use is the same for all three:
 //   stream.on_bytes(event.data);
 //   while (auto e = stream.poll()) { ... stream.send(stanza) ... }
-//   if (stream.has_output()) out.write_stream(id, stream.take_output());
+//   while (stream.has_output()) out.write_stream(id, stream.take_output());
 // Nothing calls back. After `closed` or `failed` the stream is over: write what is left and close the transport.
 #pragma once
 
@@ -36,6 +36,14 @@ struct XmppEvent {
   std::string reason;
 };
 
+namespace ns {
+inline constexpr std::string_view kFraming = "urn:ietf:params:xml:ns:xmpp-framing";  // RFC 7395
+}
+
+/// How a stream is carried: as one XML document over a byte stream (RFC 6120 section 4), or with one element a message over a
+/// WebSocket (RFC 7395).
+enum class XmppFraming : uint8_t { document, messages };
+
 /// What the three streams share: parser, output, events.
 class XmppStream {
  public:
@@ -51,14 +59,15 @@ class XmppStream {
   /// of somebody who did nothing wrong.
   bool send(const Element& stanza);
   /// Queues a part of a stanza that is XML already, its children written for jabber:client: a room serialises once what
-  /// goes to many. Dropped when the stream is not ready or over.
+  /// goes to many. Dropped when the stream is not ready or over. Not for streams of messages.
   void send_text(std::string_view xml) {
     if (phase_ == Phase::ready) output_ += xml;
   }
   /// Ends our side in order. The peer's end comes as `closed`.
   void close();
   bool has_output() const { return !output_.empty(); }
-  std::string take_output() { return std::exchange(output_, {}); }
+  /// All bytes to be written, or the next message.
+  std::string take_output();
   bool is_ready() const { return phase_ == Phase::ready; }
   bool is_over() const { return phase_ == Phase::over; }
   /// Valid once ready: see XmppEvent::ready.
@@ -67,7 +76,7 @@ class XmppStream {
  protected:
   enum class Phase : uint8_t { idle, negotiating, ready, closing, over };
 
-  XmppStream(std::string_view content_ns, Rng rng);
+  XmppStream(std::string_view content_ns, Rng rng, XmppFraming framing = XmppFraming::document);
   XmppStream(XmppStream&&) = default;
   XmppStream& operator=(XmppStream&&) = default;
 
@@ -78,12 +87,15 @@ class XmppStream {
   void write(const Element& element);
   void write_raw(std::string_view text) { output_ += text; }
   void become_ready(Jid jid);
+  void write_end();
+  void end_message();
   void restart();  // the next bytes begin a new stream header
   /// Ends the stream with a stream error (empty condition: without one) and a `failed` event.
   void fail(std::string_view condition, std::string reason);
 
   std::string content_ns_;
   Rng rng_;
+  XmppFraming framing_;
   Phase phase_ = Phase::idle;
   bool header_sent_ = false;
   Jid jid_;
@@ -91,9 +103,11 @@ class XmppStream {
  private:
   void on_event(XmlEvent& event);
   void on_top_level(Element& element);
+  void on_closed();
   XmlStreamParser parser_;
   bool restarted_ = false;
   std::string output_;
+  std::vector<size_t> messages_;  // of streams of messages: their lengths in output_
   std::vector<XmppEvent> events_;
   size_t next_event_ = 0;
 };
@@ -109,6 +123,7 @@ class XmppClient final : public XmppStream {
     SaslMechanism mechanism = SaslMechanism::anonymous;
     std::string user, password;  // of all but anonymous
     std::string resource;        // empty: the server chooses
+    XmppFraming framing = XmppFraming::document;
   };
   XmppClient(Config config, Rng rng);
   /// Call when the transport is up: writes the stream header.

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/signal/deployment.h"
+#include "core/signal/disco.h"
 #include "core/signal/iq_tracker.h"
 #include "core/signal/xmpp_stream.h"
 
@@ -319,4 +320,64 @@ TEST_CASE("requests find their answers, once, from whom they asked, in time") {
   CHECK(tracker.earliest().is_never());
   for (size_t i = 0; i < IqTracker<int>::kMaxPending; ++i) REQUIRE(tracker.track(bridge, at(20), 3));
   CHECK(!tracker.track(bridge, at(20), 3));
+}
+
+// --- Over WebSocket (RFC 7395): the exchange with Prosody 0.12's mod_websocket, a message a line.
+
+namespace {
+std::vector<std::string> messages_of(XmppStream& stream) {
+  std::vector<std::string> all;
+  while (stream.has_output()) all.push_back(stream.take_output());
+  return all;
+}
+}  // namespace
+
+TEST_CASE("a stream over WebSocket logs in, binds and ends, with one element a message") {
+  XmppClient client({"meet.example", SaslMechanism::anonymous, {}, {}, {}, XmppFraming::messages}, Rng(1));
+  const auto hear = [&](std::string_view text) { client.on_bytes(as_bytes(text)); };
+  const std::string open = "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='meet.example' version='1.0' xml:lang='en'/>";
+  client.start();
+  CHECK(messages_of(client) == std::vector<std::string>{open});
+  hear("<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' from='meet.example' id='x' version='1.0' xml:lang='en'/>");
+  hear("<stream:features xmlns:stream='http://etherx.jabber.org/streams'><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>"
+       "<mechanism>ANONYMOUS</mechanism></mechanisms></stream:features>");
+  CHECK(messages_of(client) == std::vector<std::string>{"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='ANONYMOUS'/>"});
+  hear("<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
+  CHECK(messages_of(client) == std::vector<std::string>{open});
+  hear("<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' from='meet.example' id='y' version='1.0'/>");
+  hear("<stream:features xmlns:stream='http://etherx.jabber.org/streams'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>"
+       "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session></stream:features>");
+  CHECK(messages_of(client) == std::vector<std::string>{"<iq xmlns='jabber:client' type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>"});
+  hear("<iq xmlns='jabber:client' type='result' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>ab@meet.example/r</jid></bind></iq>");
+  REQUIRE(client.is_ready());
+  CHECK(client.jid().to_string() == "ab@meet.example/r");
+
+  client.send(make_presence({}, *Jid::parse("room@conference.meet.example/n")));
+  client.send(make_ping(*Jid::parse("meet.example"), "p1"));
+  const std::vector<std::string> sent = messages_of(client);
+  REQUIRE(sent.size() == 2);
+  for (const std::string& message : sent) CHECK(parse_xml(message).ns == ns::kClient);
+
+  hear("<message xmlns='jabber:client' from='a@b'><body>one</body></message>");
+  REQUIRE(client.poll()->kind == Kind::ready);
+  CHECK(client.poll()->stanza.child_text("body", ns::kClient) == "one");
+  SECTION("ended by us") {
+    client.close();
+    CHECK(messages_of(client) == std::vector<std::string>{"<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>"});
+  }
+  SECTION("ended by the server, which is answered") {
+    hear("<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>");
+    CHECK(client.poll()->kind == Kind::closed);
+    CHECK(messages_of(client) == std::vector<std::string>{"<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>"});
+  }
+  SECTION("ended by a stream error") {
+    hear("<stream:error xmlns:stream='http://etherx.jabber.org/streams'><system-shutdown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>");
+    CHECK(client.poll()->reason == "stream error from the peer: system-shutdown");
+    CHECK(client.is_over());
+  }
+  SECTION("limits hold as on any stream") {
+    hear("<message xmlns='jabber:client'><body>" + std::string(300'000, 'x') + "</body></message>");
+    CHECK(client.poll()->kind == Kind::failed);
+    CHECK(messages_of(client) == std::vector<std::string>{"<close xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>"});
+  }
 }

@@ -168,6 +168,10 @@ for (const [kind, options] of [
     await seen('chat');
     await control(ada, /^People/).click();
     await seen('people');
+    await ada.page.getByRole('button', { name: 'Remove Bob' }).click();
+    await seen('remove dialog');
+    await ada.page.getByRole('button', { name: 'Cancel' }).click();
+    assert.equal((await focused(ada)).name, 'Remove Bob', 'the focus returns to the button');
     await ada.page.keyboard.press('Escape');
     const narrow = await control(ada, 'More').isVisible();
     const press = async (name) => {
@@ -203,6 +207,30 @@ for (const [kind, options] of [
     await seen('left');
     await empty();
   });
+
+test('a crowd does not burst a phone', { timeout: 60_000 }, async () => {
+  const ada = await open('crowd', 'Ada', phone);
+  await ada.join();
+  await ada.joined();
+  await ada.page.evaluate(() => {
+    const { store } = window.tacoma;
+    store.set({ members: Array.from({ length: 60 }, (_, i) => ({ id: `p${i}`, name: `Person of a rather long name ${i}`, moderator: false, sources: {}, active: true })) });
+  });
+  const others = ada.page.getByRole('button', { name: /others: show everybody/ });
+  await others.waitFor();
+  const shown = await ada.page.locator('.tile').count();
+  assert.ok(shown >= 8 && shown < 20, `${shown} tiles`);
+  assert.equal(await others.innerText(), `+${61 - shown}`);
+  await check(ada, 'crowd');
+  await fits(ada, 'crowd');
+  await ada.page.screenshot({ path: path.join(out, 'crowd-phone.png') });
+  await ada.page.evaluate(() => window.tacoma.store.set({ dominant: 'p59' }));
+  await ada.page.getByRole('article', { name: /name 59, muted, speaking/ }).waitFor();
+  await others.click();
+  await until('all are named', () => ada.page.getByRole('list', { name: 'People in the room' }).getByRole('listitem').count().then((n) => n === 61));
+  await fits(ada, 'crowd, people');
+  await empty();
+});
 
 test('one file brands it', { timeout: 60_000 }, async () => {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, colorScheme: 'light' });

@@ -172,6 +172,7 @@ part('a moderator mutes, and removes', async () => {
   assert.match((await bob.state()).notice, /Ada turned off your microphone/);
   await control(bob, 'Unmute').click();
   await ada.page.getByRole('button', { name: 'Remove Cleo' }).click();
+  await ada.page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
   await until('Cleo is out', async () => (await cleo.state()).phase === 'ended');
   assert.match((await cleo.state()).notice, /Ada removed you/);
   await until('the others see it', async () => (await bob.state()).members.length === 1);

@@ -18,7 +18,7 @@ export interface Member {
 /** `late`: it was said before we came. */
 export interface ChatLine { id: string; from: string; name: string; text: string; at: number; mine: boolean; late: boolean }
 /** `quiet` is only said; the others are also seen for a moment, `chat` unless the chat is open. */
-export interface Announcement { id: number; text: string; kind: 'quiet' | 'shown' | 'chat' }
+export interface Announcement { id: number; at: number; text: string; kind: 'quiet' | 'shown' | 'chat' }
 export interface RemoteTrack { source: Source; track: MediaStreamTrack }
 
 export type Phase = 'idle' | 'joining' | 'password' | 'joined' | 'reconnecting' | 'ended';
@@ -76,7 +76,7 @@ export class Store {
     this.set({ members: this.state.members.map((m) => (m.id === id ? { ...m, ...change } : m)) });
   };
   announce = (text: string, kind: Announcement['kind'] = 'quiet'): void =>
-    this.set({ announcements: [...this.state.announcements, { id: ++this.spoken, text, kind }].slice(-kKeptAnnouncements) });
+    this.set({ announcements: [...this.state.announcements, { id: ++this.spoken, at: Date.now(), text, kind }].slice(-kKeptAnnouncements) });
   subscribe = (listener: () => void): (() => void) => {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { clean_room, read_deployment, room_of } from '../src/config';
 import { quality_of, type Report } from '../src/media/stats';
-import { best_grid, hue_of, initials } from '../src/ui/layout';
+import { best_grid, how_many_fit, hue_of, initials, pick } from '../src/ui/layout';
+import { with_links } from '../src/ui/links';
 
 describe('the deployment', () => {
   it('is read from config.js', () => {
@@ -32,9 +33,25 @@ describe('the layout', () => {
     expect(nine.columns * nine.width + 12 * (nine.columns - 1)).toBeLessThanOrEqual(1200);
     expect(nine.rows * nine.height + 12 * (nine.rows - 1)).toBeLessThanOrEqual(700);
   });
+  it('shows no more than can be made out, and whoever speaks', () => {
+    expect([how_many_fit(344, 650), how_many_fit(1256, 700), how_many_fit(100, 100)]).toEqual([14, 49, 4]);
+    const people = Array.from({ length: 10 }, (_, i) => i);
+    expect(pick(people, 10, () => 0)).toEqual(people);
+    expect(pick(people, 5, () => 0)).toEqual([0, 1, 2, 3]);
+    expect(pick(people, 5, (p) => Number(p === 8))).toEqual([0, 1, 2, 8]);
+  });
   it('gives the same person the same colour, and letters', () => {
     expect(hue_of('ab12')).toBe(hue_of('ab12'));
     expect(['Ada Lovelace', 'ada', '', '🦊 fox'].map(initials)).toEqual(['AL', 'A', '?', '🦊F']);
+  });
+});
+
+describe('what people write', () => {
+  it('has its addresses made links, and nothing else', () => {
+    expect(with_links('see https://a.test/x?y=1, or (http://b.test).')).toEqual([
+      { text: 'see ' }, { text: 'https://a.test/x?y=1', href: 'https://a.test/x?y=1' }, { text: ', or (' }, { text: 'http://b.test', href: 'http://b.test' }, { text: ').' }]);
+    expect(with_links('https://en.test/wiki/Narrows_(bridge)')[0].href).toBe('https://en.test/wiki/Narrows_(bridge)');
+    for (const text of ['javascript:alert(1)', 'data:text/html,x', '<b>https</b>', 'https://', '']) expect(with_links(text).some((p) => p.href)).toBe(false);
   });
 });
 

@@ -17,16 +17,15 @@ const kAtOnce = 3;
 
 export function Toasts({ chat_open }: { chat_open: boolean }) {
   const { announcements } = useRoom();
-  const [before] = useState(announcements[announcements.length - 1]?.id ?? 0); // said before this page was there
-  const shown = announcements.filter((a) => a.id > before && a.kind !== 'quiet' && !(a.kind === 'chat' && chat_open)).slice(-kAtOnce);
-  return <div className="toasts" aria-hidden="true">{shown.map((a) => <Toast key={a.id} text={a.text} />)}</div>;
+  const shown = announcements.filter((a) => a.kind === 'shown' || (a.kind === 'chat' && !chat_open)).slice(-kAtOnce);
+  return <div className="toasts" aria-hidden="true">{shown.map((a) => <Toast key={a.id} text={a.text} until={a.at + kShownFor} />)}</div>;
 }
 
-function Toast({ text }: { text: string }) {
-  const [over, set_over] = useState(false);
+function Toast({ text, until }: { text: string; until: number }) {
+  const [over, set_over] = useState(Date.now() >= until);
   useEffect(() => {
-    const timer = setTimeout(() => set_over(true), kShownFor);
+    const timer = setTimeout(() => set_over(true), until - Date.now());
     return () => clearTimeout(timer);
-  }, []);
+  }, [until]);
   return over ? null : <p><span>{text}</span></p>;
 }

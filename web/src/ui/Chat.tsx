@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'react';
 import { useConference, useRoom } from './hooks';
 import { Icon } from './icons';
+import { with_links } from './links';
 import { Panel } from './Panel';
 
 const time = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
@@ -22,7 +23,7 @@ export function Chat({ on_close }: { on_close(): void }) {
         {chat.map((line, at) => (
           <div key={`${line.from}${line.id}`} className={`line${line.mine ? ' mine' : ''}`}>
             {(at === 0 || chat[at - 1].from !== line.from) && <p className="who">{line.mine ? 'You' : line.name} <time dateTime={new Date(line.at).toISOString()}>{time.format(line.at)}</time></p>}
-            <p className="said">{line.text}</p>
+            <p className="said"><Linked text={line.text} /></p>
           </div>
         ))}
         <div ref={end} />
@@ -35,4 +36,9 @@ export function Chat({ on_close }: { on_close(): void }) {
       </form>
     </Panel>
   );
+}
+
+function Linked({ text }: { text: string }) {
+  return with_links(text).map((part, at) =>
+    part.href ? <a key={at} href={part.href} target="_blank" rel="noopener noreferrer nofollow">{part.text}</a> : part.text);
 }

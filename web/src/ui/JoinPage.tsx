@@ -77,7 +77,7 @@ export function JoinPage({ room: given, notice, ended, on_join }: { room: string
         <span>{branding.name}</span>
       </header>
       <form className="join-form" onSubmit={join}>
-        <h1>{ended ? 'You left the room' : room ? <>Join <em>{room}</em></> : 'Open a room'}</h1>
+        <h1>{ended ? (notice ? 'You are out of the room' : 'You left the room') : room ? <>Join <em>{room}</em></> : 'Open a room'}</h1>
         {notice ? <p className="notice" role="alert">{notice}</p> : <p className="quiet">{branding.tagline}</p>}
         <label>Room
           <input name="room" value={room} onChange={(e) => set_room(e.target.value)} required autoComplete="off" autoCapitalize="none" spellCheck={false} autoFocus={!given} />
@@ -93,11 +93,11 @@ export function JoinPage({ room: given, notice, ended, on_join }: { room: string
         {!looking && <button type="button" className="show-preview" onClick={() => set_looking(true)}>Show preview</button>}
         {camera.track ? <Mirror track={camera.track} /> : <div className="face" aria-hidden="true">{initials(name)}</div>}
         <div className="preview-bar">
-          <button type="button" className="round" aria-pressed={!with_microphone} aria-label={with_microphone ? 'Join muted' : 'Join with microphone'}
+          <button type="button" className={with_microphone ? 'round' : 'round off'} aria-label={with_microphone ? 'Join muted' : 'Join with microphone'}
             title={with_microphone ? 'Join muted' : 'Join with microphone'} onClick={() => { set_problems({}); set_with_microphone(!with_microphone); }}>
             <Icon name={with_microphone ? 'mic' : 'mic_off'} />
           </button>
-          <button type="button" className="round" aria-pressed={!with_camera} aria-label={with_camera ? 'Join without camera' : 'Join with camera'}
+          <button type="button" className={with_camera ? 'round' : 'round off'} aria-label={with_camera ? 'Join without camera' : 'Join with camera'}
             title={with_camera ? 'Join without camera' : 'Join with camera'} onClick={() => { set_problems({}); set_with_camera(!with_camera); }}>
             <Icon name={with_camera ? 'camera' : 'camera_off'} />
           </button>

@@ -1,5 +1,6 @@
 import { useState } from 'react';
 import type { Member } from '../state';
+import { Dialog } from './Dialog';
 import { useConference, useRoom } from './hooks';
 import { Icon } from './icons';
 import { Panel } from './Panel';
@@ -8,6 +9,7 @@ export function People({ on_close }: { on_close(): void }) {
   const conference = useConference();
   const { members, me } = useRoom();
   const [problem, set_problem] = useState('');
+  const [removing, set_removing] = useState<Member>();
   const order = (work: Promise<void>) => void work.catch((e: Error) => set_problem(`That did not work: ${e.message}.`));
   return (
     <Panel id="people" title="People" count={members.length + 1} on_close={on_close}>
@@ -21,12 +23,20 @@ export function People({ on_close }: { on_close(): void }) {
               <span className="orders">
                 <button type="button" className="plain" aria-label={`Mute ${m.name}`} title="Mute" disabled={m.sources[`${m.id}-a0`]?.muted ?? true} onClick={() => order(conference.mute_other(m.id, 'audio'))}><Icon name="mic_off" size={18} /></button>
                 <button type="button" className="plain" aria-label={`Stop ${m.name}’s camera`} title="Stop camera" disabled={m.sources[`${m.id}-v0`]?.muted ?? true} onClick={() => order(conference.mute_other(m.id, 'video'))}><Icon name="camera_off" size={18} /></button>
-                <button type="button" className="plain" aria-label={`Remove ${m.name}`} title="Remove from the room" onClick={() => order(conference.kick(m.id))}><Icon name="kick" size={18} /></button>
+                <button type="button" className="plain" aria-label={`Remove ${m.name}`} title="Remove from the room" aria-haspopup="dialog" onClick={() => set_removing(m)}><Icon name="kick" size={18} /></button>
               </span>
             )}
           </li>
         ))}
       </ul>
+      {removing && (
+        <Dialog title={`Remove ${removing.name} from the room?`} on_close={() => set_removing(undefined)}>
+          <div className="dialog-bar">
+            <button type="button" onClick={() => set_removing(undefined)}>Cancel</button>
+            <button type="button" className="primary" data-first onClick={() => { order(conference.kick(removing.id)); set_removing(undefined); }}>Remove</button>
+          </div>
+        </Dialog>
+      )}
     </Panel>
   );
 }

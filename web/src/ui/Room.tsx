@@ -58,7 +58,7 @@ export function Room() {
       <main className="floor">
         <h1 className="visually-hidden">Room {state.room}</h1>
         <Floor pictures={pictures} staged={staged_of(pictures, pinned, following, state.dominant)} state={state} pinned={pinned}
-          on_pin={(key) => set_pinned(pinned === key ? undefined : key)} />
+          on_others={() => is_open('people') || toggle('people')} on_pin={(key) => set_pinned(pinned === key ? undefined : key)} />
         <Toasts chat_open={chat_open} />
       </main>
       {is_open('streams') && <Overlay on_close={() => close('streams')} />}

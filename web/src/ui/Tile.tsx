@@ -33,7 +33,7 @@ export function Tile({ picture, style, dominant, speaking, pinned, on_pin, me }:
           <span className="bars" data-quality={quality} title={`Connection: ${quality_words[quality]}`} aria-hidden="true"><i /><i /><i /></span>
         )}
       </footer>
-      <button type="button" className="pin" aria-pressed={pinned} aria-label={`${pinned ? 'Unpin' : 'Pin'} ${name}`} title={pinned ? 'Unpin' : 'Pin to the stage'} onClick={on_pin}>
+      <button type="button" className={pinned ? 'pin pinned' : 'pin'} aria-label={`${pinned ? 'Unpin' : 'Pin'} ${name}`} title={pinned ? 'Unpin' : 'Pin to the stage'} onClick={on_pin}>
         <Icon name="pin" size={16} />
       </button>
     </article>

@@ -5,11 +5,12 @@ import { Icon, type IconName } from './icons';
 interface ToolProps {
   icon: IconName;
   label: string;
-  /** Under the icon, where there is room. */
+  /** Under the icon, where there is room. A label that changes says the state itself; `pressed` is for those that stay. */
   caption?: string;
   keys?: string;
   off?: boolean;
   pressed?: boolean;
+  lit?: boolean;
   badge?: number;
   danger?: boolean;
   /** The id of what it opens. */
@@ -45,14 +46,14 @@ export function Toolbar({ open, toggle, unread, following, on_follow }: ToolbarP
     icon: 'people', label: `People, ${members.length + 1}`, caption: 'People', keys: 'P', pressed: open('people'), controls: 'people', on_press: () => toggle('people'),
   };
   const more: ToolProps[] = [
-    { icon: following ? 'grid' : 'stage', label: following ? 'Show everybody' : 'Follow the speaker', caption: following ? 'Grid' : 'Stage', keys: 'F', pressed: following, on_press: on_follow },
+    { icon: following ? 'grid' : 'stage', label: following ? 'Show everybody' : 'Follow the speaker', caption: following ? 'Grid' : 'Stage', keys: 'F', lit: following, on_press: on_follow },
     { icon: 'devices', label: 'Devices', keys: 'D', controls: 'devices', dialog: true, on_press: () => toggle('devices') },
     ...(me.moderator ? [{ icon: locked ? 'lock' : 'unlock', label: 'Room password', caption: 'Password', controls: 'lock', dialog: true, on_press: () => toggle('lock') } as const] : []),
     { icon: 'gauge', label: 'Streams', keys: 'E', pressed: open('streams'), controls: 'streams', on_press: () => toggle('streams') },
   ];
   if (navigator.mediaDevices && 'getDisplayMedia' in navigator.mediaDevices)
     more.unshift({
-      icon: 'screen', label: me.sharing ? 'Stop sharing' : 'Share screen', caption: me.sharing ? 'Stop' : 'Share', keys: 'S', pressed: me.sharing,
+      icon: 'screen', label: me.sharing ? 'Stop sharing' : 'Share screen', caption: me.sharing ? 'Stop' : 'Share', keys: 'S', lit: me.sharing,
       on_press: () => void conference.set_sharing(!me.sharing),
     });
   return (
@@ -80,7 +81,7 @@ export function Toolbar({ open, toggle, unread, following, on_follow }: ToolbarP
 
 function Tool(p: ToolProps & { wide?: boolean }) {
   return (
-    <button type="button" className={`tool${p.off ? ' off' : ''}${p.danger ? ' danger' : ''}${p.wide ? ' wide-only' : ''}`} aria-label={p.label}
+    <button type="button" className={`tool${p.off ? ' off' : ''}${p.lit ? ' lit' : ''}${p.danger ? ' danger' : ''}${p.wide ? ' wide-only' : ''}`} aria-label={p.label}
       aria-pressed={p.pressed} aria-keyshortcuts={p.keys} aria-haspopup={p.dialog ? 'dialog' : undefined} data-opens={p.controls} aria-controls={p.pressed ? p.controls : undefined} title={p.keys ? `${p.label} (${p.keys})` : p.label} onClick={p.on_press}>
       <Icon name={p.icon} />
       <span className="caption" aria-hidden="true">{p.caption ?? p.label}</span>

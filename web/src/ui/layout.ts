@@ -19,6 +19,25 @@ export function best_grid(count: number, width: number, height: number, gap: num
   return best;
 }
 
+const kLeastWidth = 150; // px of a tile whose name and face can still be made out
+const kMost = 49;
+
+/** How many tiles a floor bears before they are too small to be of use. */
+export function how_many_fit(width: number, height: number): number {
+  const fit = Math.floor(width / kLeastWidth) * Math.floor(height / (kLeastWidth / kAspect));
+  return Math.max(4, Math.min(kMost, fit));
+}
+
+/**
+ * The items that get a tile, in their order: all where they fit; else `capacity` minus one (for the note of how many more there
+ * are), the urgent ones first. Which are shown changes only where an urgent one would be missing.
+ */
+export function pick<T>(items: T[], capacity: number, urgency: (item: T) => number): T[] {
+  if (items.length <= capacity) return items;
+  const ranked = items.map((item, at) => ({ item, at, rank: urgency(item) })).sort((a, b) => b.rank - a.rank || a.at - b.at);
+  return ranked.slice(0, Math.max(1, capacity - 1)).sort((a, b) => a.at - b.at).map((r) => r.item);
+}
+
 /** A colour for a person without a picture, always the same for the same id: one of twelve calm hues. */
 export function hue_of(id: string): number {
   let sum = 7;

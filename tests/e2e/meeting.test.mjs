@@ -108,6 +108,25 @@ part('mute and unmute are seen by others, and heard', async () => {
   await ada.sees_and_hears(bob);
 });
 
+part('a microphone is changed in the room, and a lost camera is told', async () => {
+  const microphone = () => bob.page.evaluate(() => window.tacoma.store.state.own_microphone.id);
+  const before = await microphone();
+  await control(bob, 'Devices').click();
+  const choice = bob.page.getByRole('dialog').getByLabel('Microphone');
+  const options = await choice.locator('option').count();
+  assert.ok(options > 1, `${options} microphones to choose from`);
+  await choice.selectOption({ index: options - 1 });
+  await until('another microphone is open', async () => (await microphone()) !== before);
+  await bob.page.keyboard.press('Escape');
+  await ada.sees_and_hears(bob);
+  await bob.page.evaluate(() => window.tacoma.store.state.own_camera.dispatchEvent(new Event('ended')));
+  await until('Bob is told', async () => /camera is gone/.test((await bob.state()).notice));
+  await until('Bob’s picture is gone', () => ada.tile(bob).locator('video').count().then((n) => n === 0));
+  await bob.page.getByRole('button', { name: 'Dismiss' }).click();
+  await control(bob, 'Start camera').click();
+  await ada.sees_and_hears(bob);
+});
+
 part('the keyboard reaches everything', async () => {
   await bob.page.evaluate(() => document.activeElement?.blur());
   await bob.page.keyboard.press('m');

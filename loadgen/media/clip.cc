@@ -32,4 +32,13 @@ VideoFrame VideoPlayer::next() {
   return frame;
 }
 
+SpeechClip constant_audio(DataRate rate) {
+  std::vector<uint8_t> packet(static_cast<size_t>((rate * kAudioPacketTime).bytes()), 0x55);
+  packet[0] = 0xf8;  // RFC 6716 section 3.1: CELT, full band, 20 ms, mono, one frame
+  SpeechClip clip;
+  clip.talking.append(packet, 40, true);
+  clip.quiet.append(packet, 40, true);
+  return clip;
+}
+
 }  // namespace tacoma

@@ -49,6 +49,9 @@ struct SpeechClip {
   AudioClip quiet;
 };
 
+/// A voice that never pauses and whose packets are all alike, at `rate` of payload. The payload is no sound: only its size matters.
+SpeechClip constant_audio(DataRate rate);
+
 /// One encoded VP8 frame (RFC 6386), to be cut into RTP payloads by its sender (RFC 7741).
 struct VideoFrame {
   BytesView data;       // lives as long as the clip

@@ -21,6 +21,7 @@
 #include "ns3/uinteger.h"
 #include "core/base/host_links.h"
 #include "core/base/message_streams.h"
+#include "sim/ns3/tcp_flows.h"
 #include "sim/ns3/tcp_streams.h"
 #include "sim/ns3/topology.h"
 
@@ -67,6 +68,13 @@ class Ns3World final : public World, private StreamOwner, private MessageStreams
       watch_queue(HostId(i), true);
       watch_queue(HostId(i), false);
     }
+    std::vector<Ptr<ns3::Node>> nodes;
+    std::vector<ns3::Ipv4Address> addresses;
+    for (uint32_t i = 0; i < hosts_.size(); ++i) {
+      nodes.push_back(topology_.links[i].host);
+      addresses.push_back(v4_address(positions_[i]));
+    }
+    flows_ = make_tcp_flows(plan_, nodes, addresses);
     for (const LinkChange& change : plan_.changes)
       if (!topology_.links[change.host.value()].channel->is_shaped(change.is_up ? 0 : 1)) Simulator::Schedule(ns3::NanoSeconds(change.at.ns()), &Ns3World::apply_change, this, change);
   }
@@ -76,6 +84,7 @@ class Ns3World final : public World, private StreamOwner, private MessageStreams
       for (auto& socket : {host.udp_v4, host.udp_v6})
         if (socket) socket->SetRecvCallback(ns3::MakeNullCallback<void, Ptr<ns3::Socket>>());
     streams_.reset();
+    flows_.clear();
     outbox_.clear();
     hosts_.clear();
     topology_ = Topology();
@@ -147,6 +156,17 @@ class Ns3World final : public World, private StreamOwner, private MessageStreams
         out.push_back(sample);
         meter = LinkMeter();
       }
+  }
+
+  bool has_own_tcp() const override { return true; }
+  void sample_flows(std::vector<FlowSample>& out) override {
+    for (uint32_t i = 0; i < flows_.size(); ++i) {
+      if (!flows_[i]) continue;
+      FlowSample sample;
+      sample.flow = i;
+      flows_[i]->take_sample(sample);
+      out.push_back(sample);
+    }
   }
 
   WorldStats stats() override {
@@ -362,6 +382,7 @@ class Ns3World final : public World, private StreamOwner, private MessageStreams
   Outbox outbox_{*pool_};
   WorldStats stats_;
   Topology topology_;
+  std::vector<std::unique_ptr<TcpFlow>> flows_;
   std::vector<Host> hosts_;
   std::unique_ptr<TcpStreams> streams_ = std::make_unique<TcpStreams>(static_cast<StreamOwner&>(*this), stats_.drops);
   MessageStreams messages_{*this};

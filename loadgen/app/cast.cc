@@ -1,6 +1,11 @@
 #include "loadgen/app/cast.h"
 
 #include <algorithm>
+#include <map>
+
+#include "loadgen/traffic/cbr.h"
+#include "loadgen/traffic/tcp_receiver.h"
+#include "loadgen/traffic/tcp_sender.h"
 
 namespace tacoma {
 namespace {
@@ -27,10 +32,15 @@ Result<Clips> load_clips(const Plan& plan, ClipLibrary& library, const std::func
   Clips clips;
   clips.speech.resize(plan.people.size());
   clips.video.resize(plan.people.size());
+  std::map<int64_t, std::shared_ptr<const SpeechClip>> constants;  // by rate
   for (size_t i = 0; i < plan.people.size(); ++i) {
     if (stop && stop()) break;
     const PersonPlan& person = plan.people[i];
-    if (person.sends_audio) {
+    if (person.audio_rate) {
+      auto& constant = constants[person.audio_rate->bps()];
+      if (!constant) constant = std::make_shared<const SpeechClip>(constant_audio(*person.audio_rate));
+      clips.speech[i] = constant;
+    } else if (person.sends_audio) {
       auto speech = library.speech(person.clip);
       if (!speech) return fail(person.name + ": " + speech.error());
       clips.speech[i] = *std::move(speech);
@@ -76,6 +86,38 @@ Cast::Cast(const Plan& plan, const Clips& clips, World& world, ResultSink& resul
     world_.listen(plan.bridges[i].host, channel_url_prefix(plan.bridges[i]));
   }
   for (size_t i = 0; i < plan.people.size(); ++i) add_person(i, clips);
+  introduce_pairs();
+  for (const FlowPlan& flow : plan.network.flows) add_flow(flow);
+}
+
+void Cast::add_flow(const FlowPlan& flow) {
+  std::unique_ptr<TrafficProcess> ends[2];
+  const SocketAddress to = world_.address(flow.to, plan_.network.hosts[flow.from.value()].family);
+  if (flow.kind == FlowPlan::Kind::udp) {
+    ends[0] = std::make_unique<CbrSender>(flow, to);
+    ends[1] = std::make_unique<CbrReceiver>();
+  } else if (!world_.has_own_tcp()) {
+    ends[0] = std::make_unique<TcpSender>(flow, to);
+    ends[1] = std::make_unique<TcpReceiver>();
+  }
+  for (const int end : {1, 0}) {
+    if (ends[end]) world_.attach(end == 0 ? flow.from : flow.to, ends[end].get());
+    traffic_[end].push_back({end == 0 ? flow.from : flow.to, std::move(ends[end])});
+  }
+}
+
+std::vector<FlowSample> Cast::sample_flows() {
+  std::vector<FlowSample> samples;
+  if (world_.has_own_tcp()) world_.sample_flows(samples);
+  for (uint32_t i = 0; i < traffic_[0].size(); ++i) {
+    if (!traffic_[0][i].second) continue;
+    FlowSample sample;
+    sample.flow = i;
+    for (const auto& ends : traffic_)
+      world_.inspect(ends[i].first, [&](Process& process, Instant, Outbox&) { static_cast<TrafficProcess&>(process).take_sample(sample); });
+    samples.push_back(sample);
+  }
+  return samples;
 }
 
 std::unique_ptr<Bridge> Cast::make_bridge(size_t index) {
@@ -104,8 +146,20 @@ void Cast::add_person(size_t index, const Clips& clips) {
   config.results = &results_;
   config.rng = Rng(person.seed);
   config.randomness = kRandomness;
-  people_.push_back(std::make_unique<Participant>(std::move(config)));
-  world_.attach(person.host, people_.back().get());
+  const ConferencePlan& conference = plan_.conferences[person.conference];
+  people_.push_back(nullptr);
+  direct_.push_back(nullptr);
+  if (conference.direct) direct_.back() = std::make_unique<DirectPeer>(std::move(config), conference.people[0] == index);
+  else people_.back() = std::make_unique<Participant>(std::move(config));
+  world_.attach(person.host, conference.direct ? static_cast<Process*>(direct_.back().get()) : people_.back().get());
+}
+
+// Each half of a direct conference learns of the other what signalling would have told.
+void Cast::introduce_pairs() {
+  for (const ConferencePlan& conference : plan_.conferences) {
+    if (!conference.direct) continue;
+    for (const int i : {0, 1}) direct_[conference.people[i]]->set_other(direct_[conference.people[1 - i]]->describe());
+  }
 }
 
 void Cast::retire_bridge(size_t index) {
@@ -164,7 +218,7 @@ void Cast::finish() {
   world_.inspect(plan_.router_host, [this](Process&, Instant, Outbox&) { results_.drops("router", router_->stats().drops); });
   results_.drops("network", world_.stats().drops);
   for (size_t i = 0; i < people_.size(); ++i)
-    world_.inspect(plan_.people[i].host, [this, i](Process&, Instant now, Outbox&) { people_[i]->finish(now); });
+    world_.inspect(plan_.people[i].host, [this, i](Process&, Instant now, Outbox&) { direct_[i] ? direct_[i]->finish(now) : people_[i]->finish(now); });
 }
 
 }  // namespace tacoma

@@ -12,9 +12,11 @@
 #include "core/base/world.h"
 #include "focus/engine/focus.h"
 #include "loadgen/media/clip_library.h"
+#include "loadgen/people/direct_peer.h"
 #include "loadgen/people/participant.h"
 #include "loadgen/plan/plan.h"
 #include "loadgen/plan/result_sink.h"
+#include "loadgen/traffic/traffic_process.h"
 #include "sim/router/stanza_router.h"
 
 namespace tacoma {
@@ -61,6 +63,8 @@ class Cast {
   void apply(const ProcessChange& change);
   /// Samples all bridges that are up.
   void sample(Instant at);
+  /// What each flow has done since the last call.
+  std::vector<FlowSample> sample_flows();
   /// The end: everybody writes what is left; drops of all; the bridges' audits. Once, last.
   void finish();
   /// What broke the laws of forwarding, as sentences; complete after finish().
@@ -70,6 +74,8 @@ class Cast {
   std::unique_ptr<Bridge> make_bridge(size_t index);
   void retire_bridge(size_t index);
   void add_person(size_t index, const Clips& clips);
+  void introduce_pairs();
+  void add_flow(const FlowPlan& flow);
 
   const Plan& plan_;
   World& world_;
@@ -80,8 +86,10 @@ class Cast {
   std::vector<std::unique_ptr<Bridge>> bridges_;     // null while down
   std::vector<std::unique_ptr<Bridge>> dead_;        // until the world is gone; as many as the plan lets die
   std::vector<uint32_t> bridge_lives_;               // how often each was started
+  std::vector<std::pair<HostId, std::unique_ptr<TrafficProcess>>> traffic_[2];  // both ends of each flow; null where the world sends it
   std::vector<BridgeStatsNow> past_;                 // of each bridge's earlier lives
-  std::vector<std::unique_ptr<Participant>> people_;
+  std::vector<std::unique_ptr<Participant>> people_;  // null where the conference is direct:
+  std::vector<std::unique_ptr<DirectPeer>> direct_;   // then this is not
   std::vector<std::string> problems_;
 };
 

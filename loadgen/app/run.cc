@@ -192,6 +192,7 @@ class Run {
     links_.clear();
     world_->sample_links(links_);
     folder_->links(now, links_);
+    if (!plan_.network.flows.empty()) folder_->flows(now, cast_->sample_flows());
     cast_->sample(now);
   }
 
@@ -218,6 +219,7 @@ class Run {
   }
 
   Result<void> report() {
+    if (!request_.report) return {};
     Result<analysis::Run> run = analysis::load_run(path_);
     if (!run) return fail(run.error());
     std::vector<analysis::Run> runs;

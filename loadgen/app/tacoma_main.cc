@@ -77,7 +77,8 @@ void run_options(po::options_description& o) {
       ("set", po::value<Words>()->value_name("KEY=VALUE")->composing(),
           "change a value of the scenario, such as duration=20s or conferences.standup.people.far.count=4; may be repeated")
       ("pcap", "capture what every host sends into DIR/run.pcap")
-      ("quiet", "no progress");
+      ("quiet", "no progress")
+      ("no-report", "leave report.html out");
 }
 
 /// `tacoma run --world ns3`: the same command line, carried out by the binary that has ns-3.
@@ -114,6 +115,7 @@ int act_run(const Invocation& call, const po::variables_map& options) {
   if (options.count("out")) request.out = options["out"].as<std::string>();
   request.pcap = options.count("pcap") != 0;
   request.quiet = options.count("quiet") != 0;
+  request.report = options.count("no-report") == 0;
   return run(request, *factory);
 }
 

@@ -6,6 +6,8 @@
 #include <set>
 
 #include "core/base/rng.h"
+#include "loadgen/plan/draw_flow.h"
+#include "loadgen/plan/link_course.h"
 #include "loadgen/plan/text_values.h"
 
 namespace tacoma {
@@ -39,12 +41,16 @@ class Drawing {
     plan_.network.one_way = scenario_.one_way;
     plan_.network.seed = rng_.split("network").u64();
     const BridgeSpec& signalling = scenario_.signalling;
-    plan_.router_host = add_host("router", signalling.region, signalling.up, signalling.down);
-    plan_.focus_host = add_host("focus", signalling.region, signalling.up, signalling.down);
+    for (const SiteSpec& site : scenario_.sites)
+      plan_.network.sites.push_back({site.link.name, site.region, site.behind, at_start(site.link.up, site.link.up_course),
+          at_start(site.link.down, site.link.down_course)});
+    plan_.router_host = add_host("router", signalling.region, signalling.link);
+    plan_.focus_host = add_host("focus", signalling.region, signalling.link);
     for (const BridgeSpec& bridge : scenario_.bridges)
       plan_.bridges.push_back({bridge.name, scenario_.regions[bridge.region],
-          add_host(bridge.name, bridge.region, bridge.up, bridge.down)});
+          add_host(bridge.name, bridge.region, bridge.link)});
     for (const ConferenceSpec& conference : scenario_.conferences) draw_conference(conference);
+    for (const TrafficSpec& flow : scenario_.traffic) draw_traffic(flow);
     draw_link_changes();
     draw_bridge_changes();
     mark_events();
@@ -52,8 +58,9 @@ class Drawing {
   }
 
  private:
-  HostId add_host(const std::string& name, uint32_t region, const LinkConfig& up, const LinkConfig& down) {
-    plan_.network.hosts.push_back({name, region, up, down, scenario_.ip});
+  HostId add_host(const std::string& name, uint32_t region, const AccessProfile& link) {
+    plan_.network.hosts.push_back({name, region, at_start(link.up, link.up_course), at_start(link.down, link.down_course), scenario_.ip, link.site});
+    profiles_.push_back(&link);
     return HostId(static_cast<uint32_t>(plan_.network.hosts.size() - 1));
   }
 
@@ -62,6 +69,8 @@ class Drawing {
       ConferencePlan room;
       room.name = spec.numbered ? spec.name + "-" + std::to_string(r + 1) : spec.name;
       room.room = room.name + "@conference.tacoma.test";
+      room.direct = spec.direct;
+      room.fair = spec.fair;
       for (size_t g = 0; g < spec.people.size(); ++g)
         for (uint32_t k = 0; k < spec.people[g].count; ++k) {
           room.people.push_back(static_cast<uint32_t>(plan_.people.size()));
@@ -88,7 +97,7 @@ class Drawing {
     const AccessProfile& access = scenario_.access[group.access];
     person.region = scenario_.regions[region];
     person.access = access.name;
-    person.host = add_host(person.name, region, access.up, access.down);
+    person.host = add_host(person.name, region, access);
     person.conference = static_cast<uint32_t>(plan_.conferences.size());
     person.joins = draw_join(group.joins, person.group, index, own);
     if (group.leaves) person.leaves = group.leaves;
@@ -101,6 +110,9 @@ class Drawing {
     person.sends_audio = group.sends_audio;
     person.sends_video = group.sends_video;
     person.video = group.video;
+    person.audio_rate = group.audio_rate;
+    person.pauses_from = group.pauses_from;
+    person.pauses_to = group.pauses_to;
     person.screen = group.screen;
     person.screen_from = group.screen_from;
     if (group.screen_for) person.screen_to = group.screen_from + *group.screen_for;
@@ -134,6 +146,15 @@ class Drawing {
   // --- Talk ---
 
   void draw_talk(const ConferenceSpec& spec, const ConferencePlan& room) {
+    draw_model(spec, room);
+    // A constant rate knows no silence, whatever the others do.
+    for (uint32_t i : room.people)
+      if (plan_.people[i].audio_rate) {
+        plan_.people[i].talks.clear();
+        talk(i, plan_.people[i].joins, Instant::at(plan_.length));
+      }
+  }
+  void draw_model(const ConferenceSpec& spec, const ConferencePlan& room) {
     switch (spec.talk.model) {
       case TalkSpec::Model::nobody: return;
       case TalkSpec::Model::everyone:
@@ -221,23 +242,40 @@ class Drawing {
     return {first, second};
   }
 
+  // --- Traffic ---
+
+  void draw_traffic(const TrafficSpec& spec) {
+    for (uint32_t k = 0; k < spec.count; ++k) {
+      const std::string name = spec.count == 1 ? spec.name : spec.name + "-" + std::to_string(k + 1);
+      // A slash keeps their names apart from those of bridges; conferences and flows may not share one.
+      const HostId from = add_host("traffic/" + name + "/from", spec.from_region, scenario_.access[spec.from]);
+      const HostId to = add_host("traffic/" + name + "/to", spec.to_region, scenario_.access[spec.to]);
+      plan_.network.flows.push_back(draw_flow(spec, name, k, Instant::at(plan_.length), rng_.split("traffic").split(name)));
+      plan_.network.flows.back().from = from;
+      plan_.network.flows.back().to = to;
+    }
+  }
+
   // --- Events ---
 
   void draw_link_changes() {
-    std::map<std::string, std::vector<uint32_t>> of_people, of_bridges;  // events by subject: their places, ascending
+    std::map<std::string, std::vector<uint32_t>> of_people, of_bridges, of_sites;  // events by subject: their places, ascending
     for (uint32_t i = 0; i < scenario_.events.size(); ++i) {
       const EventSpec& event = scenario_.events[i];
-      if (event.kind == EventSpec::Kind::link) (is_bridge(event.subject) ? of_bridges : of_people)[event.subject].push_back(i);
+      if (event.kind == EventSpec::Kind::link) (event.is_of_site ? of_sites : is_bridge(event.subject) ? of_bridges : of_people)[event.subject].push_back(i);
     }
+    std::vector<std::vector<uint32_t>> of_link(plan_.network.link_count());
     for (size_t i = 0; i < plan_.people.size() && !of_people.empty(); ++i) {
-      std::vector<uint32_t> mine;
+      std::vector<uint32_t>& mine = of_link[plan_.people[i].host.value()];
       for (const std::string& subject : addresses_[i].subjects())
         if (const auto found = of_people.find(subject); found != of_people.end())
           mine.insert(mine.end(), found->second.begin(), found->second.end());
       std::sort(mine.begin(), mine.end());
-      change_links(plan_.people[i].host, mine);
     }
-    for (const BridgePlan& bridge : plan_.bridges) change_links(bridge.host, of_bridges[bridge.name]);
+    for (const BridgePlan& bridge : plan_.bridges) of_link[bridge.host.value()] = of_bridges[bridge.name];
+    for (size_t i = 0; i < plan_.network.sites.size(); ++i) of_link[plan_.network.site_id(i).value()] = of_sites[plan_.network.sites[i].name];
+    for (const SiteSpec& site : scenario_.sites) profiles_.push_back(&site.link);
+    for (uint32_t i = 0; i < of_link.size(); ++i) change_links(HostId(i), of_link[i]);
     std::stable_sort(plan_.network.changes.begin(), plan_.network.changes.end(),
                      [](const LinkChange& a, const LinkChange& b) { return a.at < b.at; });
   }
@@ -245,25 +283,32 @@ class Drawing {
     return std::any_of(scenario_.bridges.begin(), scenario_.bridges.end(), [&](const BridgeSpec& b) { return b.name == subject; });
   }
 
-  /// At each start and end of an event, a link is its profile with all that hold at that time applied in order: events may
-  /// overlap, and the end of one does not undo another.
+  /// At each start and end of an event, a link is what its profile says of that time with all events that hold then applied in
+  /// order: events may overlap, and the end of one does not undo another.
   void change_links(HostId host, const std::vector<uint32_t>& mine) {
+    const AccessProfile& profile = *profiles_[host.value()];
+    if (mine.empty() && !profile.up_course && !profile.down_course) return;
+    CourseCursor own_up(profile.up, profile.up_course.get()), own_down(profile.down, profile.down_course.get());
     std::set<int64_t> moments;
+    own_up.add_moments(Instant::at(plan_.length), moments);
+    own_down.add_moments(Instant::at(plan_.length), moments);
     for (const uint32_t i : mine) {
       moments.insert(scenario_.events[i].at.ns());
       if (end_of(i) < Instant::at(plan_.length)) moments.insert(end_of(i).ns());
     }
-    const HostPlan plan = plan_.network.hosts[host.value()];
-    LinkConfig up = plan.up, down = plan.down;
+    own_up.advance(Instant());
+    own_down.advance(Instant());
+    LinkConfig up = own_up.now(), down = own_down.now();
     std::vector<uint32_t> active;
     Instant first_end = Instant::never();  // of the active ones
     size_t next = 0;
     for (const int64_t ns : moments) {
       const Instant at = Instant::at(Duration::nanoseconds(ns));
       const LinkConfig last_up = up, last_down = down;
-      if (first_end <= at) {
-        up = plan.up;
-        down = plan.down;
+      const bool changed = own_up.advance(at) | own_down.advance(at);
+      if (first_end <= at || changed) {
+        up = own_up.now();
+        down = own_down.now();
         first_end = Instant::never();
         std::erase_if(active, [&](uint32_t i) { return end_of(i) <= at; });
         for (const uint32_t i : active) begin_event(i, up, down, first_end);
@@ -334,6 +379,7 @@ class Drawing {
   const Scenario& scenario_;
   const Rng rng_;
   Plan plan_;
+  std::vector<const AccessProfile*> profiles_;  // of hosts, by HostId, then of sites
   std::vector<Address> addresses_;  // of people, by index
   std::set<uint32_t> endpoints_;
   std::map<std::string, Duration> poisson_arrivals_;  // of groups, so far
@@ -356,6 +402,9 @@ std::string link_text(const LinkConfig& link) {
         link.bursts->loss_good, link.bursts->loss_bad);
     out += text;
   }
+  if (link.jitter_shape == JitterShape::gaussian) out += " gaussian";
+  if (link.trace)
+    out += " trace of " + std::to_string(link.trace->opportunities_ms.size()) + " in " + std::to_string(link.trace->period_ms) + " ms";
   constexpr const char* kDiscs[] = {"", " fq-codel", " codel", " pie"};
   return out + kDiscs[static_cast<size_t>(link.disc)];
 }
@@ -399,12 +448,21 @@ std::string describe(const Plan& plan) {
   for (const HostPlan& host : plan.network.hosts)
     out += "host " + host.name + " in " + plan.network.regions[host.region] + (host.family == IpFamily::v6 ? " v6" : "") +
         " up " + link_text(host.up) +
-           " down " + link_text(host.down) + "\n";
-  for (const ConferencePlan& conference : plan.conferences) out += "conference " + conference.name + " " + conference.room + "\n";
+           " down " + link_text(host.down) + (host.site ? " site " + plan.network.sites[*host.site].name : "") + "\n";
+  for (const SitePlan& site : plan.network.sites)
+    out += "site " + site.name + " in " + plan.network.regions[site.region] + (site.behind ? " behind " + plan.network.sites[*site.behind].name : "") +
+        " up " + link_text(site.up) + " down " + link_text(site.down) + "\n";
+  for (const FlowPlan& flow : plan.network.flows) out += flow_text(flow);
+  for (const ConferencePlan& conference : plan.conferences) {
+    out += "conference " + conference.name + " " + conference.room + (conference.direct ? " direct\n" : "\n");
+    for (const FairShare& share : conference.fair) out += "  fair " + at_text(share.at) + " " + to_text(share.rate) + "\n";
+  }
   for (const PersonPlan& p : plan.people) {
     out += "person " + p.name + " group " + p.group + " endpoint " + p.endpoint_id + " seed " + std::to_string(p.seed) +
         " clip " + std::to_string(p.clip) +
            " joins " + at_text(p.joins) + (p.leaves ? " leaves " + at_text(*p.leaves) : "") + (p.sends_audio ? " audio" : "");
+    if (p.audio_rate) out += " " + to_text(*p.audio_rate);
+    if (!p.pauses_from.is_never()) out += " pauses " + at_text(p.pauses_from) + " " + at_text(p.pauses_to);
     if (p.sends_video) out += " video " + video_text(p.video);
     if (p.screen) out += " screen " + video_text(*p.screen) + " " + at_text(p.screen_from) + (p.screen_to.is_never() ? "" : " " + at_text(p.screen_to));
     out += view_text(p.view);
@@ -412,7 +470,7 @@ std::string describe(const Plan& plan) {
     for (const Utterance& talk : p.talks) out += "  talks " + at_text(talk.from) + " " + at_text(talk.to) + "\n";
   }
   for (const LinkChange& change : plan.network.changes)
-    out += "change " + at_text(change.at) + " " + plan.network.hosts[change.host.value()].name +
+    out += "change " + at_text(change.at) + " " + plan.network.link_name(change.host) +
         (change.is_up ? " up " : " down ") + link_text(change.link) + "\n";
   for (const ProcessChange& change : plan.process_changes)
     out += "process " + at_text(change.at) + " " + plan.network.hosts[change.host.value()].name + (change.up ? " up" : " down") +

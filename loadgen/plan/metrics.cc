@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 
+#include "loadgen/plan/metrics_network.h"
 #include "loadgen/plan/sqlite.h"
 
 namespace tacoma {
@@ -130,9 +131,6 @@ bool load_measurements(sqlite3* db, Measured& m) {
   return received.ok() && delays.ok() && sent.ok() && psnr.ok();
 }
 
-constexpr std::pair<const char*, double> kQuantiles[] = {{"p5", 0.05}, {"p50", 0.5}, {"p95", 0.95}, {"p99", 0.99}, {"min", 0},
-    {"max", 1}};
-
 /// The figures of one set of people.
 class Figures {
  public:
@@ -147,28 +145,9 @@ class Figures {
   }
 
  private:
-  bool counts(size_t person) const {
-    if (person >= m_.people.size()) return false;
-    const std::string& g = m_.people[person].group;
-    return group_.empty() || g == group_ || (g.size() > group_.size() && g.compare(0, group_.size(), group_) == 0 &&
-        g[group_.size()] == '/');
-  }
-  void put(const std::string& name, double value) {
-    if (const MetricKind* kind = find_metric(name))
-      out_.push_back({group_.empty() ? name : name + " in " + group_, value, kind->unit});
-  }
-  /// Nearest-rank percentiles: always a value that some person had.
-  void distribution(const std::string& base, std::vector<double> values) {
-    if (values.empty()) return;
-    std::sort(values.begin(), values.end());
-    for (const auto& [ending, q] : kQuantiles) {
-      const double rank = std::ceil(q * static_cast<double>(values.size()));
-      put(base + "." + ending, values[static_cast<size_t>(std::clamp(rank, 1.0, static_cast<double>(values.size()))) - 1]);
-    }
-    double sum = 0;
-    for (double v : values) sum += v;
-    put(base + ".mean", sum / static_cast<double>(values.size()));
-  }
+  bool counts(size_t person) const { return person < m_.people.size() && is_in_group(m_.people[person].group, group_); }
+  void put(const std::string& name, double value) { put_metric(name, group_, value, out_); }
+  void distribution(const std::string& base, std::vector<double> values) { put_distribution(base, group_, std::move(values), out_); }
 
   void joins() {
     std::map<std::string, std::vector<double>> times;
@@ -319,6 +298,7 @@ Result<std::vector<MetricValue>> compute_metrics(const std::string& path, Durati
   std::vector<MetricValue> out;
   Figures(measured, end, "", out).compute();
   for (const std::string& group : groups) Figures(measured, end, group, out).compute();
+  if (!network_metrics(opened, end, groups, out)) return fail(path + ": cannot be read: " + sqlite3_errmsg(opened));
   return out;
 }
 

@@ -80,6 +80,8 @@ struct PersonPlan {
   VideoFormat video;
   std::optional<VideoFormat> screen;  // a second source
   Instant screen_from, screen_to = Instant::never();  // when it is shared
+  std::optional<DataRate> audio_rate;                 // constant, without silences, in place of speech
+  Instant pauses_from = Instant::never(), pauses_to = Instant::never();  // sends nothing meanwhile
   ViewPlan view;
   uint32_t clip = 0;              // which of the library's pictures and voices; neighbours differ
   bool decodes = false;           // one of the sampled few that decode for real
@@ -87,10 +89,18 @@ struct PersonPlan {
   uint64_t seed = 0;
 };
 
+/// From `at` on, what each receiver of a room should get where all share the network fairly: what measured rates are held against.
+struct FairShare {
+  Instant at;
+  DataRate rate;
+};
+
 struct ConferencePlan {
   std::string name;
   std::string room;               // "standup@conference.tacoma.test"
   std::vector<uint32_t> people;   // indices into Plan::people, in order of join
+  bool direct = false;            // its two people send to each other, without focus and bridge
+  std::vector<FairShare> fair;    // ascending
 };
 
 struct BridgePlan {

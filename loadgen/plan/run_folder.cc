@@ -44,6 +44,9 @@ CREATE TABLE bridge_samples(at INTEGER, bridge INTEGER, endpoints INTEGER, packe
   bytes_out INTEGER, retransmitted INTEGER, nacks_in INTEGER, nacks_out INTEGER, plis_in INTEGER, plis_out INTEGER);
 CREATE TABLE links(at INTEGER, host INTEGER, direction TEXT, rate INTEGER, packets INTEGER, bytes INTEGER, queue_drops INTEGER,
   loss_drops INTEGER, queue_max INTEGER);
+CREATE TABLE fair(conference INTEGER, at INTEGER, rate INTEGER);
+CREATE TABLE flows(id INTEGER PRIMARY KEY, name TEXT, grp TEXT, kind TEXT, source INTEGER, target INTEGER, start INTEGER, stop INTEGER);
+CREATE TABLE flow_samples(at INTEGER, flow INTEGER, bytes INTEGER, packets INTEGER, retransmitted INTEGER);
 CREATE TABLE delays(person INTEGER, media TEXT, unit TEXT, low INTEGER, high INTEGER, count INTEGER);
 CREATE TABLE drops(subject TEXT, reason TEXT, count INTEGER);
 CREATE TABLE events(at INTEGER, kind TEXT, subject TEXT, text TEXT, planned INTEGER);
@@ -51,7 +54,7 @@ CREATE TABLE metrics(name TEXT PRIMARY KEY, value REAL, unit TEXT);
 CREATE TABLE expectations(text TEXT, metric TEXT, bound REAL, value REAL, holds INTEGER);
 )";
 
-enum Row { kJoinStep, kReceived, kSent, kDecoded, kBridge, kEvent, kDelay, kDrop, kLink, kRows };
+enum Row { kJoinStep, kReceived, kSent, kDecoded, kBridge, kEvent, kDelay, kDrop, kLink, kFlow, kRows };
 constexpr const char* kInserts[kRows] = {
     "INSERT INTO join_steps VALUES(?,?,?)",
     "INSERT INTO received VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -62,6 +65,7 @@ constexpr const char* kInserts[kRows] = {
     "INSERT INTO delays VALUES(?,?,?,?,?,?)",
     "INSERT INTO drops VALUES(?,?,?)",
     "INSERT INTO links VALUES(?,?,?,?,?,?,?,?,?)",
+    "INSERT INTO flow_samples VALUES(?,?,?,?,?)",
 };
 
 /// What an earlier run leaves behind, and no other file.
@@ -286,6 +290,7 @@ class RunFolder::Store {
     kinds[plan.focus_host.value()].first = "focus";
     for (const BridgePlan& bridge : plan.bridges) kinds[bridge.host.value()].first = "bridge";
     for (const PersonPlan& person : plan.people) kinds[person.host.value()] = {"person", person.access};
+    for (const FlowPlan& flow : network.flows) kinds[flow.from.value()].first = kinds[flow.to.value()].first = "traffic";
     Statement hosts(db_, "INSERT INTO hosts VALUES(?,?,?,?,?,?,?,?)");
     for (size_t i = 0; i < network.hosts.size(); ++i) {
       const HostPlan& host = network.hosts[i];
@@ -316,6 +321,14 @@ class RunFolder::Store {
           p.sends_audio, p.sends_video, p.joins,
                 p.leaves, p.decodes);
       for (const Utterance& talk : p.talks) write_row(talks, uint64_t{i}, talk.from, talk.to);
+    }
+    Statement fair(db_, "INSERT INTO fair VALUES(?,?,?)"), flows(db_, "INSERT INTO flows VALUES(?,?,?,?,?,?,?,?)");
+    for (size_t i = 0; i < plan.conferences.size(); ++i)
+      for (const FairShare& share : plan.conferences[i].fair) write_row(fair, uint64_t{i}, share.at, share.rate.bps());
+    for (size_t i = 0; i < network.flows.size(); ++i) {
+      const FlowPlan& flow = network.flows[i];
+      write_row(flows, uint64_t{i}, flow.name, flow.group, flow.kind == FlowPlan::Kind::udp ? "udp" : "tcp", flow.from.value(), flow.to.value(),
+          flow.start, flow.stop);
     }
     Statement events(db_, "INSERT INTO events VALUES(?,?,?,?,1)");
     for (const PlannedEvent& event : plan.events) write_row(events, event.at, event.kind, event.subject, event.text);
@@ -440,6 +453,12 @@ void RunFolder::links(Instant at, const std::vector<LinkSample>& samples) {
     for (const LinkSample& s : samples)
       insert(kLink, at, s.host.value(), s.is_up ? "up" : "down", limit(s.rate), s.packets, s.bytes, s.queue_drops, s.loss_drops,
           s.queue_max);
+  });
+}
+
+void RunFolder::flows(Instant at, const std::vector<FlowSample>& samples) {
+  store_->insert_many([&](auto insert) {
+    for (const FlowSample& s : samples) insert(kFlow, at, s.flow, s.bytes, s.packets, s.retransmitted);
   });
 }
 

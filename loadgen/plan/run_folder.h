@@ -65,6 +65,7 @@ class RunFolder : public ResultSink {
   void delays(uint32_t person, Media media, bool frames, const Histogram& histogram) override;
   void drops(std::string_view subject, const DropCounts& counts) override;
   void links(Instant at, const std::vector<LinkSample>& samples);
+  void flows(Instant at, const std::vector<FlowSample>& samples);
 
   /// The first thing that went wrong while writing (a full disk), as a sentence; empty while all is well. Rows after it are
   /// not kept, those before it are intact.

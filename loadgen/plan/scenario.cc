@@ -12,28 +12,6 @@
 namespace tacoma {
 namespace {
 
-LinkConfig server_link() {
-  LinkConfig link;
-  link.rate = DataRate::mbps(1000);
-  link.delay = Duration::microseconds(200);
-  link.queue = Duration::milliseconds(100);
-  return link;
-}
-
-template <typename T>
-const T* named(const std::vector<T>& all, const std::string& name) {
-  for (const T& one : all)
-    if (one.name == name) return &one;
-  return nullptr;
-}
-
-template <typename T>
-std::vector<std::string> names_of(const std::vector<T>& all) {
-  std::vector<std::string> names;
-  for (const T& one : all) names.push_back(one.name);
-  return names;
-}
-
 /// A number at the end of "far-12", or 0 when "far-12" is not `stem`-number without a leading zero.
 uint64_t number_after(const std::string& text, const std::string& stem) {
   if (text.size() < stem.size() + 2 || text.compare(0, stem.size(), stem) != 0 || text[stem.size()] != '-' ||
@@ -47,27 +25,31 @@ uint64_t number_after(const std::string& text, const std::string& stem) {
 const std::vector<KeySet>& scenario_keys() {
   static const std::vector<KeySet> kAll = {
       {"scenario", {"scenario", "about", "duration", "seed", "crypto", "congestion", "sample_every", "ip", "regions", "bridges", "signalling",
-          "access", "conferences",
+          "sites", "access", "traffic", "conferences",
                     "events", "expect"}},
       {"region", {"rtt"}},
       {"bridge", {"name", "region", "uplink", "link"}},
       {"signalling", {"region", "uplink", "link"}},
-      {"access", {"like", "down", "up", "delay", "jitter", "loss", "bursts", "queue", "disc"}},
-      {"link", {"down", "up", "delay", "jitter", "loss", "bursts", "queue", "disc"}},
-      {"direction", {"rate", "delay", "jitter", "loss", "bursts", "queue", "disc"}},
-      {"set", {"down", "up", "delay", "jitter", "loss", "bursts", "queue"}},
-      {"set direction", {"rate", "delay", "jitter", "loss", "bursts", "queue"}},
+      {"site", {"region", "behind", "down", "up", "delay", "jitter", "jitter_shape", "loss", "bursts", "queue", "disc"}},
+      {"access", {"like", "site", "down", "up", "delay", "jitter", "jitter_shape", "loss", "bursts", "queue", "disc"}},
+      {"link", {"site", "down", "up", "delay", "jitter", "jitter_shape", "loss", "bursts", "queue", "disc"}},
+      {"direction", {"rate", "schedule", "trace", "delay", "jitter", "jitter_shape", "loss", "bursts", "queue", "disc"}},
+      {"set", {"down", "up", "delay", "jitter", "jitter_shape", "loss", "bursts", "queue"}},
+      {"set direction", {"rate", "delay", "jitter", "jitter_shape", "loss", "bursts", "queue"}},
+      {"flow", {"name", "kind", "from", "to", "count", "starts_on", "at", "until", "congestion", "rate", "schedule", "packet"}},
+      {"flow end", {"access", "region"}},
       {"bursts", {"every", "length", "loss"}},
-      {"conference", {"name", "count", "people", "talk"}},
-      {"group", {"name", "count", "region", "access", "sends", "video", "screen", "view", "joins", "leaves", "decode"}},
+      {"conference", {"name", "count", "people", "talk", "direct", "fair"}},
+      {"group", {"name", "count", "region", "access", "sends", "audio", "video", "screen", "pauses", "view", "joins", "leaves", "decode"}},
       {"video", {"size", "fps", "rate", "content", "lowest", "simulcast", "temporal"}},
       {"screen", {"size", "fps", "rate", "content", "lowest", "at", "for"}},
       {"view", {"mode", "pinned", "tiles", "turns", "last_n", "max_height", "hidden"}},
       {"hidden", {"at", "for"}},
+      {"pauses", {"at", "for"}},
       {"joins", {"at", "over", "each", "rate", "poisson"}},
       {"leaves", {"after"}},
       {"talk", {"model", "mean", "pause", "overlap", "speaker"}},
-      {"event", {"at", "access", "bridge", "set", "down", "for"}},
+      {"event", {"at", "access", "bridge", "site", "set", "down", "for"}},
   };
   return kAll;
 }
@@ -123,10 +105,13 @@ void ScenarioReader::read_top(const YamlNode& root) {
   if (one_of(root.find("ip"), "ip", {"v4", "v6"}, word)) scenario_.ip = word == "v4" ? IpFamily::v4 : IpFamily::v6;
 
   read_regions(root.find("regions"));
+  read_sites(root.find("sites"));
   read_access(root.find("access"));
   read_bridges(root.find("bridges"));
   read_signalling(root.find("signalling"));
   if (const YamlNode* conferences = root.find("conferences")) read_conferences(conferences);
+  read_traffic(root.find("traffic"));
+  check_courses(root);
   read_events(root.find("events"));
   read_expectations(root.find("expect"));
 }
@@ -185,60 +170,17 @@ void ScenarioReader::read_regions(const YamlNode* node) {
             in_quotes(scenario_.regions[i]));
 }
 
-void ScenarioReader::read_access(const YamlNode* node) {
-  scenario_.access = built_in_access();
-  if (!node || node->kind == YamlNode::Kind::null || !is_map(*node, "access", {})) return;
-  if (node->keys.size() > 1000) return error(node->place, "access: at most 1000 profiles are allowed");
-  for (size_t i = 0; i < node->keys.size(); ++i) {
-    YamlNode key;
-    key.kind = YamlNode::Kind::scalar;
-    key.place = node->key_places[i];
-    key.scalar = node->keys[i];
-    std::string profile_name = node->keys[i];
-    name(&key, "access", profile_name);
-    const std::string what = "access." + profile_name;
-    AccessProfile profile{profile_name, LinkConfig(), LinkConfig()};
-    LinkPatch up, down;
-    read_link(node->items[i], what, "access", up, down);
-    if (const YamlNode* like = node->items[i].find("like")) {
-      std::string base;
-      if (scalar(*like, what + ".like", base)) {
-        const AccessProfile* found = named(scenario_.access, base);
-        if (found) profile = *found;
-        else error(like->place, what + ".like: no access profile is called " + in_quotes(base) +
-            did_you_mean(base, names_of(scenario_.access)));
-      }
-    }
-    profile.name = profile_name;
-    profile.up = apply(up, profile.up);
-    profile.down = apply(down, profile.down);
-    AccessProfile* old = const_cast<AccessProfile*>(named(scenario_.access, profile_name));
-    if (old) *old = profile;
-    else scenario_.access.push_back(profile);
-  }
-}
-
-void ScenarioReader::read_bridge_link(const YamlNode& node, const std::string& what, BridgeSpec& bridge) {
-  LinkPatch up, down;
-  if (const YamlNode* link = node.find("link")) read_link(*link, what + ".link", "link", up, down);
-  DataRate rate;
-  const YamlNode* uplink = node.find("uplink");
-  if (uplink && node.find("link")) error(uplink->place, what + ": 'uplink' and 'link' exclude each other");
-  else if (value<DataRate>(uplink, what + ".uplink", parse_rate, rate)) up.rate = down.rate = rate;
-  bridge.up = apply(up, server_link());
-  bridge.down = apply(down, server_link());
-}
-
 void ScenarioReader::read_bridges(const YamlNode* node) {
   each_item(node, "bridges", kMaxBridges, [this](const YamlNode& item, size_t i) {
     const std::string what = "bridges[" + std::to_string(i) + "]";
-    BridgeSpec bridge{"bridge-" + std::to_string(i + 1), 0, {}, {}};
+    BridgeSpec bridge{"bridge-" + std::to_string(i + 1), 0, server_link()};
     if (!is_map(item, what, keys_of("bridge"))) return;
     name(item.find("name"), what + ".name", bridge.name);
     if (item.find("region")) region(item.find("region"), what + ".region", bridge.region);
     else if (scenario_.regions.size() > 1)
       error(item.place, what + ": 'region' is missing; regions are: " + list_of(scenario_.regions));
     read_bridge_link(item, what, bridge);
+    check_site_region(item, what + ".link", bridge.link, bridge.region);
     if (bridge.name == "router" || bridge.name == "focus")
       error(item.place, what + ": the name " + in_quotes(bridge.name) + " is taken by the signalling");
     if (bridge.name == "network")
@@ -246,14 +188,15 @@ void ScenarioReader::read_bridges(const YamlNode* node) {
     if (named(scenario_.bridges, bridge.name)) error(item.place, what + ": a second bridge called " + in_quotes(bridge.name));
     scenario_.bridges.push_back(bridge);
   });
-  if (scenario_.bridges.empty()) scenario_.bridges.push_back({"bridge-1", 0, server_link(), server_link()});
+  if (scenario_.bridges.empty()) scenario_.bridges.push_back({"bridge-1", 0, server_link()});
 }
 
 void ScenarioReader::read_signalling(const YamlNode* node) {
-  scenario_.signalling = {"signalling", 0, server_link(), server_link()};
+  scenario_.signalling = {"signalling", 0, server_link()};
   if (!node || !is_map(*node, "signalling", keys_of("signalling"))) return;
   region(node->find("region"), "signalling.region", scenario_.signalling.region);
   read_bridge_link(*node, "signalling", scenario_.signalling);
+  check_site_region(*node, "signalling.link", scenario_.signalling.link, scenario_.signalling.region);
 }
 
 void ScenarioReader::read_conferences(const YamlNode* node) {
@@ -280,6 +223,12 @@ void ScenarioReader::read_conferences(const YamlNode* node) {
       error(people->place, what + ".people: nobody is in the room");
     if (people) check_pinned(*people, conference);
     read_talk(item.find("talk"), what + ".talk", conference);
+    flag(item.find("direct"), what + ".direct", conference.direct);
+    read_fair(item.find("fair"), what + ".fair", conference);
+    uint64_t members = 0;
+    for (const GroupSpec& group : conference.people) members += group.count;
+    if (conference.direct && members != 2)
+      error(item.find("direct")->place, what + ".direct: two people can do without a bridge; here are " + std::to_string(members));
     scenario_.conferences.push_back(std::move(conference));
   });
   if (node->kind == YamlNode::Kind::null || (node->kind == YamlNode::Kind::list && node->items.empty()))
@@ -339,8 +288,10 @@ void ScenarioReader::read_group(const YamlNode& item, ConferenceSpec& conference
   std::string access = "cable";
   const YamlNode* access_node = item.find("access");
   if (access_node) scalar(*access_node, what + ".access", access);
-  if (const AccessProfile* profile = named(scenario_.access, access))
+  if (const AccessProfile* profile = named(scenario_.access, access)) {
     group.access = static_cast<uint32_t>(profile - scenario_.access.data());
+    check_site_region(access_node ? *access_node : item, what + ".access", *profile, group.region);
+  }
   else error(access_node->place, what + ".access: no access profile is called " + in_quotes(access) +
       did_you_mean(access, names_of(scenario_.access)) +
                  "; profiles are: " + list_of(names_of(scenario_.access)));
@@ -350,6 +301,8 @@ void ScenarioReader::read_group(const YamlNode& item, ConferenceSpec& conference
     if (!group.sends_video) error(video->place, what + ".video: the group does not send video");
     read_video(*video, what + ".video", "video", group.video);
   }
+  read_audio(item.find("audio"), what + ".audio", group);
+  read_pauses(item.find("pauses"), what + ".pauses", group);
   if (const YamlNode* screen = item.find("screen")) read_screen(*screen, what + ".screen", group);
   if (const YamlNode* view = item.find("view")) read_view(*view, what + ".view", group);
   const uint64_t people = count * conference.count;
@@ -478,7 +431,7 @@ void ScenarioReader::read_events(const YamlNode* node) {
       [](const EventSpec& a, const EventSpec& b) { return a.at < b.at; });
   uint64_t links = 0;
   for (const EventSpec& event : scenario_.events)
-    if (event.kind == EventSpec::Kind::link) links += std::max<uint64_t>(people_of(event.subject), 1);
+    if (event.kind == EventSpec::Kind::link) links += event.is_of_site ? 1 : std::max<uint64_t>(people_of(event.subject), 1);
   if (links > kMaxChangedLinks)
     error(node->place, "events: they change " + std::to_string(links) + " links, counted once an event; at most " +
         std::to_string(kMaxChangedLinks) + " are allowed (name a group or a person in place of a conference)");
@@ -506,7 +459,13 @@ void ScenarioReader::read_event(const YamlNode& item) {
   const YamlNode* bridge = item.find("bridge");
   const YamlNode* set = item.find("set");
   const YamlNode* down = item.find("down");
-  if (!access == !bridge) return error(item.place, "events: exactly one of 'access' and 'bridge' must stand");
+  const YamlNode* site_node = item.find("site");
+  if ((access != nullptr) + (bridge != nullptr) + (site_node != nullptr) != 1)
+    return error(item.place, "events: exactly one of 'access', 'bridge' and 'site' must stand");
+  if (std::optional<uint32_t> found; site_node && site(site_node, "events.site", found) && found) {
+    event.subject = scenario_.sites[*found].link.name;
+    event.is_of_site = true;
+  }
   if (access && scalar(*access, "events.access", event.subject) && people_of(event.subject) == 0)
     error(access->place, "events.access: no conference, group or person is called " + in_quotes(event.subject) +
         did_you_mean(event.subject, subjects()) +

@@ -12,6 +12,7 @@
 #include "core/base/network.h"
 #include "core/base/result.h"
 #include "loadgen/plan/plan.h"
+#include "loadgen/plan/trace_file.h"
 
 namespace tacoma {
 
@@ -28,13 +29,18 @@ inline constexpr uint32_t kMaxEvents = 10'000;
 inline constexpr uint32_t kMaxExpectations = 200;
 inline constexpr uint64_t kMaxTurns = 10'000'000;    // planned utterances of all rooms, by the mean length of a turn
 inline constexpr uint64_t kMaxTurnDraws = 1'000'000'000;  // turns times the people of their room: who speaks is drawn among all
+inline constexpr uint32_t kMaxSites = 10'000;
+inline constexpr uint32_t kMaxFlows = 10'000;
+inline constexpr uint64_t kMaxCourseSteps = 5'000'000;    // changes of links by schedules and recorded traces, in all
 inline constexpr uint64_t kMaxChangedLinks = 250'000;     // people and bridges that events of links address, added up over the events
 inline constexpr Duration kMaxLength = Duration::seconds(24 * 3600);
 
-/// Both directions of a host's link into its region.
+/// Both directions of a host's link into its region, or to the site it stands behind.
 struct AccessProfile {
   std::string name;
   LinkConfig up, down;
+  std::shared_ptr<const LinkCourse> up_course = nullptr, down_course = nullptr;  // what changes by itself
+  std::optional<uint32_t> site = std::nullopt;                                   // index into Scenario::sites
 };
 
 /// The built-in last-mile profiles: fibre, cable, dsl, lte, wifi, bad-wifi, office, perfect.
@@ -43,7 +49,28 @@ const std::vector<AccessProfile>& built_in_access();
 struct BridgeSpec {
   std::string name;
   uint32_t region = 0;
-  LinkConfig up, down;
+  AccessProfile link;
+};
+
+/// A link that several hosts share.
+struct SiteSpec {
+  uint32_t region = 0;
+  std::optional<uint32_t> behind;  // index into Scenario::sites
+  AccessProfile link;              // its name is the site's; its own `site` is unused
+};
+
+/// Traffic beside the meetings, from hosts of its own to hosts of its own.
+struct TrafficSpec {
+  enum class Kind : uint8_t { udp, long_tcp, short_tcp } kind = Kind::udp;
+  FlowPlan::Control control = FlowPlan::Control::new_reno;
+  std::string name;
+  uint32_t count = 1, starts_on = 1;  // starts_on: of short_tcp, how many begin with a transfer, not with a pause
+  uint32_t from = 0, to = 0;          // indices into Scenario::access
+  uint32_t from_region = 0, to_region = 0;
+  Instant start;
+  std::optional<Instant> stop;
+  std::vector<FlowPlan::Period> periods;
+  uint32_t packet_bytes = 1500;
 };
 
 /// When the people of a group join, counted through all rooms of the conference: `at` + k * `gap`, or by a Poisson process.
@@ -65,6 +92,8 @@ struct GroupSpec {
   std::optional<VideoFormat> screen;
   Instant screen_from;
   std::optional<Duration> screen_for;  // nullopt: to the end
+  std::optional<DataRate> audio_rate;
+  Instant pauses_from = Instant::never(), pauses_to = Instant::never();
   ViewPlan view;
   JoinsSpec joins;
   std::optional<Instant> leaves; // at this time,
@@ -86,12 +115,17 @@ struct ConferenceSpec {
   bool numbered = false;         // true as soon as `count` is given
   std::vector<GroupSpec> people;
   TalkSpec talk;
+  bool direct = false;           // two people a room, without focus and bridge
+  std::vector<FairShare> fair;
 };
 
 /// What an event changes of one direction of a link; what is not set stays.
 struct LinkPatch {
   std::optional<DataRate> rate;
   std::optional<Duration> delay, jitter, queue;
+  std::optional<JitterShape> jitter_shape;
+  std::shared_ptr<const DeliveryTrace> trace;           // of profiles and sites only, as what follows
+  std::shared_ptr<const LinkCourse> course;
   std::optional<double> loss;
   std::optional<std::optional<GilbertElliott>> bursts;  // an inner nullopt switches bursts off
   std::optional<QueueDisc> disc;                        // of profiles only: an event cannot change it
@@ -104,7 +138,8 @@ struct EventSpec {
   enum class Kind : uint8_t { link, bridge_down, bridge_up } kind = Kind::link;
   Instant at;
   std::optional<Duration> lasts;  // then it is undone; nullopt: stays
-  std::string subject;            // "standup", "standup/far", "standup/far-2" or a bridge's name
+  std::string subject;            // "standup", "standup/far", "standup/far-2" or a bridge's or site's name
+  bool is_of_site = false;
   LinkPatch up, down;
   std::string text;               // for the report: "down 400 kbps for 10 s"
 };
@@ -123,6 +158,8 @@ struct Scenario {
   std::vector<BridgeSpec> bridges;
   BridgeSpec signalling;                       // where focus and stanza router stand; its name is unused
   std::vector<AccessProfile> access;           // the built-in ones and the scenario's own
+  std::vector<SiteSpec> sites;
+  std::vector<TrafficSpec> traffic;
   std::vector<ConferenceSpec> conferences;
   std::vector<EventSpec> events;               // in order of time
   std::vector<Expectation> expectations;

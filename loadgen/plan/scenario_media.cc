@@ -28,6 +28,24 @@ void ScenarioReader::read_sends(const YamlNode* node, const std::string& what, G
   });
 }
 
+void ScenarioReader::read_audio(const YamlNode* node, const std::string& what, GroupSpec& group) {
+  DataRate rate;
+  if (!value<DataRate>(node, what, parse_rate, rate)) return;
+  if (!group.sends_audio) error(node->place, what + ": the group does not send audio");
+  else if (rate < DataRate::kbps(6) || rate > DataRate::kbps(400)) error(node->place, what + ": must be within 6kbps and 400kbps");
+  else group.audio_rate = rate;
+}
+
+void ScenarioReader::read_pauses(const YamlNode* node, const std::string& what, GroupSpec& group) {
+  if (!node || !is_map(*node, what, keys_of("pauses"))) return;
+  for (const char* key : {"at", "for"})
+    if (!node->find(key)) error(node->place, what + ": '" + key + "' is missing");
+  Duration time;
+  if (!moment(node->find("at"), what + ".at", group.pauses_from) || !duration(node->find("for"), what + ".for", time)) return;
+  if (time == Duration::zero()) error(node->find("for")->place, what + ".for: must be more than 0s");
+  group.pauses_to = group.pauses_from + time;
+}
+
 void ScenarioReader::read_video(const YamlNode& node, const std::string& what, const char* map, VideoFormat& video) {
   if (!is_map(node, what, keys_of(map))) return;
   std::string size, word;

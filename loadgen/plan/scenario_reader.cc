@@ -199,6 +199,12 @@ void ScenarioReader::read_direction(const YamlNode& node, const std::string& wha
     is_map(node, what, keys_of(may_set_disc ? "direction" : "set direction"));
     read_shared(node, what, may_set_disc, out);
     rate_node = node.find("rate");
+    const YamlNode* schedule = may_set_disc ? node.find("schedule") : nullptr;
+    const YamlNode* trace = may_set_disc ? node.find("trace") : nullptr;
+    if (schedule) read_schedule(*schedule, what + ".schedule", out);
+    if (trace) read_trace(*trace, what + ".trace", out);
+    if ((rate_node != nullptr) + (schedule != nullptr) + (trace != nullptr) > 1)
+      error(node.place, what + ": only one of 'rate', 'schedule' and 'trace' may stand");
     if (!rate_node) return;
   }
   if (value<DataRate>(rate_node, what, parse_rate, rate)) out.rate = rate;
@@ -211,6 +217,9 @@ void ScenarioReader::read_shared(const YamlNode& node, const std::string& what, 
   for (const auto& [key, limit] : {std::pair{"delay", out.delay}, std::pair{"jitter", out.jitter}})
     if (limit && *limit > Duration::seconds(60))
       error(node.find(key) ? node.find(key)->place : node.place, what + "." + key + ": more than 60s");
+  std::string shape;
+  if (one_of(node.find("jitter_shape"), what + ".jitter_shape", {"uniform", "gaussian"}, shape))
+    out.jitter_shape = shape == "uniform" ? JitterShape::uniform : JitterShape::gaussian;
   if (const YamlNode* queue = node.find("queue"); duration(queue, what + ".queue", time)) {
     if (time == Duration::zero() || time > Duration::seconds(60))
       error(queue->place, what + ".queue: must be more than 0s and at most 60s");
@@ -242,9 +251,11 @@ void ScenarioReader::read_bursts(const YamlNode& node, const std::string& what, 
 }
 
 LinkConfig apply(const LinkPatch& patch, LinkConfig link) {
-  if (patch.rate) link.rate = *patch.rate;
+  if (patch.rate) { link.rate = *patch.rate; link.trace = nullptr; }
+  if (patch.trace) { link.trace = patch.trace; link.rate = patch.trace->mean_rate(); }
   if (patch.delay) link.delay = *patch.delay;
   if (patch.jitter) link.jitter = *patch.jitter;
+  if (patch.jitter_shape) link.jitter_shape = *patch.jitter_shape;
   if (patch.queue) link.queue = *patch.queue;
   if (patch.loss) link.loss = *patch.loss;
   if (patch.bursts) link.bursts = *patch.bursts;

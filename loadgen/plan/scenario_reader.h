@@ -48,13 +48,21 @@ class ScenarioReader {
   // Sections.
   void read_top(const YamlNode& root);
   void read_regions(const YamlNode* node);
+  void read_sites(const YamlNode* node);
   void read_access(const YamlNode* node);
+  void read_traffic(const YamlNode* node);
+  void read_flow(const YamlNode& item, size_t index);
+  bool read_flow_end(const YamlNode* node, const std::string& what, uint32_t& access, uint32_t& region);
+  void read_fair(const YamlNode* node, const std::string& what, ConferenceSpec& conference);
+  void check_courses(const YamlNode& root);
   void read_bridges(const YamlNode* node);
   void read_signalling(const YamlNode* node);
   void read_conferences(const YamlNode* node);
   void read_group(const YamlNode& node, ConferenceSpec& conference, bool is_first);
   void read_sends(const YamlNode* node, const std::string& what, GroupSpec& group);
   void read_video(const YamlNode& node, const std::string& what, const char* map, VideoFormat& video);
+  void read_audio(const YamlNode* node, const std::string& what, GroupSpec& group);
+  void read_pauses(const YamlNode* node, const std::string& what, GroupSpec& group);
   void read_screen(const YamlNode& node, const std::string& what, GroupSpec& group);
   void read_view(const YamlNode& node, const std::string& what, GroupSpec& group);
   void check_pinned(const YamlNode& people, const ConferenceSpec& conference);
@@ -71,6 +79,12 @@ class ScenarioReader {
   void read_link(const YamlNode& node, const std::string& what, const char* map, LinkPatch& up, LinkPatch& down);
   void read_direction(const YamlNode& node, const std::string& what, bool may_set_disc, LinkPatch& out);
   void read_shared(const YamlNode& node, const std::string& what, bool may_set_disc, LinkPatch& out);
+  void read_schedule(const YamlNode& node, const std::string& what, LinkPatch& out);
+  /// A map of moments to rates, ascending.
+  bool read_rates(const YamlNode& node, const std::string& what, std::vector<std::pair<Instant, DataRate>>& out);
+  void read_trace(const YamlNode& node, const std::string& what, LinkPatch& out);
+  bool site(const YamlNode* node, const std::string& what, std::optional<uint32_t>& out);
+  void check_site_region(const YamlNode& node, const std::string& what, const AccessProfile& link, std::optional<uint32_t> region);
   void read_bursts(const YamlNode& node, const std::string& what, LinkPatch& out);
   void read_bridge_link(const YamlNode& node, const std::string& what, BridgeSpec& bridge);
 
@@ -87,6 +101,23 @@ class ScenarioReader {
   Scenario scenario_;
   bool has_duration_ = false;
 };
+
+/// The item of a list of named things, or nullptr.
+template <typename T>
+const T* named(const std::vector<T>& all, const std::string& name) {
+  for (const T& one : all)
+    if (one.name == name) return &one;
+  return nullptr;
+}
+template <typename T>
+std::vector<std::string> names_of(const std::vector<T>& all) {
+  std::vector<std::string> names;
+  for (const T& one : all) names.push_back(one.name);
+  return names;
+}
+
+/// What a bridge and the signalling stand behind where nothing is said.
+AccessProfile server_link();
 
 /// The keys of one map of the language.
 const std::vector<std::string>& keys_of(const char* map);

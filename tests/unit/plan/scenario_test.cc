@@ -25,7 +25,7 @@ TEST_CASE("three keys are enough; the rest has defaults") {
   CHECK(s.crypto == Crypto::real);
   CHECK(s.regions == std::vector<std::string>{"here"});
   REQUIRE(s.bridges.size() == 1);
-  CHECK(s.bridges[0].up.rate == DataRate::mbps(1000));
+  CHECK(s.bridges[0].link.up.rate == DataRate::mbps(1000));
   REQUIRE(s.conferences.size() == 1);
   CHECK(s.conferences[0].name == "room");
   const GroupSpec& group = s.conferences[0].people[0];
@@ -67,11 +67,11 @@ expect: [ "join_time.p95 < 2s", "psnr.p5 in big/guest >= 30 dB", "loss.video.mea
   CHECK(s.crypto == Crypto::null);
   CHECK(s.ip == IpFamily::v6);
   CHECK(s.one_way[0][1] == Duration::milliseconds(45));
-  CHECK(s.bridges[0].down.rate == DataRate::mbps(100));
-  CHECK(s.bridges[1].down.queue == Duration::milliseconds(20));
-  CHECK(s.bridges[1].up.disc == QueueDisc::fq_codel);
+  CHECK(s.bridges[0].link.down.rate == DataRate::mbps(100));
+  CHECK(s.bridges[1].link.down.queue == Duration::milliseconds(20));
+  CHECK(s.bridges[1].link.up.disc == QueueDisc::fq_codel);
   CHECK(s.signalling.region == 1);
-  CHECK(s.signalling.up.delay == Duration::milliseconds(3));
+  CHECK(s.signalling.link.up.delay == Duration::milliseconds(3));
   const GroupSpec& guest = s.conferences[0].people[1];
   const AccessProfile& slow = s.access[guest.access];
   CHECK(slow.name == "slow");

@@ -3,13 +3,14 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 CMAKE_FLAGS ?=
 
-.PHONY: help deps build test demo bench bench-join fuzz sanitize clean
+.PHONY: help deps build test demo bench bench-join rfc8867 fuzz sanitize clean
 help:
 	@echo "make demo      build, run scenarios/quickstart.yaml on sockets and in ns-3, write out/quickstart/report.html"
 	@echo "make build     install what is missing and build everything into build/"
 	@echo "make test      build, then run every test"
 	@echo "make bench     build optimised, run the benchmarks, write bench.json"
 	@echo "make bench-join  20 joins of a real browser, step by step; fails where the p95 is over 1.5 s"
+	@echo "make rfc8867   the cases of RFC 8867, direct and through the bridge, 10 seeds each; out/rfc8867/report.html (ARGS: tools/rfc8867 --help)"
 	@echo "make fuzz      20 seconds of libFuzzer for each parser"
 	@echo "make sanitize  the tests under ASan and UBSan, the sockets world under TSan"
 	@echo "make clean     remove what these made"
@@ -42,6 +43,11 @@ bench-join: deps
 	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_FLAGS) >/dev/null
 	@ninja -C $(BUILD) -j $(JOBS) tacoma tacoma-focus tacoma-bridge tacoma_web
 	@tests/e2e/run $(BUILD) join_bench.mjs
+
+rfc8867: deps
+	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_FLAGS) >/dev/null
+	@ninja -C $(BUILD) -j $(JOBS) tacoma
+	@tools/rfc8867 --build $(BUILD) $(ARGS)
 
 fuzz: deps
 	@tools/fuzz $(SECONDS)

@@ -112,23 +112,19 @@ void Conference::route(Instant now, MediaPacket& packet, Outbox& out) {
     counts.drops.count(Drop::no_receiver);
     return;
   }
-  if (packet.held_back) {
-    const bool breaks_video = *packet.held_back != Drop::padding_only && *packet.held_back != Drop::over_layer_limit;
-    for (Projection& projection : source.subscribers) projection.held_back(packet, breaks_video);
-    counts.drops.count(*packet.held_back, fan_out);
-    counts.route_drops += fan_out;
-    return;
-  }
+  const bool breaks_video = packet.held_back && *packet.held_back != Drop::padding_only && *packet.held_back != Drop::over_layer_limit;
   EgressHeader header;
   std::array<bool, kMaxEncodings> wants_key_frame{};
   for (Projection& projection : source.subscribers) {
-    if (const auto drop = forward(now, packet, projection, header, out)) {
+    if (packet.held_back) projection.held_back(packet, breaks_video);
+    if (const auto drop = packet.held_back ? packet.held_back : forward(now, packet, projection, header, out)) {
       counts.drops.count(*drop);
       ++counts.route_drops;
     }
-    if (projection.awaits_key_frame())
+    if (projection.awaits_key_frame() && projection.receiver().sender.ready())
       if (const auto encoding = projection.asks_key_frame(now)) wants_key_frame[*encoding] = true;
   }
+  if (packet.held_back == Drop::force_muted) return;
   for (size_t encoding = 0; encoding < kMaxEncodings; ++encoding)
     if (wants_key_frame[encoding]) request_key_frame(now, source, encoding, Source::kKeyFrameRetry, out);
 }

@@ -63,13 +63,13 @@ void LayerFilter::start(const MediaPacket& key, const LayerId& target) {
   }
 }
 
-bool LayerFilter::advance(const MediaPacket& packet, bool new_picture, const LayerId& target) {
+bool LayerFilter::advance(const MediaPacket& packet, bool new_picture, bool follows, const LayerId& target) {
   const LayerCut before = cut_;
   if (packet.key_frame) {
     start(packet, target);
   } else if (packet.codec == cut_.codec) {
     if (packet.codec == Codec::vp8 && new_picture) advance_vp8(packet, target);
-    if (packet.codec == Codec::vp9) advance_vp9(packet, new_picture, target);
+    if (packet.codec == Codec::vp9) advance_vp9(packet, new_picture, follows, target);
     if (packet.codec == Codec::av1) advance_av1(packet, new_picture, target);
   }
   return cut_ != before;
@@ -81,12 +81,13 @@ void LayerFilter::advance_vp8(const MediaPacket& packet, const LayerId& target) 
   if (t <= target.temporal && packet.vp8().layer_sync) cut_.temporal_mask = static_cast<uint8_t>(cut_.temporal_mask | 1u << t);
 }
 
-void LayerFilter::advance_vp9(const MediaPacket& packet, bool new_picture, const LayerId& target) {
+void LayerFilter::advance_vp9(const MediaPacket& packet, bool new_picture, bool follows, const LayerId& target) {
   const Vp9Descriptor& d = packet.vp9();
   const uint8_t wanted = std::min(target.spatial, packet.top_spatial);
   if (new_picture) {
-    // RFC 9628: after a switching up point, nothing of higher temporal layers refers to what was before it.
-    if (may_raise_temporal_) cut_.temporal_mask = up_to(target.temporal);
+    // RFC 9628: after a switching up point, nothing of higher temporal layers refers to what was before it. What is missing since then
+    // would be left out when it comes late.
+    if (may_raise_temporal_ && follows) cut_.temporal_mask = up_to(target.temporal);
     else cut_.temporal_mask = static_cast<uint8_t>(cut_.temporal_mask & up_to(target.temporal));
     may_raise_temporal_ = false;
     // Down at once, unless frames of the lower layer were left out because the higher one did not need them.
@@ -123,8 +124,8 @@ bool LayerFilter::has_references(const DependencyDescriptor& d) const {
   return true;
 }
 
-void LayerFilter::passed(const MediaPacket& packet) {
-  if (packet.codec == Codec::vp9 && packet.vp9().switching_up_point) may_raise_temporal_ = true;
+void LayerFilter::passed(const MediaPacket& packet, bool late) {
+  if (packet.codec == Codec::vp9 && !late && packet.vp9().switching_up_point) may_raise_temporal_ = true;
   if (packet.codec == Codec::av1 && cut_.codec == Codec::av1) frames_->add(packet.av1().descriptor.frame_number);
 }
 

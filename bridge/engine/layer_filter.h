@@ -29,18 +29,18 @@ class LayerFilter {
   const LayerCut& cut() const { return cut_; }
   /// A key frame begins: everything within the target is open.
   void start(const MediaPacket& key, const LayerId& target);
-  /// A packet that is newer than all before it; `new_picture`: and the first of its timestamp. True when the cut has changed, from
-  /// this packet's frame on.
-  bool advance(const MediaPacket& packet, bool new_picture, const LayerId& target);
-  /// It goes out, or does not: what later changes may build on.
-  void passed(const MediaPacket& packet);
+  /// A packet that is newer than all before it; `new_picture`: and the first of its timestamp; `follows`: with none missing between. True
+  /// when the cut has changed, from this packet's frame on.
+  bool advance(const MediaPacket& packet, bool new_picture, bool follows, const LayerId& target);
+  /// It goes out, or does not: what later changes may build on. `late`: others have gone out before it that are newer.
+  void passed(const MediaPacket& packet, bool late);
   void withheld(const MediaPacket& packet);
   /// The target's spatial layer can be had at a key frame only.
   bool needs_key_frame() const { return needs_key_frame_; }
 
  private:
   void advance_vp8(const MediaPacket& packet, const LayerId& target);
-  void advance_vp9(const MediaPacket& packet, bool new_picture, const LayerId& target);
+  void advance_vp9(const MediaPacket& packet, bool new_picture, bool follows, const LayerId& target);
   void advance_av1(const MediaPacket& packet, bool new_picture, const LayerId& target);
   bool has_references(const DependencyDescriptor& d) const;
 

@@ -39,7 +39,7 @@ struct MediaPacket {
   std::variant<std::monostate, Vp8Descriptor, Vp9Descriptor, Av1Facts> facts;
   bool is_video = false;
   bool key_frame = false;              // a receiver may start here: the first packet of a key frame
-  uint8_t top_spatial = kMaxSpatialLayers - 1;  // the highest spatial id that its encoding says it has
+  uint8_t top_spatial = 0;             // the highest spatial id that its encoding has, as far as is known
   std::optional<AudioLevel> level;
   BytesView audio_level, video_orientation;  // extension data that goes through
   std::optional<Drop> held_back;       // for every receiver, and why

@@ -39,6 +39,7 @@ class Numbering {
   const Run& current() const { return at(count_ - 1); }
   /// The number that the next packet in order gets; only when started().
   int64_t next() const { return next_; }
+  bool follows(int64_t in) const { return in == highest_ + 1; }
   bool is_ahead(uint8_t encoding, int64_t in) const { return !started_ || encoding != current().encoding || in > highest_; }
 
   /// `in` of `encoding` continues the outgoing numbers, whatever came before it. The very first keeps its number.

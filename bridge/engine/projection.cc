@@ -28,7 +28,7 @@ Ids ids_of(const MediaPacket& packet) {
 
 Projection::Placement Projection::place(const MediaPacket& packet, Instant now) {
   const uint8_t encoding = packet.layer.encoding;
-  const auto wanted = static_cast<uint8_t>(target_ ? std::min<size_t>(target_->encoding, packet.source->encodings.size() - 1) : 0);
+  const uint8_t wanted = wanted_encoding(packet);
   Placement placement;
   if (may_begin(packet, wanted)) {
     begin(packet, now);
@@ -42,6 +42,10 @@ Projection::Placement Projection::place(const MediaPacket& packet, Instant now) 
   }
   update_awaited(wanted);
   return placement;
+}
+
+uint8_t Projection::wanted_encoding(const MediaPacket& packet) const {
+  return static_cast<uint8_t>(target_ ? std::min<size_t>(target_->encoding, packet.source->encodings.size() - 1) : 0);
 }
 
 bool Projection::may_begin(const MediaPacket& packet, uint8_t wanted) const {
@@ -98,7 +102,7 @@ Projection::Placement Projection::place_ahead(const MediaPacket& packet, Instant
     return placement;
   }
   newest_[packet.layer.encoding] = packet.sequence;
-  if (video_ && target_ && filter_.advance(packet, new_picture, *target_)) numbers_.change_cut(packet.sequence, timestamp, filter_.cut());
+  if (video_ && target_ && filter_.advance(packet, new_picture, numbers_.follows(packet.sequence), *target_)) numbers_.change_cut(packet.sequence, timestamp, filter_.cut());
   picture_ = timestamp;
   if (!filter_.cut().lets_through(packet)) {
     filter_.withheld(packet);
@@ -109,7 +113,7 @@ Projection::Placement Projection::place_ahead(const MediaPacket& packet, Instant
     placement.drop = Drop::layer_not_wanted;
     return placement;
   }
-  filter_.passed(packet);
+  filter_.passed(packet, false);
   const uint16_t sequence = numbers_.pass(packet.sequence);
   placement.rewrite = rewrite(numbers_.current(), packet, sequence);
   note_out(packet, numbers_.current().deltas, now);
@@ -126,7 +130,10 @@ Projection::Placement Projection::place_late(const MediaPacket& packet, Drop oth
   }
   placement.fills = !run->cut.lets_through(packet);
   if (placement.fills) placement.drop = Drop::layer_not_wanted;
-  else if (packet.layer.encoding == numbers_.current().encoding) filter_.passed(packet);
+  if (packet.layer.encoding == numbers_.current().encoding) {
+    if (placement.fills) filter_.withheld(packet);
+    else filter_.passed(packet, true);
+  }
   placement.rewrite = rewrite(*run, packet, sequence);
   numbers_.pass_late(sequence, placement.fills);
   return placement;
@@ -170,6 +177,11 @@ void Projection::failed(const MediaPacket& packet, const Placement& placement) {
 }
 
 void Projection::held_back(const MediaPacket& packet, bool breaks_video) {
+  hold_back(packet, breaks_video);
+  update_awaited(wanted_encoding(packet));
+}
+
+void Projection::hold_back(const MediaPacket& packet, bool breaks_video) {
   if (!running_ || packet.layer.encoding != numbers_.current().encoding) return;
   const bool ahead = numbers_.is_ahead(packet.layer.encoding, packet.sequence);
   if (video_ && breaks_video) running_ = false;

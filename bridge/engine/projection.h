@@ -105,6 +105,8 @@ class Projection {
     uint8_t times;
     Instant last;
   };
+  uint8_t wanted_encoding(const MediaPacket& packet) const;
+  void hold_back(const MediaPacket& packet, bool breaks_video);
   bool may_begin(const MediaPacket& packet, uint8_t wanted) const;
   void begin(const MediaPacket& packet, Instant now);
   uint32_t timestamp_delta(const MediaPacket& packet, Instant now) const;

@@ -187,7 +187,7 @@ std::optional<Drop> Receiver::read_vp9(MediaPacket& packet, Encoding& encoding) 
   packet.facts = *descriptor;
   packet.layer.spatial = descriptor->spatial;
   packet.layer.temporal = descriptor->temporal;
-  packet.top_spatial = encoding.top_spatial;
+  packet.top_spatial = encoding.top_spatial = std::max(encoding.top_spatial, descriptor->spatial);
   return std::nullopt;
 }
 
@@ -233,9 +233,11 @@ std::optional<Drop> Receiver::read_h264(MediaPacket& packet, Encoding& encoding)
   const auto payload = parse_h264(packet.view.payload());
   packet.key_frame = false;
   if (!payload) return Drop::descriptor_malformed;
-  encoding.has_parameters = encoding.has_parameters || payload->parameters;
-  // Where parameter sets come in band, a decoder has to have them first.
-  packet.key_frame = payload->parameters || (payload->idr && !encoding.has_parameters);
+  // Where parameter sets come in band, a decoder has to have them first. Out of band they are when a second key frame comes without.
+  if (payload->parameters) encoding.has_parameters = true;
+  const bool second = payload->idr && encoding.first_idr && *encoding.first_idr != packet.view.timestamp();
+  if (payload->idr && !encoding.first_idr) encoding.first_idr = packet.view.timestamp();
+  packet.key_frame = payload->parameters || (second && !encoding.has_parameters);
   return std::nullopt;
 }
 

@@ -57,8 +57,9 @@ class Encoding {
   PacketCache cache;                    // the same
   std::optional<LayerMeter> meter;      // video
   std::array<uint16_t, kMaxSpatialLayers> heights{};  // as the stream last said; 0: it has not
-  uint8_t top_spatial = kMaxSpatialLayers - 1;        // likewise
+  uint8_t top_spatial = 0;              // the highest spatial id that it said it has, or that has come
   bool has_parameters = false;          // H.264: sequence parameter sets come in band
+  std::optional<uint32_t> first_idr;    // H.264: timestamp
   /// AV1: what its dependency descriptors refer to, and what late ones from before may.
   struct Structures {
     DependencyStructure newest, before, fresh;

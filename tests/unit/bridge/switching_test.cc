@@ -1,0 +1,241 @@
+// Projections that switch at random, against a model of each codec's references: whatever is switched, lost, late or out of order, what goes
+// out is one continuous stream of which every frame decodes that could have been decoded at all.
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "layered_sender.h"
+
+using namespace tacoma;
+using namespace tacoma::bridge;
+using namespace tacoma::test;
+
+namespace {
+struct Trial {
+  Kind kind;
+  bool clean;      // nothing lost, late or out of order
+  uint64_t seed;
+};
+
+struct Out {
+  Bytes bytes;
+  const ModelFrame* frame = nullptr;
+  const SentPacket* packet = nullptr;
+};
+
+/// A sender, a bridge's receiver and one projection, and a receiver that asks for what it misses.
+class Stage {
+ public:
+  explicit Stage(const Trial& trial) : trial_(trial), rng_(trial.seed), sender_(trial.kind, rng_.split("sender")), world_(sender_) {}
+
+  void run(int pictures) {
+    for (int picture = 0; picture < pictures; ++picture) {
+      if (rng_.chance(0.06)) choose_target();
+      for (size_t e = 0; e < sender_.encodings(); ++e)
+        if (key_due_[e] > 0 && --key_due_[e] == 0) sender_.ask_key_frame(e);
+      for (SentPacket* packet : sender_.next_picture()) schedule(packet);
+      deliver(time_);
+      if (picture % 8 == 7) repair();
+    }
+    deliver(INT64_MAX);
+    repair();
+  }
+
+  void check() {
+    INFO(to_string(trial_.kind) << " seed " << trial_.seed << (trial_.clean ? " clean" : ""));
+    REQUIRE(world_.projection.violation() == "");
+    REQUIRE(placed_ == sent_ + dropped_);
+    REQUIRE(sent_ > 50);
+    REQUIRE(received_.size() > 50);
+    check_numbers();
+    check_decodable();
+  }
+  uint64_t switches() const { return switches_; }
+
+ private:
+  void choose_target() {
+    if (rng_.chance(0.1)) return world_.projection.set_target(std::nullopt);
+    world_.projection.set_target(LayerId{static_cast<uint8_t>(rng_.below(static_cast<uint32_t>(sender_.encodings()))),
+                                         static_cast<uint8_t>(rng_.below(3)), static_cast<uint8_t>(rng_.below(3))});
+  }
+
+  void schedule(SentPacket* packet) {
+    int64_t at = ++time_;
+    if (!trial_.clean) {
+      if (rng_.chance(0.02)) {
+        if (rng_.chance(0.5)) { packet->lost = true; return; }
+        at += 5 + rng_.below(40);  // repaired
+      } else if (rng_.chance(0.05)) {
+        at += 1 + rng_.below(3);
+      }
+    }
+    arrivals_.insert({{at, packet->order}, packet});
+  }
+
+  void deliver(int64_t until) {
+    while (!arrivals_.empty() && arrivals_.begin()->first.first <= until) {
+      SentPacket* packet = arrivals_.begin()->second;
+      arrivals_.erase(arrivals_.begin());
+      arrive(*packet);
+    }
+  }
+
+  void arrive(SentPacket& sent) {
+    const Instant now = Instant::at(Duration::milliseconds(sent.frame->capture_ms + 20));
+    MediaPacket packet;
+    const auto before = world_.projection.forwards();
+    const bool goes = world_.ingest(now, sent, packet) && place(sent, packet, now);
+    if (before && before != world_.projection.forwards()) {
+      if (world_.projection.forwards()) ++switches_;
+      cut_short_.insert(last_frame_);  // when its end comes later, there is no place for that any more
+    }
+    if (goes && sent.encoding == world_.projection.forwards()) last_frame_ = sent.frame;
+    if (const auto awaited = world_.projection.awaits_key_frame())
+      if (key_due_[*awaited] == 0) key_due_[*awaited] = 1 + static_cast<int>(rng_.below(8));
+  }
+
+  bool place(SentPacket& sent, const MediaPacket& packet, Instant now) {
+    sent.arrived = true;
+    ++placed_;
+    const auto placement = world_.projection.place(packet, now);
+    if (placement.drop) {
+      ++dropped_;
+      if (placement.fills) receive(placement.rewrite.sequence, {});
+    } else {
+      ++sent_;
+      world_.projection.sent(100);
+      receive(placement.rewrite.sequence, {write_out(packet, placement.rewrite, now), sent.frame, &sent});
+    }
+    return !placement.drop;
+  }
+
+  void receive(uint16_t sequence, Out out) {
+    const int64_t extended = received_unwrapper_.unwrap(sequence);
+    REQUIRE(received_.count(extended) == 0);
+    received_[extended] = std::move(out);
+  }
+
+  /// The receiver asks for what is missing; the bridge answers as it does: from what has come, with the rewrite of its place.
+  void repair() {
+    if (received_.empty()) return;
+    for (int64_t s = std::max(received_.begin()->first, received_.rbegin()->first - 600); s < received_.rbegin()->first; ++s) {
+      if (received_.count(s)) continue;
+      const auto origin = world_.projection.origin_of(static_cast<uint16_t>(s));
+      if (!origin) continue;
+      SentPacket* sent = sender_.find(origin->run->encoding, origin->in);
+      if (!sent || !sent->arrived) continue;
+      const MediaPacket packet = world_.read_again(*sent);
+      if (packet.held_back || !origin->run->cut.lets_through(packet)) {
+        received_[s] = {};
+        continue;
+      }
+      const Rewrite rewrite = Projection::rewrite(*origin->run, packet, static_cast<uint16_t>(s));
+      received_[s] = {write_out(packet, rewrite, Instant()), sent->frame, sent};
+    }
+  }
+
+  /// What one can see of the numbers alone.
+  void check_numbers() {
+    if (trial_.clean) REQUIRE(received_.rbegin()->first - received_.begin()->first + 1 == static_cast<int64_t>(received_.size()));
+    std::optional<uint32_t> timestamp;
+    std::optional<int> picture_id;
+    std::optional<uint8_t> tl0;
+    const ModelFrame* frame = nullptr;
+    bool marked = true;
+    for (const auto& [sequence, out] : received_) {
+      if (!out.frame) continue;
+      const auto view = RtpView::parse(out.bytes);
+      REQUIRE(view);
+      REQUIRE(view->ssrc() == Ssrc(1));
+      const bool same_picture = timestamp && *timestamp == view->timestamp();
+      if (timestamp && !same_picture) REQUIRE(is_newer(view->timestamp(), *timestamp));
+      if (trial_.clean && !same_picture) REQUIRE(marked);  // the picture before was ended
+      timestamp = view->timestamp();
+      marked = view->marker();
+      const bool new_frame = frame != out.frame;
+      frame = out.frame;
+      const WireIds ids = read_ids(trial_.kind, *view);
+      if (ids.picture_id && new_frame && trial_.clean) {
+        const int width = trial_.kind == Kind::vp8 ? 0x7fff : 0x7fff;
+        const int step = picture_id ? (*ids.picture_id - *picture_id) & width : 1;
+        if (trial_.kind == Kind::vp8) REQUIRE(step == 1);
+        else REQUIRE((same_picture ? step == 0 : step >= 1 && step < 100));
+      }
+      if (ids.picture_id && new_frame) picture_id = *ids.picture_id;
+      if (ids.tl0 && trial_.clean) {
+        if (tl0 && new_frame && !same_picture) REQUIRE(static_cast<uint8_t>(*ids.tl0 - *tl0) == (out.frame->temporal == 0 ? 1 : 0));
+        tl0 = ids.tl0;
+      }
+    }
+  }
+
+  void check_decodable() {
+    std::map<const ModelFrame*, std::set<size_t>> parts;
+    std::map<const ModelFrame*, int64_t> first;
+    for (const auto& [sequence, out] : received_) {
+      if (!out.frame) continue;
+      parts[out.frame].insert(out.packet->index);
+      first.emplace(out.frame, sequence);
+    }
+    std::vector<std::pair<int64_t, const ModelFrame*>> order;
+    for (const auto& [frame, sequence] : first) order.emplace_back(sequence, frame);
+    std::sort(order.begin(), order.end());
+    std::set<const ModelFrame*> decoded;
+    WireDecoder wire;  // AV1: by what the descriptors on the wire say
+    size_t frames = 0;
+    for (const auto& [sequence, frame] : order) {
+      const bool whole = parts[frame].size() == frame->packets.size();
+      const bool references = std::all_of(frame->references.begin(), frame->references.end(), [&](const ModelFrame* f) { return decoded.count(f) != 0; });
+      if (whole && references) {
+        decoded.insert(frame);
+        ++frames;
+      } else if (trial_.clean || (sender_.could_be_decoded(*frame) && !(!whole && cut_short_.count(frame)))) {
+        INFO("frame " << frame->id << " of encoding " << frame->encoding << " s" << frame->spatial << " t" << frame->temporal << (frame->key ? " key" : "")
+                      << " at " << sequence << ", " << parts[frame].size() << " of " << frame->packets.size() << " packets");
+        REQUIRE(whole);
+        REQUIRE(references);
+      }
+      if (is_av1(trial_.kind) && trial_.clean) REQUIRE(wire.decode(received_.at(sequence).bytes));
+    }
+    REQUIRE(frames > 20);
+  }
+
+  Trial trial_;
+  Rng rng_;
+  LayeredSender sender_;
+  ReceivingWorld world_;
+  int64_t time_ = 0;
+  std::map<std::pair<int64_t, uint64_t>, SentPacket*> arrivals_;
+  std::map<int64_t, Out> received_;
+  SequenceUnwrapper received_unwrapper_;
+  std::array<int, kMaxEncodings> key_due_{};
+  const ModelFrame* last_frame_ = nullptr;
+  std::set<const ModelFrame*> cut_short_;
+  uint64_t placed_ = 0, sent_ = 0, dropped_ = 0, switches_ = 0;
+};
+}  // namespace
+
+TEST_CASE("whatever is switched, what goes out is one continuous stream that decodes") {
+  for (const Kind kind : kAllKinds) {
+    uint64_t switches = 0;
+    for (uint64_t seed = 1; seed <= 150; ++seed) {
+      Stage stage({kind, true, seed});
+      stage.run(250);
+      stage.check();
+      switches += stage.switches();
+    }
+    if (encodings_of(kind) > 1) CHECK(switches > 150);
+  }
+}
+
+TEST_CASE("under loss and repair and reordering all decodes that could have been decoded at all") {
+  for (const Kind kind : kAllKinds) {
+    for (uint64_t seed = 1; seed <= 150; ++seed) {
+      Stage stage({kind, false, seed});
+      stage.run(250);
+      stage.check();
+    }
+  }
+}

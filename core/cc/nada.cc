@@ -59,8 +59,14 @@ class Nada final : public RateController {
     const double queue = *std::min_element(delays_.begin(), delays_.end());
     const double loss = loss_ratio_;
     const double signal = warped(queue, report.at) + kDloss * (loss / kPlrRef) * (loss / kPlrRef);
-    const bool ramp = loss == 0 && queue < kQeps && std::all_of(delays_.begin(), delays_.end(), [](double d) { return d < kQeps; });
-    const double highest = static_cast<double>(limits_.highest.bps());
+    // No queue has built up over the whole log window: of the filtered delay, or a path with jitter would never ramp up.
+    queues_.push_back({report.at, queue});
+    while (report.at - queues_.front().first > Duration::milliseconds(static_cast<int64_t>(kLogWindow))) queues_.pop_front();
+    const bool ramp = loss == 0 && std::all_of(queues_.begin(), queues_.end(), [](const auto& q) { return q.second < kQeps; });
+    // RMAX is what the application would send at most: with more than that, the queue that the rate settles at (XREF * RMAX / rate)
+    // grows for nothing.
+    const DataRate most = wanted_ > DataRate::zero() ? std::clamp(wanted_, limits_.lowest, limits_.highest) : limits_.highest;
+    const double highest = static_cast<double>(most.bps());
     if (ramp) {
       const double gamma = std::min(kGammaMax, kQbound / (round_trip_.to_ms() + elapsed + kDfilt));
       if (const auto delivered = delivered_.rate()) rate_ = std::max(rate_, (1 + gamma) * static_cast<double>(delivered->bps()));
@@ -135,6 +141,7 @@ class Nada final : public RateController {
   DataRate receiver_limit_;
   DeliveredRate delivered_;
   std::deque<double> delays_;
+  std::deque<std::pair<Instant, double>> queues_;  // filtered, of the log window
   double base_delay_ = 0;
   bool base_set_ = false;
   double previous_signal_ = 0;

@@ -290,3 +290,50 @@ TEST_CASE("an active queue keeps the wait of a flooded link short") {
   else CHECK(links[0].queue_max < Duration::milliseconds(250));
   CHECK(links[0].packets == Approx(100).margin(4));
 }
+
+TEST_CASE("ns-3's TCP fills a site's link, and files come one after the other") {
+  NetworkPlan plan;
+  plan.regions = {"here"};
+  plan.one_way = {{Duration::zero()}};
+  SitePlan neck{"neck", 0, {}, {}, {}};
+  neck.down.rate = DataRate::mbps(2);
+  neck.down.delay = neck.up.delay = Duration::milliseconds(50);
+  plan.sites = {neck};
+  for (const char* name : {"from0", "to0", "from1", "to1"}) plan.hosts.push_back({name, 0, {}, {}, IpFamily::v4});
+  plan.hosts[1].site = plan.hosts[3].site = 0;
+  FlowPlan bulk;
+  bulk.kind = FlowPlan::Kind::tcp;
+  bulk.control = GENERATE(FlowPlan::Control::new_reno, FlowPlan::Control::cubic);
+  bulk.from = HostId(0);
+  bulk.to = HostId(1);
+  bulk.stop = at_ms(60'000);
+  bulk.transfers = {{Duration::zero(), FlowPlan::kEndless}};
+  FlowPlan files = bulk;
+  files.from = HostId(2);
+  files.to = HostId(3);
+  files.start = at_ms(70'000);
+  files.stop = at_ms(90'000);
+  files.transfers = {{Duration::zero(), 50'000}, {Duration::seconds(3), 30'000}};
+  plan.flows = {bulk, files};
+  auto made = make_ns3_world(plan, {});
+  REQUIRE(made);
+  CHECK((*made)->has_own_tcp());
+  std::vector<FlowSample> samples;
+  (*made)->run_until(at_ms(20'000));
+  (*made)->sample_flows(samples);
+  samples.clear();
+  (*made)->run_until(at_ms(60'000));
+  (*made)->sample_flows(samples);
+  REQUIRE(samples.size() == 2);
+  CHECK(static_cast<double>(samples[0].bytes) * 8e-6 / 40 > 1.6);
+  CHECK(samples[0].retransmitted > 0);
+  CHECK(samples[1].bytes == 0);
+  samples.clear();
+  (*made)->run_until(at_ms(72'000));
+  (*made)->sample_flows(samples);
+  CHECK(samples[1].bytes == 50'000);
+  samples.clear();
+  (*made)->run_until(at_ms(90'000));
+  (*made)->sample_flows(samples);
+  CHECK(samples[1].bytes == 30'000);
+}

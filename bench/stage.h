@@ -19,6 +19,7 @@ class CountingSink final : public ResultSink {
   void join_step(uint32_t, JoinStep step, Instant) override { media_joins += step == JoinStep::first_audio; }
   void received(Instant, const ReceiveSample& sample) override { packets += sample.packets; }
   void sent(Instant, const SendSample&) override {}
+  void rates(Instant, const RateSample&) override {}
   void decoded(Instant, const DecodedFrame&) override {}
   void bridge(Instant, const BridgeSample&) override {}
   void event(Instant, std::string_view, std::string_view, std::string_view) override {}

@@ -33,6 +33,16 @@ Result<Clips> load_clips(const Plan& plan, ClipLibrary& library, const std::func
   clips.speech.resize(plan.people.size());
   clips.video.resize(plan.people.size());
   std::map<int64_t, std::shared_ptr<const SpeechClip>> constants;  // by rate
+  clips.screen.resize(plan.people.size());
+  const auto encode = [&library](const PersonPlan& person, const VideoFormat& format, EncodedClips& out) -> Result<void> {
+    out.resize(format.encodings);
+    for (uint32_t e = 0; e < format.encodings && format.content == VideoContent::clip; ++e) {
+      auto video = library.video(person.clip, format.encoding(e));
+      if (!video) return fail(person.name + ": " + video.error());
+      out[e] = *std::move(video);
+    }
+    return {};
+  };
   for (size_t i = 0; i < plan.people.size(); ++i) {
     if (stop && stop()) break;
     const PersonPlan& person = plan.people[i];
@@ -45,11 +55,10 @@ Result<Clips> load_clips(const Plan& plan, ClipLibrary& library, const std::func
       if (!speech) return fail(person.name + ": " + speech.error());
       clips.speech[i] = *std::move(speech);
     }
-    if (person.sends_video) {
-      auto video = library.video(person.clip, person.video);
-      if (!video) return fail(person.name + ": " + video.error());
-      clips.video[i] = *std::move(video);
-    }
+    if (person.sends_video)
+      if (const auto made = encode(person, person.video, clips.video[i]); !made) return fail(made.error());
+    if (person.screen)
+      if (const auto made = encode(person, *person.screen, clips.screen[i]); !made) return fail(made.error());
   }
   return clips;
 }
@@ -143,6 +152,7 @@ void Cast::add_person(size_t index, const Clips& clips) {
   config.address = world_.address(person.host, plan_.network.hosts[person.host.value()].family);
   config.speech = clips.speech[index];
   config.video = clips.video[index];
+  config.screen = clips.screen[index];
   config.results = &results_;
   config.rng = Rng(person.seed);
   config.randomness = kRandomness;

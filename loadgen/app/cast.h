@@ -14,6 +14,7 @@
 #include "loadgen/media/clip_library.h"
 #include "loadgen/people/direct_peer.h"
 #include "loadgen/people/participant.h"
+#include "loadgen/people/video_source.h"
 #include "loadgen/plan/plan.h"
 #include "loadgen/plan/result_sink.h"
 #include "loadgen/traffic/traffic_process.h"
@@ -28,6 +29,7 @@ class TallySink final : public ResultSink {
   void join_step(uint32_t person, JoinStep step, Instant at) override;
   void received(Instant at, const ReceiveSample& sample) override;
   void sent(Instant at, const SendSample& sample) override { next_.sent(at, sample); }
+  void rates(Instant at, const RateSample& sample) override { next_.rates(at, sample); }
   void decoded(Instant at, const DecodedFrame& frame) override { next_.decoded(at, frame); }
   void bridge(Instant at, const BridgeSample& sample) override { next_.bridge(at, sample); }
   void event(Instant at, std::string_view kind, std::string_view subject,
@@ -49,7 +51,7 @@ class TallySink final : public ResultSink {
 /// The clips of everybody who sends, by person; empty pointers for those who do not.
 struct Clips {
   std::vector<std::shared_ptr<const SpeechClip>> speech;
-  std::vector<std::shared_ptr<const VideoClip>> video;
+  std::vector<EncodedClips> video, screen;
 };
 /// Making them takes long: `stop`, where given, is asked before each person, and true leaves the rest empty.
 Result<Clips> load_clips(const Plan& plan, ClipLibrary& library, const std::function<bool()>& stop = {});

@@ -16,6 +16,19 @@ constexpr uint32_t kAudioPacketSamples = 960;  // samples of one packet: 20 ms
 constexpr Duration kAudioPacketTime = Duration::milliseconds(20);
 constexpr uint32_t kVideoClock = 90'000;       // Hz, RTP clock of VP8 (RFC 7741 section 4.1)
 
+/// The temporal layer of frame `number` after a key frame, where layers repeat every 1, 2 or 4 frames: 0; 0 1; 0 2 1 2.
+constexpr uint8_t temporal_layer_of(uint32_t number, uint32_t layers) {
+  constexpr uint8_t kThree[] = {0, 2, 1, 2};
+  return layers <= 1 ? 0 : layers == 2 ? static_cast<uint8_t>(number % 2) : kThree[number % 4];
+}
+/// The frame needs nothing but the newest frame of layer 0 (RFC 7741 section 4.2: Y).
+constexpr bool is_layer_sync(uint32_t number, uint32_t layers) { return layers > 1 && (number % 4 == 1 || number % 4 == 2 || layers == 2) && temporal_layer_of(number, layers) > 0; }
+/// The share of the rate that layer `layer` and those below it have: WebRTC's for VP8.
+constexpr double temporal_share(uint32_t layer, uint32_t layers) {
+  constexpr double kTwo[] = {0.6, 1}, kThree[] = {0.4, 0.6, 1};
+  return layers <= 1 ? 1 : layers == 2 ? kTwo[layer < 2 ? layer : 1] : kThree[layer < 3 ? layer : 2];
+}
+
 /// One 20 ms packet of an audio clip.
 struct AudioPacket {
   BytesView payload;    // one Opus packet; empty: DTX, nothing is sent in this interval (but the RTP timestamp moves on)
@@ -60,7 +73,7 @@ struct VideoFrame {
 };
 
 /// A VP8 clip. Frame 0 is a key frame, all others (as in a real call) are not: every frame needs those before it, back
-/// to frame 0.
+/// to frame 0; with temporal layers, those of its layer and below (temporal_layer_of).
 ///
 /// Key frames on request: a key frame needs nothing from the past, so a sender that is asked for one goes back to frame
 /// 0 at its next frame. That costs neither memory nor encoding time, answers within one frame, and has the size and the
@@ -95,6 +108,8 @@ class VideoPlayer {
   VideoFrame next();
   /// A PLI or FIR came in: the next frame is a key frame.
   void request_key_frame() { at_ = 0; }
+  /// The number of the next frame.
+  uint32_t at() const { return at_; }
 
  private:
   const VideoClip* clip_;

@@ -48,13 +48,16 @@ Result<std::shared_ptr<const Clip>> load_or_make(const ClipLibraryOptions& optio
 
 Result<std::shared_ptr<const VideoClip>> ClipLibrary::video(uint32_t index, const VideoFormat& format) {
   const uint32_t picture = index % kVariants;
-  const VideoKey key{picture, format.width, format.height, format.fps, format.rate.bps()};
+  const VideoKey key{picture, format.width, format.height, format.fps, format.rate.bps(), format.temporal_layers};
   if (const auto found = video_.find(key); found != video_.end()) return found->second;
   const std::string size = std::to_string(format.width) + "x" + std::to_string(format.height);
   const std::string name = "video-" + size + "-" + std::to_string(format.fps) + "-" +
-                           std::to_string(format.rate.bps()) + "-" + std::to_string(picture);
+                           std::to_string(format.rate.bps()) + "-" + std::to_string(picture) +
+                           (format.temporal_layers > 1 ? "-t" + std::to_string(format.temporal_layers) : "");
   const std::string what = "video " + size + " " + std::to_string(format.fps) + "/s " +
-                           std::to_string(format.rate.bps() / 1000) + " kbit/s, picture " + std::to_string(picture);
+                           std::to_string(format.rate.bps() / 1000) + " kbit/s, " +
+                           (format.temporal_layers > 1 ? std::to_string(format.temporal_layers) + " temporal layers, " : "") + "picture " +
+                           std::to_string(picture);
   auto clip = load_or_make<VideoClip>(
       options_, name, what,
       [&](BytesView file, const std::string& parameters) { return read_video_clip(file, parameters, format, picture); },

@@ -46,12 +46,12 @@ class ClipLibrary {
 
   explicit ClipLibrary(ClipLibraryOptions options = {}) : options_(std::move(options)) {}
 
-  /// The error says which format libvpx refused (odd or tiny sizes, a rate of zero).
+  /// One encoding by itself. The error says which format libvpx refused (odd or tiny sizes, a rate of zero).
   Result<std::shared_ptr<const VideoClip>> video(uint32_t index, const VideoFormat& format);
   Result<std::shared_ptr<const SpeechClip>> speech(uint32_t index);
 
  private:
-  using VideoKey = std::tuple<uint32_t, uint32_t, uint32_t, uint32_t, int64_t>;  // picture, width, height, fps, rate
+  using VideoKey = std::tuple<uint32_t, uint32_t, uint32_t, uint32_t, int64_t, uint32_t>;  // picture, width, height, fps, rate, layers
   ClipLibraryOptions options_;
   std::map<VideoKey, std::shared_ptr<const VideoClip>> video_;
   std::map<uint32_t, std::shared_ptr<const SpeechClip>> speech_;

@@ -45,13 +45,35 @@ vpx_codec_enc_cfg_t configure(const VideoFormat& f) {
   c.rc_buf_initial_sz = 500;
   c.rc_buf_optimal_sz = 600;
   c.rc_buf_sz = 1000;
+  if (f.temporal_layers > 1) {
+    c.ts_number_layers = f.temporal_layers;
+    c.ts_periodicity = f.temporal_layers == 2 ? 2 : 4;
+    for (uint32_t i = 0; i < c.ts_periodicity; ++i) c.ts_layer_id[i] = temporal_layer_of(i, f.temporal_layers);
+    for (uint32_t layer = 0; layer < f.temporal_layers; ++layer) {
+      c.ts_target_bitrate[layer] = static_cast<unsigned>(temporal_share(layer, f.temporal_layers) * c.rc_target_bitrate);
+      c.ts_rate_decimator[layer] = 1u << (f.temporal_layers - 1 - layer);
+    }
+  }
   return c;
+}
+
+/// What a frame may refer to and change. Layer 0 lives in the last frame, layer 1 of three in the golden frame; the highest layer is
+/// never referred to, so it can be left out at any time. Entropy tables move on in layer 0 only, which everybody gets.
+vpx_enc_frame_flags_t layer_flags(uint32_t number, uint32_t layers) {
+  if (layers <= 1) return 0;
+  constexpr vpx_enc_frame_flags_t kKeepAll = VP8_EFLAG_NO_UPD_LAST | VP8_EFLAG_NO_UPD_GF | VP8_EFLAG_NO_UPD_ARF | VP8_EFLAG_NO_UPD_ENTROPY;
+  const uint8_t layer = temporal_layer_of(number, layers);
+  if (layer == 0) return VP8_EFLAG_NO_UPD_GF | VP8_EFLAG_NO_UPD_ARF | VP8_EFLAG_NO_REF_GF | VP8_EFLAG_NO_REF_ARF;
+  vpx_enc_frame_flags_t flags = kKeepAll | VP8_EFLAG_NO_REF_ARF;
+  if (is_layer_sync(number, layers)) flags |= VP8_EFLAG_NO_REF_GF;
+  if (layers == 3 && layer == 1) flags &= ~static_cast<vpx_enc_frame_flags_t>(VP8_EFLAG_NO_UPD_GF);
+  return flags;
 }
 
 /// libvpx's encoder and the image that it reads, freed at the end.
 class Encoder {
  public:
-  explicit Encoder(const VideoFormat& f) {
+  explicit Encoder(const VideoFormat& f) : layers_(f.temporal_layers) {
     const vpx_codec_enc_cfg_t config = configure(f);
     open_ = vpx_codec_enc_init(&codec_, vpx_codec_vp8_cx(), &config, 0) == VPX_CODEC_OK;
     if (!open_) return;
@@ -73,7 +95,8 @@ class Encoder {
     image.planes[VPX_PLANE_U] = p.cb.data();
     image.planes[VPX_PLANE_V] = p.cr.data();
     image.stride[VPX_PLANE_U] = image.stride[VPX_PLANE_V] = static_cast<int>(p.chroma_width());
-    const vpx_enc_frame_flags_t flags = number == 0 ? VPX_EFLAG_FORCE_KF : 0;
+    const vpx_enc_frame_flags_t flags = number == 0 ? VPX_EFLAG_FORCE_KF : layer_flags(number, layers_);
+    if (layers_ > 1) vpx_codec_control(&codec_, VP8E_SET_TEMPORAL_LAYER_ID, static_cast<int>(temporal_layer_of(number, layers_)));
     if (vpx_codec_encode(&codec_, &image, number, 1, flags, VPX_DL_REALTIME) != VPX_CODEC_OK) return false;
     vpx_codec_iter_t at = nullptr;
     const vpx_codec_cx_pkt_t* packet = vpx_codec_get_cx_data(&codec_, &at);
@@ -86,6 +109,7 @@ class Encoder {
 
  private:
   vpx_codec_ctx_t codec_{};
+  uint32_t layers_ = 1;
   bool open_ = false;
 };
 

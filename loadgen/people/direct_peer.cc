@@ -49,8 +49,8 @@ class DirectPeer::Core {
 
 DirectPeer::Core::Core(ParticipantConfig config, bool is_first)
     : config_(std::move(config)), is_first_(is_first), person_(config_.plan->people[config_.index]),
-      sender_(person_, person_.sends_audio ? config_.speech.get() : nullptr, person_.sends_video ? config_.video.get() : nullptr,
-              config_.rng.split("media")),
+      sender_(person_, config_.plan->congestion, person_.sends_audio ? config_.speech.get() : nullptr,
+              person_.sends_video ? config_.video : EncodedClips(), EncodedClips(), config_.rng.split("media")),
       receiver_(config_.index, *config_.plan, *config_.results),
       session_(path_config(config_, is_first), MediaFormats(), sender_, receiver_, Ssrc(config_.rng.split("reporter").u32() | 1), person_.endpoint_id),
       leave_at_(person_.leaves.value_or(Instant::never())) {
@@ -94,6 +94,11 @@ void DirectPeer::Core::take_events(Instant now) {
 void DirectPeer::Core::sample(Instant at) {
   sender_.sample(at, config_.index, *config_.results);
   receiver_.sample(at);
+  RateSample rates;
+  rates.person = config_.index;
+  rates.target = sender_.rates().target;
+  rates.sent_height = sender_.rates().sent_height;
+  config_.results->rates(at, rates);
   sampled_ = at;
 }
 

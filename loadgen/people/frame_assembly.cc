@@ -4,7 +4,7 @@ namespace tacoma {
 namespace {
 template <typename Pending>
 AssembledFrame as_frame(const Pending& p) {
-  return {p.first, p.last, p.timestamp, p.key, p.completed};
+  return {p.first, p.last, p.timestamp, p.key, p.completed, p.height};
 }
 }  // namespace
 
@@ -42,6 +42,7 @@ std::optional<AssembledFrame> FrameAssembly::insert(Instant now, const FramePart
   if (part.starts) {
     frame->first = part.seq;
     frame->key = part.key;
+    frame->height = part.height;
   }
   if (part.ends) frame->last = part.seq;
   if (frame->first < 0 || frame->last < 0 || frame->last - frame->first + 1 != frame->packets) return std::nullopt;

@@ -18,6 +18,7 @@ struct FramePart {
   bool ends = false;       // marker bit
   bool key = false;        // of a first packet
   bool padding = false;    // no media: it only uses a sequence number
+  uint16_t height = 0;     // lines, of the first packet of a key frame; 0: not known
 };
 
 struct AssembledFrame {
@@ -25,6 +26,7 @@ struct AssembledFrame {
   uint32_t timestamp = 0;
   bool key = false;
   Instant completed;            // arrival of its last missing packet
+  uint16_t height = 0;          // of a key frame, if known
 };
 
 /// Frames of one stream without layers: a frame can be decoded when it is a key frame or when it follows the last decoded one
@@ -51,7 +53,7 @@ class FrameAssembly {
   struct Pending {
     int64_t first = -1, last = -1;  // -1: not seen
     uint32_t timestamp = 0;
-    uint16_t packets = 0;
+    uint16_t packets = 0, height = 0;
     bool key = false, padding = false, complete = false;
     Instant completed;
   };

@@ -11,7 +11,7 @@ MediaReceiver::MediaReceiver(uint32_t person, const Plan& plan, ResultSink& resu
     : person_(person), plan_(&plan), results_(&results) {}
 MediaReceiver::~MediaReceiver() = default;
 
-void MediaReceiver::add_source(std::string_view owner, Media media, Ssrc ssrc, Ssrc rtx) {
+void MediaReceiver::add_source(std::string_view owner, Media media, Ssrc ssrc, Ssrc rtx, std::string_view name) {
   if (routes_.find(ssrc)) return;
   if (remotes_.size() >= kMostSources) {
     drops_.count(Drop::signalling_limit);
@@ -21,6 +21,8 @@ void MediaReceiver::add_source(std::string_view owner, Media media, Ssrc ssrc, S
   remote.ssrc = ssrc;
   remote.rtx = rtx;
   remote.person = kUnknown;
+  remote.media = media;
+  remote.name = name;
   const PersonPlan& self = plan_->people[person_];
   for (uint32_t i : plan_->conferences[self.conference].people) {
     if (plan_->people[i].endpoint_id == owner) remote.person = i;
@@ -61,7 +63,11 @@ void MediaReceiver::start(Instant now, const ReceiveFormats& formats) {
   formats_ = formats;
   for (Remote& remote : remotes_) {
     if (remote.audio) remote.audio->restart();
-    if (remote.video) remote.video->restart();
+    if (remote.video) {
+      remote.video->restart();
+      remote.video->set_forwarded(now, true);
+    }
+    remote.forwarded = true;
   }
   transport_ = TwccRecorder();
   repair_due_ = Instant::never();
@@ -131,6 +137,26 @@ void MediaReceiver::sender_report(Ssrc ssrc, const SenderInfo& info, Instant arr
   else remote.video->sender_report(info, arrived);
 }
 
+void MediaReceiver::set_forwarded(Instant now, const std::vector<std::string>& names) {
+  for (Remote& remote : remotes_) {
+    if (!remote.video || remote.name.empty()) continue;
+    remote.forwarded = std::find(names.begin(), names.end(), remote.name) != names.end();
+    remote.video->set_forwarded(now, remote.forwarded);
+  }
+}
+
+void MediaReceiver::set_wanted(const Viewer& viewer) {
+  for (Remote& remote : remotes_)
+    if (remote.video) remote.wanted = viewer.wanted(remote.name);
+}
+
+uint32_t MediaReceiver::wanted() const {
+  return static_cast<uint32_t>(std::count_if(remotes_.begin(), remotes_.end(), [](const Remote& r) { return r.video && r.wanted != 0; }));
+}
+uint32_t MediaReceiver::forwarded() const {
+  return static_cast<uint32_t>(std::count_if(remotes_.begin(), remotes_.end(), [](const Remote& r) { return r.video && r.forwarded; }));
+}
+
 Instant MediaReceiver::next_due() const {
   if (!running_) return Instant::never();
   return std::min({repair_due_, report_due_, transport_.deadline()});
@@ -191,8 +217,10 @@ void MediaReceiver::write_reports(Instant now, Ssrc source, RtcpBatch& rtcp) {
 void MediaReceiver::sample(Instant at, Remote& remote) {
   ReceiveSample row;
   if (remote.audio) remote.audio->take(row);
-  else remote.video->take(at, row);
+  else remote.video->take(at, at - sampled_, row);
   if (remote.person == kUnknown) return;
+  row.media = remote.media;
+  row.wanted_height = remote.wanted;
   row.person = person_;
   row.from = remote.person;
   results_->received(at, row);
@@ -200,6 +228,7 @@ void MediaReceiver::sample(Instant at, Remote& remote) {
 
 void MediaReceiver::sample(Instant at) {
   for (Remote& remote : remotes_) sample(at, remote);
+  sampled_ = at;
 }
 
 void MediaReceiver::write_delays() {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "loadgen/people/audio_receiver.h"
 #include "loadgen/people/rtcp_batch.h"
 #include "loadgen/people/video_receiver.h"
+#include "loadgen/people/viewer.h"
 #include "loadgen/plan/plan.h"
 
 namespace tacoma {
@@ -35,7 +37,8 @@ class MediaReceiver {
 
   /// Signalling told of a source. `owner` is its endpoint id; one that the plan does not know is received but not written to
   /// the results. `rtx`: zero without. A source that is known already stays as it is.
-  void add_source(std::string_view owner, Media media, Ssrc ssrc, Ssrc rtx);
+  /// `name`: of the source, "ab12cd34-v0".
+  void add_source(std::string_view owner, Media media, Ssrc ssrc, Ssrc rtx, std::string_view name = {});
   /// It ended: its last interval is written.
   void remove_source(Instant now, Ssrc ssrc);
   size_t sources() const { return remotes_.size(); }
@@ -48,6 +51,14 @@ class MediaReceiver {
   /// An opened RTP packet.
   void rtp(Instant now, Datagram& datagram);
   void sender_report(Ssrc ssrc, const SenderInfo& info, Instant arrived);
+
+  /// The names of the video sources that the bridge sends now.
+  void set_forwarded(Instant now, const std::vector<std::string>& names);
+  /// What is asked for of each video source, for the results.
+  void set_wanted(const Viewer& viewer);
+  /// Of others' video: how many are asked for, and how many the bridge sends.
+  uint32_t wanted() const;
+  uint32_t forwarded() const;
 
   Instant next_due() const;
   /// Appends all RTCP that is due. `source`: our own SSRC.
@@ -70,6 +81,10 @@ class MediaReceiver {
   struct Remote {
     Ssrc ssrc, rtx;
     uint32_t person = 0;    // kUnknown: not of the plan
+    Media media = Media::audio;
+    bool forwarded = true;
+    int32_t wanted = -1;    // lines
+    std::string name;
     std::unique_ptr<AudioReceiver> audio;  // one of the two
     std::unique_ptr<VideoReceiver> video;
   };
@@ -96,6 +111,7 @@ class MediaReceiver {
   std::vector<uint16_t> ask_;    // scratch
   std::vector<ReportBlock> blocks_;
   Instant repair_due_ = Instant::never(), report_due_ = Instant::never();
+  Instant sampled_;
   Ssrc any_source_;              // of the newest packet: named as media source of transport feedback
   Histogram audio_delays_;
   VideoReceiver::Delays video_delays_;

@@ -8,62 +8,93 @@
 namespace tacoma {
 namespace {
 constexpr Duration kReportInterval = Duration::seconds(1);
+constexpr size_t kUdpOverhead = 28;      // as the target counts a packet
+constexpr double kPayloadShare = 0.93;   // of a video packet: the rest is headers
+constexpr double kNoticeable = 0.02;     // a change of the budget below it changes nothing
+
+RateLimits limits_of(const PersonPlan& person) {
+  RateLimits limits;
+  limits.start = MediaSender::kStartRate;
+  limits.lowest = MediaSender::kLowestRate;
+  DataRate most = MediaSender::kAudioShare;
+  if (person.sends_video) most = most + wanted_rate(person.video, -1);
+  if (person.screen) most = most + wanted_rate(*person.screen, -1);
+  // Half as much again as there will ever be to send: beyond that nothing is to be found out.
+  limits.highest = std::max(DataRate::mbps(1), DataRate::bps(most.bps() * 3 / 2));
+  return limits;
+}
+}  // namespace
+
+MediaSender::MediaSender(const PersonPlan& person, Congestion congestion, const SpeechClip* speech, const EncodedClips& camera,
+                         const EncodedClips& screen, Rng rng)
+    : person_(&person), side_(congestion, limits_of(person)), congestion_(congestion) {
+  Rng audio = rng.split("audio"), ids = rng.split("ssrc");
+  if (speech) audio_ = std::make_unique<AudioTrack>(*speech, person.talks, audio);
+  audio_ssrc_ = Ssrc(ids.u32() | 1);  // zero means "none" in signalling
+  audio_seq_ = static_cast<uint16_t>(ids.below(0x8000));
+  sources_.reserve(2);
+  if (!camera.empty()) sources_.emplace_back(Media::video, person.video, camera, rng.split("video"), ids);
+  if (!screen.empty() && person.screen) sources_.emplace_back(Media::screen, *person.screen, screen, rng.split("screen"), ids);
 }
 
-MediaSender::MediaSender(const PersonPlan& person, const SpeechClip* speech, const VideoClip* video, Rng rng) {
-  Rng audio = rng.split("audio"), picture = rng.split("video"), ids = rng.split("ssrc");
-  if (speech) audio_ = std::make_unique<AudioTrack>(*speech, person.talks, audio);
-  if (video) video_ = std::make_unique<VideoTrack>(*video, picture);
-  // Zero means "none" in signalling.
-  audio_ssrc_ = Ssrc(ids.u32() | 1);
-  video_ssrc_ = Ssrc(ids.u32() | 1);
-  rtx_ssrc_ = Ssrc(ids.u32() | 1);
-  audio_seq_ = static_cast<uint16_t>(ids.below(0x8000));
-  rtx_seq_ = static_cast<uint16_t>(ids.below(0x8000));
-  transport_seq_ = static_cast<uint16_t>(ids.below(0x8000));
+jingle::SourceSet MediaSender::describe(std::string_view endpoint) const {
+  jingle::SourceSet set = jingle::make_sources(endpoint, audio_ssrc(), Ssrc(0), Ssrc(0));
+  for (const VideoSource& source : sources_)
+    if (source.shared()) source.describe(endpoint, set.video);
+  return set;
 }
 
 void MediaSender::start(Instant now, const SendFormats& formats) {
   formats_ = formats;
   if (audio_ && !audio_->started()) audio_->start(now);
-  if (video_ && !video_->started()) video_->start(now);
   // After a pause (another bridge) the clocks have gone on, and nobody there has the frames before.
   if (audio_) audio_->skip_to(now, Duration::zero());
-  if (video_) {
-    video_->skip_to(now, Duration::zero());
-    video_->request_key_frame();
+  side_ = SendSide(congestion_, limits_of(*person_));
+  pacer_.clear();
+  remb_ = DataRate::infinite();
+  for (VideoSource& source : sources_) {
+    if (!source.started()) source.start(now);
+    source.set_max_height(-1);
+    source.resume(now);
   }
+  budgeted_ = DataRate::zero();
+  set_budgets(now);
   running_ = true;
-  next_report_ = audio_ || video_ ? now : Instant::never();
+  next_report_ = audio_ || !sources_.empty() ? now : Instant::never();
   refilled_ = now;
 }
 
-void MediaSender::stop() { running_ = false; }
+void MediaSender::stop() {
+  running_ = false;
+  pacer_.clear();
+}
 
 Instant MediaSender::next_due() const {
   if (!running_) return Instant::never();
-  Instant due = next_report_;
+  Instant due = std::min({next_report_, pacer_.deadline(), side_.deadline()});
   if (audio_) due = std::min(due, audio_->due());
-  if (video_) due = std::min(due, video_->due());
+  for (const VideoSource& source : sources_) due = std::min(due, source.due());
   return due;
 }
 
 void MediaSender::write_reports(Instant now, RtcpWriter& out) {
   next_report_ = now + kReportInterval;
-  if (audio_) {
-    const SenderInfo info{to_ntp(now), audio_->timestamp_at(now), audio_sent_.packets, static_cast<uint32_t>(audio_sent_.bytes)};
-    out.sender_report(audio_ssrc_, info, {});
-  }
-  if (video_) {
-    const SenderInfo info{to_ntp(now), video_->timestamp_at(now), video_sent_.packets, static_cast<uint32_t>(video_sent_.bytes)};
-    out.sender_report(video_ssrc_, info, {});
-  }
+  if (audio_) out.sender_report(audio_ssrc_, {to_ntp(now), audio_->timestamp_at(now), audio_packets_, static_cast<uint32_t>(audio_bytes_)}, {});
+  for (VideoSource& source : sources_)
+    for (VideoSource::Stream& stream : source.streams)
+      if (stream.on) out.sender_report(stream.ssrc, {to_ntp(now), stream.track.timestamp_at(now), stream.packets, static_cast<uint32_t>(stream.bytes)}, {});
 }
 
 void MediaSender::send_due(Instant now, SecurePath& path, Outbox& out) {
   if (!running_) return;
+  if (now >= side_.deadline()) {
+    side_.on_deadline(now);
+    set_budgets(now);
+  }
   if (audio_) send_audio(now, path, out);
-  if (video_) send_video(now, path, out);
+  take_video(now);
+  send_queued(now, path, out);
+  send_probe(now, path, out);
 }
 
 void MediaSender::send_audio(Instant now, SecurePath& path, Outbox& out) {
@@ -77,34 +108,100 @@ void MediaSender::send_audio(Instant now, SecurePath& path, Outbox& out) {
     rtp.payload = packet.payload;
     const size_t size = send(now, rtp, formats_.audio_extensions, &level, path, out);
     if (size == 0) continue;
-    ++audio_sent_.packets;
-    audio_sent_.bytes += packet.payload.size();
+    pacer_.on_unpaced(now, DataSize::bytes(static_cast<int64_t>(size)));
+    ++audio_packets_;
+    audio_bytes_ += packet.payload.size();
     ++audio_sample_.packets;
     ++audio_sample_.frames;
     audio_sample_.bytes += static_cast<uint32_t>(size);
   }
 }
 
-void MediaSender::send_video(Instant now, SecurePath& path, Outbox& out) {
-  video_->skip_to(now, kMostBehind);
-  while (video_->due() <= now) {
-    const VideoTrack::Packet packet = video_->take();
-    uint8_t descriptor[VideoTrack::kDescriptor];
-    VideoTrack::write_descriptor(packet, descriptor);
-    Rtp rtp;
-    rtp.header = {formats_.vp8, packet.last, packet.sequence, packet.timestamp, video_ssrc_};
-    rtp.prefix = BytesView(descriptor, sizeof descriptor);
-    rtp.payload = packet.data;
-    if (packet.first) {
-      ++video_sample_.frames;
-      if (packet.key) ++video_sample_.key_frames;
+void MediaSender::take_video(Instant now) {
+  for (size_t s = 0; s < sources_.size(); ++s) {
+    VideoSource& source = sources_[s];
+    source.skip_to(now, kMostBehind);
+    for (size_t e = 0; e < source.streams.size(); ++e) {
+      VideoSource::Stream& stream = source.streams[e];
+      while (stream.on && stream.track.due() <= now) {
+        const VideoTrack::Packet packet = stream.track.take();
+        if (packet.first) {
+          ++source.sample.frames;
+          if (packet.key) ++source.sample.key_frames;
+        }
+        enqueue(now, {static_cast<uint8_t>(s), static_cast<uint8_t>(e), packet.sequence, false, false}, packet.size());
+      }
     }
-    const size_t size = send(now, rtp, formats_.video_extensions, nullptr, path, out);
-    if (size == 0) continue;
-    ++video_sent_.packets;
-    video_sent_.bytes += rtp.prefix.size() + rtp.payload.size();
-    ++video_sample_.packets;
-    video_sample_.bytes += static_cast<uint32_t>(size);
+  }
+}
+
+void MediaSender::enqueue(Instant now, const Queued& queued, size_t payload) {
+  Queued item = queued;
+  if (pacer_.push(now, DataSize::bytes(static_cast<int64_t>(payload + kUdpOverhead + 40)), std::move(item))) return;
+  drops_.count(Drop::pool_exhausted);
+  sources_[queued.source].streams[queued.stream].track.request_key_frame();
+}
+
+void MediaSender::send_queued(Instant now, SecurePath& path, Outbox& out) {
+  pacer_.set_rate(side_.pacing());
+  while (pacer_.may_pop(now)) send_packet(now, pacer_.pop(now), path, out);
+}
+
+void MediaSender::send_packet(Instant now, const Queued& queued, SecurePath& path, Outbox& out) {
+  VideoSource& source = sources_[queued.source];
+  VideoSource::Stream& stream = source.streams[queued.stream];
+  const std::optional<VideoTrack::Packet> packet = stream.track.again(queued.sequence);
+  if (!packet) return drops_.count(Drop::nack_not_cached);  // it waited for longer than the history holds
+  uint8_t prefix[kRtxHeader + VideoTrack::kMaxPrefix];
+  const size_t head = queued.again ? kRtxHeader : 0;
+  if (queued.again) store_u16(prefix, queued.sequence);
+  const size_t prefix_size = head + VideoTrack::write_prefix(*packet, prefix + head);
+  Rtp rtp;
+  if (queued.again) rtp.header = {formats_.rtx, packet->last, stream.rtx_sequence, packet->timestamp, stream.rtx};
+  else rtp.header = {formats_.vp8, packet->last, packet->sequence, packet->timestamp, stream.ssrc};
+  rtp.prefix = BytesView(prefix, prefix_size);
+  rtp.payload = packet->data;
+  const size_t size = send(now, rtp, formats_.video_extensions, nullptr, path, out);
+  if (size == 0) return;
+  if (queued.again) {
+    ++stream.rtx_sequence;
+    --packets_;  // counts first transmissions
+    if (queued.probe) return;
+    ++retransmitted_;
+    ++source.sample.retransmitted;
+    return;
+  }
+  stream.newest = queued.sequence;
+  ++stream.packets;
+  stream.bytes += rtp.prefix.size() + rtp.payload.size();
+  ++source.sample.packets;
+  source.sample.bytes += static_cast<uint32_t>(size);
+}
+
+// A probe carries what waits, and then what was sent last, again: of use where it had been lost, harmless elsewhere.
+void MediaSender::send_probe(Instant now, SecurePath& path, Outbox& out) {
+  for (DataSize due = side_.probe_due(now); due > DataSize::zero(); due = side_.probe_due(now)) {
+    int64_t left = due.bytes();
+    while (left > 0 && !pacer_.empty()) {
+      const DataSize waiting = pacer_.queued();
+      send_packet(now, pacer_.pop(now), path, out);
+      left -= (waiting - pacer_.queued()).bytes();
+    }
+    for (size_t s = sources_.size(); s-- > 0 && left > 0;) {
+      for (size_t e = sources_[s].streams.size(); e-- > 0 && left > 0;) {
+        VideoSource::Stream& stream = sources_[s].streams[e];
+        if (!stream.on) continue;
+        const std::optional<uint16_t> newest = stream.newest;
+        for (uint16_t back = 0; newest && left > 0 && back < kProbePackets; ++back) {
+          const uint16_t sequence = static_cast<uint16_t>(*newest - back);
+          const auto packet = stream.track.again(sequence);
+          if (!packet) break;
+          send_packet(now, {static_cast<uint8_t>(s), static_cast<uint8_t>(e), sequence, true, true}, path, out);
+          left -= static_cast<int64_t>(packet->size() + kUdpOverhead + 40);
+        }
+      }
+    }
+    if (left > 0) return;  // there is no more to send
   }
 }
 
@@ -120,7 +217,7 @@ size_t MediaSender::send(Instant now, const Rtp& rtp, const ExtensionIds& ids, c
     extensions[count++] = {ids.abs_send_time, BytesView(send_time, 3)};
   }
   if (ids.transport_cc != 0) {
-    store_u16(transport, transport_seq_);
+    store_u16(transport, side_.next_sequence());
     extensions[count++] = {ids.transport_cc, BytesView(transport, 2)};
   }
   const Span<const RtpExtension> elements(extensions.data(), count);
@@ -147,61 +244,126 @@ size_t MediaSender::send(Instant now, const Rtp& rtp, const ExtensionIds& ids, c
   }
   packet.resize(*protected_size);
   out.send(path.remote(), std::move(packet));
-  ++transport_seq_;
+  if (ids.transport_cc != 0) side_.on_sent(now, DataSize::bytes(static_cast<int64_t>(*protected_size + kUdpOverhead)));
   ++packets_;
   return size;
 }
 
-void MediaSender::nack(Instant now, const Nack& nack, SecurePath& path, Outbox& out) {
-  if (!running_ || !video_ || nack.media != video_ssrc_) return;
+// ---- feedback
+
+VideoSource::Stream* MediaSender::find(Ssrc media, VideoSource** source) {
+  for (VideoSource& one : sources_) {
+    if (VideoSource::Stream* stream = one.find(media)) {
+      *source = &one;
+      return stream;
+    }
+  }
+  return nullptr;
+}
+
+void MediaSender::nack(Instant now, const Nack& nack) {
+  VideoSource* source = nullptr;
+  VideoSource::Stream* stream = running_ ? find(nack.media, &source) : nullptr;
+  if (!stream) return;
   const int64_t tokens = (now - refilled_) * kRetransmitBurst / Duration::seconds(1);
   if (tokens > 0) {
     retransmit_tokens_ = static_cast<uint32_t>(std::min<int64_t>(kRetransmitBurst, retransmit_tokens_ + tokens));
     refilled_ = now;
   }
-  nack.each([&](uint16_t sequence) { retransmit(now, sequence, path, out); });
-}
-
-// The original payload again, in a packet of the RTX stream (RFC 4588 section 4).
-void MediaSender::retransmit(Instant now, uint16_t sequence, SecurePath& path, Outbox& out) {
-  const std::optional<VideoTrack::Packet> packet = video_->again(sequence);
-  if (!packet) {
-    drops_.count(Drop::nack_not_cached);
-    return;
-  }
-  if (retransmit_tokens_ == 0) {
-    drops_.count(Drop::nack_limited);
-    return;
-  }
-  uint8_t prefix[kRtxHeader + VideoTrack::kDescriptor];
-  store_u16(prefix, sequence);
-  VideoTrack::write_descriptor(*packet, prefix + kRtxHeader);
-  Rtp rtp;
-  rtp.header = {formats_.rtx, packet->last, rtx_seq_, packet->timestamp, rtx_ssrc_};
-  rtp.prefix = BytesView(prefix, sizeof prefix);
-  rtp.payload = packet->data;
-  if (send(now, rtp, formats_.video_extensions, nullptr, path, out) == 0) return;
-  ++rtx_seq_;
-  --retransmit_tokens_;
-  --packets_;  // counts first transmissions
-  ++retransmitted_;
-  ++video_sample_.retransmitted;
+  const Queued what{static_cast<uint8_t>(source - sources_.data()), static_cast<uint8_t>(stream - source->streams.data()), 0, true, false};
+  nack.each([&](uint16_t sequence) {
+    const auto packet = stream->track.again(sequence);
+    if (!packet) return drops_.count(Drop::nack_not_cached);
+    if (retransmit_tokens_ == 0) return drops_.count(Drop::nack_limited);
+    --retransmit_tokens_;
+    Queued queued = what;
+    queued.sequence = sequence;
+    enqueue(now, queued, packet->size());
+  });
 }
 
 void MediaSender::key_frame_request(Instant now, Ssrc media) {
-  if (!video_ || media != video_ssrc_) return;
+  VideoSource* source = nullptr;
+  VideoSource::Stream* stream = find(media, &source);
+  if (!stream) return;
   ++key_frame_requests_;
-  if (now < key_frame_allowed_) return;
-  key_frame_allowed_ = now + kKeyFrameSpacing;
-  video_->request_key_frame();
+  source->request_key_frame(now, *stream);
 }
 
 void MediaSender::report(Instant now, const ReportBlock& block) {
-  if (const auto measured = tacoma::round_trip(block, now)) round_trip_ = *measured;
+  if (const auto measured = tacoma::round_trip(block, now)) {
+    round_trip_ = *measured;
+    side_.on_round_trip(round_trip_);
+  }
 }
 
-void MediaSender::transport_feedback(Span<const TransportStatus> statuses) {
+void MediaSender::transport_feedback(Instant now, Span<const TransportStatus> statuses) {
   for (const TransportStatus& status : statuses) reported_lost_ += status.received ? 0 : 1;
+  if (side_.on_feedback(now, statuses, results_) > 0) drops_.count(Drop::feedback_unknown_packet);
+  set_budgets(now);
+}
+
+void MediaSender::remb(Instant now, DataRate limit) {
+  // Beside transport-wide feedback it is about our video only, not about the path.
+  if (!side_.is_informed()) side_.on_remb(now, limit);
+  remb_ = limit;
+  budgeted_ = DataRate::zero();
+  set_budgets(now);
+}
+
+void MediaSender::constrain(Instant now, std::string_view source_name, int32_t max_height) {
+  for (VideoSource& source : sources_) {
+    if (source_name != jingle::source_name(person_->endpoint_id, jingle::Media::video, source.media() == Media::screen ? 1 : 0)) continue;
+    if (source.max_height() == max_height) return;
+    source.set_max_height(max_height);
+    budgeted_ = DataRate::zero();
+    set_budgets(now);
+  }
+}
+
+jingle::MediaSources MediaSender::share_screen(Instant now, std::string_view endpoint, bool shared) {
+  jingle::MediaSources described;
+  for (VideoSource& source : sources_) {
+    if (source.media() != Media::screen || source.shared() == shared) continue;
+    source.describe(endpoint, described);
+    source.set_shared(now, shared);
+    budgeted_ = DataRate::zero();
+    if (running_) set_budgets(now);
+  }
+  return described;
+}
+
+// What the controller and the bridge leave for video, cut among the sources.
+void MediaSender::set_budgets(Instant now) {
+  std::vector<DataRate> wanted;
+  DataRate sum = kAudioShare;
+  for (const VideoSource& source : sources_) {
+    wanted.push_back(source.wanted());
+    sum = sum + DataRate::bps(static_cast<int64_t>(static_cast<double>(wanted.back().bps()) / kPayloadShare * kSwitchOnMargin));
+  }
+  side_.set_wanted(sum);
+  const DataRate target = side_.target();
+  DataRate budget = DataRate::infinite();
+  if (!target.is_infinite()) {
+    const int64_t video = std::max<int64_t>(0, target.bps() - (audio_ ? kAudioShare.bps() : 0));
+    budget = DataRate::bps(static_cast<int64_t>(static_cast<double>(video) * kPayloadShare));
+  }
+  budget = std::min(budget, remb_);
+  const double change = static_cast<double>(budget.bps()) / static_cast<double>(std::max<int64_t>(1, budgeted_.bps())) - 1;
+  if (budget == budgeted_ || (change > -kNoticeable && change < kNoticeable)) return;
+  budgeted_ = budget;
+  const std::vector<DataRate> shares = share_budget(budget, wanted);
+  for (size_t i = 0; i < sources_.size(); ++i) sources_[i].set_budget(now, shares[i]);
+}
+
+MediaSender::Rates MediaSender::rates() const {
+  Rates rates{side_.target(), remb_};
+  for (const VideoSource& source : sources_) {
+    if (source.media() != Media::video) continue;
+    rates.max_height = source.max_height();
+    rates.sent_height = source.sent_height();
+  }
+  return rates;
 }
 
 void MediaSender::sample(Instant at, uint32_t person, ResultSink& results) {
@@ -212,7 +374,7 @@ void MediaSender::sample(Instant at, uint32_t person, ResultSink& results) {
     sample = SendSample();
   };
   if (audio_) write(audio_sample_, Media::audio);
-  if (video_) write(video_sample_, Media::video);
+  for (VideoSource& source : sources_) write(source.sample, source.media());
 }
 
 }  // namespace tacoma

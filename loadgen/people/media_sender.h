@@ -1,18 +1,22 @@
-// What a person sends: speech and video from the shared clips, on an exact schedule.
+// What a person sends: speech and video on an exact schedule, as much of it as its network and its audience take.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
+#include <vector>
 
 #include "core/base/drop.h"
 #include "core/base/process.h"
 #include "core/base/rng.h"
+#include "core/cc/pacer.h"
+#include "core/cc/send_side.h"
 #include "core/rtp/extensions.h"
 #include "core/rtp/rtcp.h"
 #include "core/rtp/rtcp_writer.h"
 #include "core/secure/secure_path.h"
 #include "loadgen/people/audio_track.h"
-#include "loadgen/people/video_track.h"
+#include "loadgen/people/video_source.h"
 #include "loadgen/plan/result_sink.h"
 
 namespace tacoma {
@@ -23,21 +27,28 @@ struct SendFormats {
   ExtensionIds audio_extensions, video_extensions;
 };
 
-/// Lives as long as its participant: numbers and clocks go on when the bridge changes.
+/// Lives as long as its participant: numbers and clocks go on when the bridge changes, what is known of the network does not.
 class MediaSender {
  public:
   static constexpr size_t kMaxRtpPacket = 1200;          // bytes before protection
   static constexpr Duration kMostBehind = Duration::milliseconds(500);  // a sender further behind skips what it missed
   static constexpr uint32_t kRetransmitBurst = 200;      // packets; refilled in one second
-  static constexpr Duration kKeyFrameSpacing = Duration::milliseconds(300);
+  static constexpr uint16_t kProbePackets = 32;          // of one stream, sent again by one probe
+  static constexpr DataRate kAudioShare = DataRate::kbps(48);  // of the target: Opus at 32 kbps with its headers
+  // Where a sender of WebRTC begins and how far it goes.
+  static constexpr DataRate kStartRate = DataRate::kbps(300), kLowestRate = DataRate::kbps(30);
 
-  /// Either clip may be null: that medium is not sent. They and the plan must outlive the sender.
-  MediaSender(const PersonPlan& person, const SpeechClip* speech, const VideoClip* video, Rng rng);
+  /// `speech` may be null and clips empty: that medium is not sent. They and the person must outlive the sender.
+  MediaSender(const PersonPlan& person, Congestion congestion, const SpeechClip* speech, const EncodedClips& camera,
+              const EncodedClips& screen, Rng rng);
 
   /// Zero where the medium is not sent.
   Ssrc audio_ssrc() const { return audio_ ? audio_ssrc_ : Ssrc(0); }
-  Ssrc video_ssrc() const { return video_ ? video_ssrc_ : Ssrc(0); }
-  Ssrc rtx_ssrc() const { return video_ ? rtx_ssrc_ : Ssrc(0); }
+  /// Of the first encoding of the first source.
+  Ssrc video_ssrc() const { return sources_.empty() ? Ssrc(0) : sources_.front().streams.front().ssrc; }
+  Ssrc rtx_ssrc() const { return sources_.empty() ? Ssrc(0) : sources_.front().streams.front().rtx; }
+  /// All sources that are shared, with their groups and names.
+  jingle::SourceSet describe(std::string_view endpoint) const;
 
   /// A path is up: media flows from now on, each stream with a sender report before its first packet.
   void start(Instant now, const SendFormats& formats);
@@ -51,14 +62,27 @@ class MediaSender {
   void send_due(Instant now, SecurePath& path, Outbox& out);
 
   // Feedback.
-  void nack(Instant now, const Nack& nack, SecurePath& path, Outbox& out);
+  void nack(Instant now, const Nack& nack);
   /// PLI, or a FIR entry: the next frame is a key frame. Rate-limited.
   void key_frame_request(Instant now, Ssrc media);
   /// A report block about one of our streams.
   void report(Instant now, const ReportBlock& block);
-  void transport_feedback(Span<const TransportStatus> statuses);
+  void transport_feedback(Instant now, Span<const TransportStatus> statuses);
+  /// The bridge says how much of our video anybody could be given.
+  void remb(Instant now, DataRate limit);
+  /// SenderSourceConstraints: how many lines of a source somebody wants; -1 any, 0 none.
+  void constrain(Instant now, std::string_view source_name, int32_t max_height);
+  /// The screen is shared from now on, or no more. What has to be signalled for it.
+  jingle::MediaSources share_screen(Instant now, std::string_view endpoint, bool shared);
   Duration round_trip() const { return round_trip_; }
 
+  /// What decides about the layers now. Infinite: no limit is known.
+  struct Rates {
+    DataRate target, remb;
+    int32_t max_height = -1;     // of the camera, by SenderSourceConstraints
+    uint32_t sent_height = 0;    // of the camera
+  };
+  Rates rates() const;
   /// One row a medium that is sent.
   void sample(Instant at, uint32_t person, ResultSink& results);
   const DropCounts& drops() const { return drops_; }
@@ -73,24 +97,40 @@ class MediaSender {
     RtpHeader header;
     BytesView prefix, payload;    // one after the other; prefix: RTX number and VP8 descriptor
   };
+  /// A video packet that waits for its turn: made when it leaves.
+  struct Queued {
+    uint8_t source = 0, stream = 0;
+    uint16_t sequence = 0;
+    bool again = false;           // as a retransmission
+    bool probe = false;           // that nobody asked for
+  };
   size_t send(Instant now, const Rtp& rtp, const ExtensionIds& ids, const uint8_t* audio_level, SecurePath& path, Outbox& out);
   void send_audio(Instant now, SecurePath& path, Outbox& out);
-  void send_video(Instant now, SecurePath& path, Outbox& out);
-  void retransmit(Instant now, uint16_t sequence, SecurePath& path, Outbox& out);
+  void take_video(Instant now);
+  void send_queued(Instant now, SecurePath& path, Outbox& out);
+  void send_packet(Instant now, const Queued& queued, SecurePath& path, Outbox& out);
+  void send_probe(Instant now, SecurePath& path, Outbox& out);
+  void enqueue(Instant now, const Queued& queued, size_t payload);
+  void set_budgets(Instant now);
+  VideoSource::Stream* find(Ssrc media, VideoSource** source);
 
-  struct Counter {
-    uint32_t packets = 0;
-    uint64_t bytes = 0;      // payload, for sender reports
-  };
+  const PersonPlan* person_;
   std::unique_ptr<AudioTrack> audio_;
-  std::unique_ptr<VideoTrack> video_;
+  std::vector<VideoSource> sources_;  // camera, screen
+  SendSide side_;
+  Congestion congestion_;
+  Pacer<Queued> pacer_;
+  DataRate remb_ = DataRate::infinite();
+  DataRate budgeted_;                 // the video budget that the layers were last chosen for
+  std::vector<PacketResult> results_;  // scratch
   SendFormats formats_;
-  Ssrc audio_ssrc_, video_ssrc_, rtx_ssrc_;
-  uint16_t audio_seq_ = 0, rtx_seq_ = 0, transport_seq_ = 0;
-  Counter audio_sent_, video_sent_;
-  SendSample audio_sample_, video_sample_;
+  Ssrc audio_ssrc_;
+  uint16_t audio_seq_ = 0;
+  uint32_t audio_packets_ = 0;
+  uint64_t audio_bytes_ = 0;
+  SendSample audio_sample_;
   Instant next_report_ = Instant::never();
-  Instant key_frame_allowed_, refilled_;
+  Instant refilled_;
   uint32_t retransmit_tokens_ = kRetransmitBurst;
   Duration round_trip_ = Duration::milliseconds(100);  // until a report tells
   bool running_ = false;

@@ -47,7 +47,7 @@ void MediaSession::on_datagram(Instant now, Datagram& datagram, Outbox& out) {
       if (media_on_) receiver_.rtp(now, datagram);
       else drops_.count(Drop::receiver_not_ready);
       break;
-    case ArrivalKind::rtcp: on_rtcp(now, datagram, out); break;
+    case ArrivalKind::rtcp: on_rtcp(now, datagram); break;
     case ArrivalKind::dropped: drops_.count(arrival.drop); break;
   }
 }
@@ -69,7 +69,7 @@ Deadline MediaSession::deadline() const {
   return next;
 }
 
-void MediaSession::on_rtcp(Instant now, const Datagram& datagram, Outbox& out) {
+void MediaSession::on_rtcp(Instant now, const Datagram& datagram) {
   RtcpReader reader(datagram.packet.bytes());
   if (!reader.ok()) return drops_.count(Drop::rtcp_malformed);
   RtcpPacket packet;
@@ -85,20 +85,20 @@ void MediaSession::on_rtcp(Instant now, const Datagram& datagram, Outbox& out) {
       if (!report) return drops_.count(Drop::rtcp_malformed);
       blocks = report->blocks;
     } else {
-      on_feedback(now, packet, out);
+      on_feedback(now, packet);
     }
     for (size_t i = 0; i < blocks.size(); ++i) sender_.report(now, blocks[i]);
   }
 }
 
-void MediaSession::on_feedback(Instant now, const RtcpPacket& packet, Outbox& out) {
+void MediaSession::on_feedback(Instant now, const RtcpPacket& packet) {
   if (packet.type == RtcpType::transport_feedback && packet.count == kFormatNack) {
     const auto nack = parse_nack(packet);
     if (!nack) return drops_.count(Drop::rtcp_malformed);
-    if (media_on_) sender_.nack(now, *nack, path_, out);
+    if (media_on_) sender_.nack(now, *nack);
   } else if (packet.type == RtcpType::transport_feedback && packet.count == kFormatTransportCc) {
     if (!parse_transport_feedback(packet, statuses_)) return drops_.count(Drop::rtcp_malformed);
-    sender_.transport_feedback(Span<const TransportStatus>(statuses_));
+    sender_.transport_feedback(now, Span<const TransportStatus>(statuses_));
   } else if (packet.type == RtcpType::payload_feedback && packet.count == kFormatPli) {
     const auto pli = parse_pli(packet);
     if (!pli) return drops_.count(Drop::rtcp_malformed);
@@ -107,6 +107,10 @@ void MediaSession::on_feedback(Instant now, const RtcpPacket& packet, Outbox& ou
     const auto fir = parse_fir(packet);
     if (!fir) return drops_.count(Drop::rtcp_malformed);
     for (size_t i = 0; i < fir->size(); ++i) sender_.key_frame_request(now, (*fir)[i].media);
+  } else if (packet.type == RtcpType::payload_feedback && packet.count == kFormatRemb) {
+    const auto remb = parse_remb(packet);
+    if (!remb) return drops_.count(Drop::rtcp_malformed);
+    sender_.remb(now, remb->rate);
   }
 }
 

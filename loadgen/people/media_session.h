@@ -41,8 +41,8 @@ class MediaSession {
   const DropCounts& drops() const { return drops_; }
 
  private:
-  void on_rtcp(Instant now, const Datagram& datagram, Outbox& out);
-  void on_feedback(Instant now, const RtcpPacket& packet, Outbox& out);
+  void on_rtcp(Instant now, const Datagram& datagram);
+  void on_feedback(Instant now, const RtcpPacket& packet);
   void send_media(Instant now, Outbox& out);
   Instant media_due() const { return std::min(sender_.next_due(), receiver_.next_due()); }
   void stop_media();

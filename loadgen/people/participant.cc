@@ -32,6 +32,8 @@ jingle::IceTransport answer_transport(const SecurePath& path) {
   return transport;
 }
 
+bool is_screen_source(std::string_view name) { return name.size() > 3 && name.substr(name.size() - 3, 2) == "-v" && name.back() != '0'; }
+
 uint8_t extension_of(const jingle::Content& content, std::string_view uri) { return content.formats.extension(uri).value_or(0); }
 
 MediaFormats formats_of(const jingle::Jingle& offer) {
@@ -82,6 +84,8 @@ class Participant::Core {
   void take_channel(Instant now, Outbox& out);
   void on_message(Instant now, const channel::Message& message);
   void tell_wishes(Instant now, Outbox& out);
+  void tell_types(Outbox& out);
+  void turn_screen(Instant now, Outbox& out);
   void sample(Instant at);
   Instant next_sample(Instant now) const;
 
@@ -95,11 +99,14 @@ class Participant::Core {
   std::shared_ptr<const DtlsIdentity> identity_;  // made with the first offer
   std::unique_ptr<MediaSession> session_;
   Ssrc source_;                       // ours in RTCP
-  Instant join_at_, leave_at_ = Instant::never(), sample_at_ = Instant::never(), sampled_;
+  Instant join_at_, leave_at_ = Instant::never();
+  Instant screen_at_ = Instant::never();  // when to begin or end sharing it
+  std::optional<DataRate> estimate_;      // of our downlink, as the bridge said last
+  Instant sample_at_ = Instant::never(), sampled_;
   uint32_t steps_ = 0;                // join steps that were reported, by bit
   uint32_t sessions_ = 0;
   uint64_t channel_messages_ = 0;
-  bool finished_ = false;
+  bool finished_ = false, sharing_ = false;
   DropCounts drops_;
 };
 
@@ -108,10 +115,10 @@ Participant::Core::Core(ParticipantConfig config)
       signalling_({*Jid::parse(config_.plan->conferences[person_.conference].room), person_.endpoint_id, person_.region, config_.times},
                   config_.rng.split("signalling")),
       viewer_(person_.view, endpoint_of(*config_.plan, person_.view.pinned)),
-      sender_(person_, person_.sends_audio ? config_.speech.get() : nullptr, person_.sends_video ? config_.video.get() : nullptr,
-              config_.rng.split("media")),
+      sender_(person_, config_.plan->congestion, person_.sends_audio ? config_.speech.get() : nullptr,
+              person_.sends_video ? config_.video : EncodedClips(), config_.screen, config_.rng.split("media")),
       receiver_(config_.index, *config_.plan, *config_.results), join_at_(person_.joins),
-      leave_at_(person_.leaves.value_or(Instant::never())) {
+      leave_at_(person_.leaves.value_or(Instant::never())), screen_at_(person_.screen ? person_.screen_from : Instant::never()) {
   source_ = sender_.video_ssrc() != Ssrc(0) ? sender_.video_ssrc() : sender_.audio_ssrc();
   if (source_ == Ssrc(0)) source_ = Ssrc(config_.rng.split("reporter").u32() | 1);
 }
@@ -164,22 +171,48 @@ void Participant::Core::take_signalling(Instant now, Outbox& out) {
 void Participant::Core::take_channel(Instant now, Outbox& out) {
   if (channel_.take_opened()) {
     viewer_.forget_said();
-    if (person_.sends_video)
-      channel_.send(channel::SourceVideoType{jingle::source_name(person_.endpoint_id, jingle::Media::video), channel::VideoType::camera, {}}, out);
+    tell_types(out);
     channel_.send(channel::LastN{viewer_.last_n()}, out);
   }
   if (const auto message = channel_.take_message()) on_message(now, *message);
   tell_wishes(now, out);
+  if (session_) session_->after_batch(now, out);  // a layer that came on is due
 }
 
-void Participant::Core::on_message(Instant, const channel::Message& message) {
+void Participant::Core::on_message(Instant now, const channel::Message& message) {
   ++channel_messages_;
   if (const auto* speaker = std::get_if<channel::DominantSpeaker>(&message)) viewer_.on_speaker(speaker->endpoint);
+  else if (const auto* forwarded = std::get_if<channel::ForwardedSources>(&message)) receiver_.set_forwarded(now, forwarded->sources);
+  else if (const auto* wanted = std::get_if<channel::SenderSourceConstraints>(&message)) sender_.constrain(now, wanted->source, wanted->max_height);
+  else if (const auto* stats = std::get_if<channel::ConnectionStats>(&message)) estimate_ = DataRate::bps(stats->estimated_downlink_bps);
+  else if (const auto* status = std::get_if<channel::ConnectivityStatus>(&message)) viewer_.on_connectivity(status->endpoint, status->active);
+}
+
+// What each of our video sources shows.
+void Participant::Core::tell_types(Outbox& out) {
+  if (person_.sends_video)
+    channel_.send(channel::SourceVideoType{jingle::source_name(person_.endpoint_id, jingle::Media::video), channel::VideoType::camera, {}}, out);
+  if (person_.screen)
+    channel_.send(channel::SourceVideoType{jingle::source_name(person_.endpoint_id, jingle::Media::video, 1),
+                                           sharing_ ? channel::VideoType::desktop : channel::VideoType::none, {}}, out);
+}
+
+// The screen's source comes and goes as in lib-jitsi-meet: with source-add and source-remove.
+void Participant::Core::turn_screen(Instant now, Outbox& out) {
+  sharing_ = now < person_.screen_to;
+  screen_at_ = sharing_ ? person_.screen_to : Instant::never();
+  const jingle::MediaSources changed = sender_.share_screen(now, person_.endpoint_id, sharing_);
+  signalling_.change_video(now, sharing_, changed, out);
+  if (channel_.is_open()) tell_types(out);
+  if (session_) session_->after_batch(now, out);
 }
 
 void Participant::Core::tell_wishes(Instant now, Outbox& out) {
   if (!channel_.is_open()) return;
-  if (const auto wanted = viewer_.ask(now)) channel_.send(*wanted, out);
+  const auto wanted = viewer_.ask(now);
+  if (!wanted) return;
+  channel_.send(*wanted, out);
+  receiver_.set_wanted(viewer_);
 }
 
 void Participant::Core::on_offer(Instant now, const SignallingEvent& event, Outbox& out) {
@@ -214,7 +247,7 @@ void Participant::Core::on_offer(Instant now, const SignallingEvent& event, Outb
   add_sources(event.sources);
 
   signalling_.accept(now, event.offer, answer_transport(session_->path()),
-                     jingle::make_sources(person_.endpoint_id, sender_.audio_ssrc(), sender_.video_ssrc(), sender_.rtx_ssrc()), out);
+                     sender_.describe(person_.endpoint_id), out);
   std::vector<IceCandidate> candidates;
   for (const jingle::Candidate& candidate : remote->candidates) candidates.push_back({candidate.address, candidate.priority});
   channel_.open(now, remote->web_socket.value_or(std::string()), out);
@@ -227,14 +260,19 @@ void Participant::Core::add_sources(const jingle::ConferenceSources& sources) {
     for (const jingle::Source& source : set.audio.sources) receiver_.add_source(owner, Media::audio, source.ssrc, Ssrc(0));
     for (const jingle::Source& source : set.video.sources) {
       Ssrc rtx(0);
-      bool is_rtx = false;
+      bool is_other = false;  // a stream that never comes by itself: retransmissions, and all encodings but the first
       for (const jingle::SourceGroup& group : set.video.groups) {
-        if (group.semantics != jingle::GroupSemantics::fid || group.ssrcs.size() != 2) continue;
+        if (group.semantics == jingle::GroupSemantics::sim) {
+          is_other |= !group.ssrcs.empty() && std::find(group.ssrcs.begin() + 1, group.ssrcs.end(), source.ssrc) != group.ssrcs.end();
+          continue;
+        }
+        if (group.ssrcs.size() != 2) continue;
         if (group.ssrcs[0] == source.ssrc) rtx = group.ssrcs[1];
-        if (group.ssrcs[1] == source.ssrc) is_rtx = true;
+        if (group.ssrcs[1] == source.ssrc) is_other = true;
       }
-      if (is_rtx) continue;
-      receiver_.add_source(owner, Media::video, source.ssrc, rtx);
+      if (is_other) continue;
+      const bool is_screen = is_screen_source(source.name);
+      receiver_.add_source(owner, is_screen ? Media::screen : Media::video, source.ssrc, rtx, source.name);
       viewer_.add(source.name);
     }
   }
@@ -294,6 +332,19 @@ Instant Participant::Core::next_sample(Instant now) const {
 void Participant::Core::sample(Instant at) {
   sender_.sample(at, config_.index, *config_.results);
   receiver_.sample(at);
+  const MediaSender::Rates sent = sender_.rates();
+  RateSample rates;
+  rates.person = config_.index;
+  rates.target = sent.target;
+  rates.remb = sent.remb;
+  rates.max_height = sent.max_height;
+  rates.sent_height = sent.sent_height;
+  rates.estimate = estimate_;
+  rates.sources = static_cast<uint32_t>(viewer_.sources());
+  rates.wanted = receiver_.wanted();
+  rates.forwarded = receiver_.forwarded();
+  rates.last_n = viewer_.last_n();
+  config_.results->rates(at, rates);
   sampled_ = at;
 }
 
@@ -312,6 +363,7 @@ void Participant::Core::on_deadline(Instant now, Outbox& out) {
     take_session(now, out);
     if (session_) session_->after_batch(now, out);
   }
+  if (now >= screen_at_) turn_screen(now, out);
   if (now >= channel_.deadline()) channel_.on_deadline(now, out);
   if (channel_.is_open() && now >= viewer_.deadline()) {
     viewer_.on_deadline(now);
@@ -325,7 +377,7 @@ void Participant::Core::on_deadline(Instant now, Outbox& out) {
 }
 
 void Participant::Core::leave(Instant now, Outbox& out) {
-  leave_at_ = join_at_ = Instant::never();
+  leave_at_ = join_at_ = screen_at_ = Instant::never();
   if (!sample_at_.is_never()) sender_.sample(now, config_.index, *config_.results);
   sample_at_ = Instant::never();
   for (Ssrc ssrc : receiver_.ssrcs()) receiver_.remove_source(now, ssrc);
@@ -342,6 +394,7 @@ Deadline Participant::Core::deadline() const {
   consider(sample_at_, "sample");
   consider(signalling_.deadline(), "signalling");
   consider(channel_.deadline(), "bridge channel");
+  consider(screen_at_, "screen");
   if (channel_.is_open()) consider(viewer_.deadline(), "view");
   if (session_) {
     const Deadline session = session_->deadline();

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "core/base/drop.h"
 #include "core/base/process.h"
@@ -37,7 +38,8 @@ struct ParticipantConfig {
   const Plan* plan = nullptr;                   // also: crypto, sample_every, the room
   SocketAddress address;                        // its own UDP address
   std::shared_ptr<const SpeechClip> speech;     // needed if it sends audio
-  std::shared_ptr<const VideoClip> video;       // needed if it sends video: of its person's format
+  // Needed if it sends video or shares a screen: a clip each encoding of its person's format, small to large; null for a model.
+  std::vector<std::shared_ptr<const VideoClip>> video, screen;
   ResultSink* results = nullptr;
   Rng rng{1};                                   // SSRCs, ICE credentials, keys, phase of the media clocks
   SecureRandomness randomness = SecureRandomness::system;  // of its DTLS and ICE; seeded: from rng, for runs that repeat

@@ -28,6 +28,16 @@ double mos_of_rating(double r) {
   return std::max(1.0, 1 + 0.035 * r + r * (r - 60) * (100 - r) * 7e-6);
 }
 
+double video_quality(uint32_t height, double fps, double bits_per_second, double frozen_share) {
+  if (height == 0 || fps <= 0) return 0;
+  const double lines = height;
+  const double pixels = lines * lines * 16 / 9;
+  const double size = 1 - std::exp(-lines / 220);
+  const double motion = std::min(1.0, std::log1p(fps) / std::log1p(25.0));
+  const double detail = 1 - std::exp(-bits_per_second / (pixels * fps) / 0.03);
+  return 1 + 4 * size * motion * detail * (1 - std::clamp(frozen_share, 0.0, 1.0));
+}
+
 Duration FreezeDetector::threshold() const {
   if (held_ < kEnough) return Duration::infinite();
   const int64_t mean = static_cast<int64_t>(sum_ / held_);
@@ -63,6 +73,11 @@ void FreezeDetector::rendered(Instant at) {
   has_frame_ = true;
   frozen_now_ = false;
   last_frame_ = at;
+}
+
+void FreezeDetector::pause(Instant at) {
+  account(at);
+  has_frame_ = frozen_now_ = false;
 }
 
 FreezeDetector::Interval FreezeDetector::take(Instant until) {

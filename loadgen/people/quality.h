@@ -30,6 +30,12 @@ double transmission_rating(const CallConditions& conditions);
 /// Mean opinion score of a rating (G.107 Annex B): 1 to 4.5.
 double mos_of_rating(double rating);
 
+/// An estimate of how good a second of video looks, 1 (bad) to 5 (excellent), from what a receiver knows without decoding: lines, frames
+/// a second, bits a second and the share of the time that was frozen. Its shape is that of parametric models such as ITU-T G.1070
+/// (each factor saturates), its constants are our own and were not fitted to viewers: 720 lines at 30 frames with 0.1 bit a pixel come
+/// to 4.5, 180 lines to 2.7. 0 when there was no picture.
+double video_quality(uint32_t height, double fps, double bits_per_second, double frozen_share);
+
 /// Freezes by the definition of webrtc-stats (freezeCount): the time between two rendered frames is at least
 /// max(3 x mean, mean + 150 ms), the mean being over the last 30 such times, and there are at least 5 of them.
 class FreezeDetector {
@@ -40,6 +46,8 @@ class FreezeDetector {
   };
   /// A frame is shown. Instants must not go back.
   void rendered(Instant at);
+  /// The stream was switched off on purpose at `at`: what follows is no freeze, until a frame is shown.
+  void pause(Instant at);
   /// What happened since the last call, up to `until`. A freeze that goes on is counted once, when it has become one, and its
   /// length in each interval that it touches; never more than the interval's own length.
   Interval take(Instant until);

@@ -259,7 +259,7 @@ void Signalling::send_presence(bool is_join) {
   us.audio_muted = us.video_muted = true;
   for (const std::string& name : own_sources_) {
     const bool is_video = name.size() > 2 && name[name.size() - 2] == 'v';
-    us.sources.push_back({name, false, is_video ? jingle::VideoType::camera : jingle::VideoType::none});
+    us.sources.push_back({name, false, !is_video ? jingle::VideoType::none : name.back() == '0' ? jingle::VideoType::camera : jingle::VideoType::desktop});
     (is_video ? us.video_muted : us.audio_muted) = false;
   }
   add_participant(presence, us);
@@ -377,6 +377,24 @@ void Signalling::accept(Instant now, const jingle::Jingle& offer, const jingle::
       if (std::find(own_sources_.begin(), own_sources_.end(), s.name) == own_sources_.end()) own_sources_.push_back(s.name);
   }
   ask(now, jingle::to_element(answer), focus_occupant(), Asked::accept);
+  flush(out);
+}
+
+void Signalling::change_video(Instant now, bool is_added, const jingle::MediaSources& sources, Outbox& out) {
+  if (!client_ || sid_.empty() || sources.empty() || own_sources_.empty()) return;
+  jingle::Jingle change;
+  change.action = is_added ? jingle::Action::source_add : jingle::Action::source_remove;
+  change.sid = sid_;
+  jingle::Content content;
+  content.name = "video";
+  content.media = jingle::Media::video;
+  content.sources = sources;
+  change.contents.push_back(std::move(content));
+  ask(now, jingle::to_element(change), focus_occupant(), Asked::other);
+  const std::string& name = sources.sources.front().name;
+  std::erase(own_sources_, name);
+  if (is_added) own_sources_.push_back(name);
+  send_presence(false);
   flush(out);
 }
 

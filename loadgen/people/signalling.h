@@ -57,6 +57,8 @@ class Signalling {
   /// Answers the offer of the current session.
   void accept(Instant now, const jingle::Jingle& offer, const jingle::IceTransport& transport, const jingle::SourceSet& sources,
               Outbox& out);
+  /// A video source comes to our own, or goes: tells focus and room, if there is a session; the next answer must say it by itself.
+  void change_video(Instant now, bool is_added, const jingle::MediaSources& sources, Outbox& out);
   /// The media path of the session failed: tells the focus, and asks for a new session if none is offered soon.
   void path_failed(Instant now, Outbox& out);
 

@@ -27,6 +27,8 @@ VideoReceiver::Outcome VideoReceiver::packet(Instant now, Instant arrived, const
     descriptor_size = descriptor->size();
     part.starts = starts_frame(*descriptor);
     part.key = starts_vp8_key_frame(view.payload(), *descriptor);
+    if (part.key)
+      if (const auto size = vp8_key_frame_size(view.payload(), *descriptor)) part.height = size->height;
   }
   part.seq = sequences_.unwrap(view.sequence());
   part.timestamp = view.timestamp();
@@ -66,11 +68,16 @@ VideoReceiver::Outcome VideoReceiver::packet(Instant now, Instant arrived, const
 // become ready together only the last is seen.
 void VideoReceiver::play(Instant now, const AssembledFrame& frame) {
   has_picture_ = true;
+  if (frame.height != 0 && frame.height != height_) {
+    if (height_ != 0) ++switches_;
+    height_ = frame.height;
+  }
   if (check_) {
     if (auto seen = check_->decode(now, frame)) seen_ = seen;
   }
   const int64_t ticks = timestamps_.unwrap(frame.timestamp);
   const Duration media_time = Duration::nanoseconds(ticks * 100'000 / (kVideoClock / 10'000));
+  if (playout_.known() && Instant::at(media_time + playout_.transit()) < now) ++late_;
   playout_.add(now, now.since_start() - media_time);
   Instant at = std::max(now, Instant::at(media_time + playout_.transit()));
   settle(now);
@@ -125,7 +132,15 @@ void VideoReceiver::restart() {
   key_wanted_ = Instant::never();
 }
 
-void VideoReceiver::take(Instant now, ReceiveSample& sample) {
+void VideoReceiver::set_forwarded(Instant now, bool forwarded) {
+  if (forwarded == forwarded_) return;
+  forwarded_ = forwarded;
+  if (forwarded) return;
+  settle(now);
+  freezes_.pause(now);
+}
+
+void VideoReceiver::take(Instant now, Duration length, ReceiveSample& sample) {
   settle(now);
   meter_.take(sample);
   sample.lost = missing_.take_lost();
@@ -135,7 +150,14 @@ void VideoReceiver::take(Instant now, ReceiveSample& sample) {
   const FreezeDetector::Interval freezes = freezes_.take(now);
   sample.freezes = freezes.freezes;
   sample.frozen = freezes.frozen;
-  complete_ = rendered_ = repaired_ = 0;
+  sample.height = height_;
+  sample.switches = switches_;
+  sample.late_frames = late_;
+  sample.forwarded = forwarded_;
+  const double seconds = length.to_seconds();
+  if (rendered_ > 0 && seconds > 0)
+    sample.quality = video_quality(height_, rendered_ / seconds, sample.bytes * 8 / seconds, freezes.frozen.to_seconds() / seconds);
+  complete_ = rendered_ = repaired_ = late_ = switches_ = 0;
 }
 
 }  // namespace tacoma

@@ -45,7 +45,10 @@ class VideoReceiver {
   /// Appends what to ask for again to `ask`; true when a key frame is to be asked for.
   bool due(Instant now, Duration round_trip, std::vector<uint16_t>& ask);
   void restart();
-  void take(Instant now, ReceiveSample& sample);
+  /// The bridge says that it sends this source, or no more: then a picture that stands still is no freeze.
+  void set_forwarded(Instant now, bool forwarded);
+  /// `length`: of the interval.
+  void take(Instant now, Duration length, ReceiveSample& sample);
 
   Reception& reception() { return meter_.reception(); }
   bool has_picture() const { return has_picture_; }
@@ -70,7 +73,9 @@ class VideoReceiver {
   std::vector<Instant> upcoming_;       // ascending: when decoded frames will be on screen
   Instant key_wanted_ = Instant::never();
   Instant key_allowed_;
-  uint32_t complete_ = 0, rendered_ = 0, repaired_ = 0;  // in this interval
+  uint32_t complete_ = 0, rendered_ = 0, repaired_ = 0, late_ = 0, switches_ = 0;  // in this interval
+  uint32_t height_ = 0;
+  bool forwarded_ = true;
   uint64_t rendered_total_ = 0, repaired_total_ = 0;
   std::unique_ptr<PictureCheck> check_;
   std::optional<PictureCheck::Seen> seen_;

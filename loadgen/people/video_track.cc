@@ -5,43 +5,90 @@
 #include "core/rtp/vp8.h"
 
 namespace tacoma {
+namespace {
 
-VideoTrack::VideoTrack(const VideoClip& clip, Rng& rng)
-    : clip_(&clip), player_(clip), first_timestamp_(rng.u32()), sequence_(static_cast<uint16_t>(rng.below(0x8000))),
-      picture_id_(static_cast<uint16_t>(rng.below(0x8000))),
-      phase_(rng.uniform(Duration::zero(), Duration::seconds(1) / clip.format().fps)) {}
+/// What models send after their headers: the same noise for all.
+BytesView filler(size_t size) {
+  static const std::vector<uint8_t> kNoise = [] {
+    std::vector<uint8_t> noise(VideoModel::kLargest);
+    Rng(8593).fill(noise.data(), noise.size());
+    return noise;
+  }();
+  return BytesView(kNoise).subspan(0, size);
+}
 
-void VideoTrack::write_descriptor(const Packet& packet, uint8_t* out) {
+}  // namespace
+
+VideoTrack::VideoTrack(const VideoFormat& encoding, const VideoClip* clip, Rng& rng)
+    : format_(encoding), clip_(clip), first_timestamp_(rng.u32()), sequence_(static_cast<uint16_t>(rng.below(0x8000))),
+      picture_id_(static_cast<uint16_t>(rng.below(0x8000))), layer_(static_cast<uint8_t>(encoding.temporal_layers - 1)),
+      wanted_layer_(layer_), phase_(rng.uniform(Duration::zero(), Duration::seconds(1) / encoding.fps)) {
+  if (clip) player_.emplace(*clip);
+  else model_.emplace(encoding, rng.split("model"));
+}
+
+size_t VideoTrack::write_prefix(const Packet& packet, uint8_t* out) {
   Vp8Descriptor descriptor;
   descriptor.partition_start = packet.first;
   descriptor.picture_id = packet.picture_id;
-  const size_t size = write_vp8(MutableBytes(out, kDescriptor), descriptor);
-  TACOMA_ASSERT(size == kDescriptor);
+  if (packet.layered) {
+    descriptor.non_reference = !packet.reference;
+    descriptor.tl0_pic_idx = packet.tl0_pic_idx;
+    descriptor.temporal_layer = packet.layer;
+    descriptor.layer_sync = packet.sync;
+  }
+  const size_t size = write_vp8(MutableBytes(out, kMaxDescriptor), descriptor);
+  TACOMA_ASSERT(size > 0);
+  const size_t head = packet.head_size();
+  if (head == 0) return size;
+  // RFC 6386 section 9.1: inverse key frame bit, version 0, shown; the length of the first partition says nothing here.
+  out[size] = packet.key ? 0x10 : 0x11;
+  out[size + 1] = out[size + 2] = 0;
+  if (packet.key) {
+    out[size + 3] = 0x9d;
+    out[size + 4] = 0x01;
+    out[size + 5] = 0x2a;
+    out[size + 6] = static_cast<uint8_t>(packet.width);
+    out[size + 7] = static_cast<uint8_t>(packet.width >> 8);
+    out[size + 8] = static_cast<uint8_t>(packet.height);
+    out[size + 9] = static_cast<uint8_t>(packet.height >> 8);
+  }
+  return size + head;
 }
 
-void VideoTrack::start(Instant now) {
-  zero_ = now + phase_;
+void VideoTrack::start(Instant zero) {
+  zero_ = zero;
   due_ = zero_;
   started_ = true;
 }
 
+void VideoTrack::set_layers(uint8_t layer, DataRate rate) {
+  wanted_layer_ = layer;
+  layer_ = std::min(layer_, layer);
+  if (model_) model_->set_target(rate);
+}
+
+void VideoTrack::request_key_frame() {
+  if (player_) player_->request_key_frame();
+  number_ = 0;
+}
+
 Instant VideoTrack::captured(uint64_t index) const {
-  return zero_ + Duration::nanoseconds(static_cast<int64_t>(index * 1'000'000'000 / clip_->format().fps));
+  return zero_ + Duration::nanoseconds(static_cast<int64_t>(index * 1'000'000'000 / format_.fps));
 }
 
 void VideoTrack::skip_to(Instant now, Duration behind) {
   if (due_ + behind >= now) return;
-  const auto missed = static_cast<uint64_t>((now - captured(index_)).ns() * clip_->format().fps / 1'000'000'000);
+  const auto missed = static_cast<uint64_t>((now - captured(index_)).ns() * format_.fps / 1'000'000'000);
   if (missed == 0) return;
   // What was not sent of a frame is lost to the receiver, so the next one is a key frame.
-  if (has_frame_) player_.request_key_frame();
+  if (has_frame_) request_key_frame();
   index_ += missed;
   has_frame_ = false;
   due_ = captured(index_);
 }
 
 void VideoTrack::next_frame() {
-  const VideoFrame frame = player_.next();
   if (sent_.size() < kHistory) {
     newest_ = sent_.size();
     sent_.emplace_back();
@@ -49,33 +96,66 @@ void VideoTrack::next_frame() {
     newest_ = (newest_ + 1) % kHistory;
   }
   Sent& sent = sent_[newest_];
-  sent.frame = frame.number;
-  sent.timestamp = first_timestamp_ + static_cast<uint32_t>(index_ * kVideoClock / clip_->format().fps);
+  const uint32_t number = next_number();
+  sent.key = number == 0;
+  if (player_) sent.data = player_->next().data;
+  else sent.data = filler(model_->next(due_, number_++));
+  sent.layer = temporal_layer_of(number, format_.temporal_layers);
+  sent.sync = is_layer_sync(number, format_.temporal_layers);
+  sent.reference = format_.temporal_layers == 1 || sent.layer + 1u < format_.temporal_layers;
+  if (sent.layer == 0) {
+    ++tl0_pic_idx_;
+    layer_ = wanted_layer_;
+  }
+  sent.tl0_pic_idx = tl0_pic_idx_;
+  sent.timestamp = first_timestamp_ + static_cast<uint32_t>(index_ * kVideoClock / format_.fps);
   sent.sequence = sequence_;
-  sent.packets = static_cast<uint16_t>(packets_of(frame.data.size()));
+  sent.packets = static_cast<uint16_t>(packets_of(sent.data.size()));
   sent.picture_id = picture_id_;
   picture_id_ = static_cast<uint16_t>((picture_id_ + 1) & 0x7fff);
   part_ = 0;
   has_frame_ = true;
-  const Duration interval = Duration::seconds(1) / clip_->format().fps;
-  const Duration paced = DataSize::bytes(static_cast<int64_t>(frame.data.size() / sent.packets)) /
-                         DataRate::bps(clip_->format().rate.bps() * 5 / 2);
+  const Duration interval = Duration::seconds(1) / format_.fps;
+  const DataRate rate = model_ ? model_->target() : format_.rate;
+  const Duration paced = DataSize::bytes(static_cast<int64_t>(sent.data.size() / sent.packets)) / DataRate::bps(rate.bps() * 5 / 2);
   spacing_ = std::min(paced, interval / sent.packets);
 }
 
 VideoTrack::Packet VideoTrack::packet_of(const Sent& sent, uint32_t part) const {
-  const VideoFrame frame = clip_->frame(sent.frame);
-  const size_t from = frame.data.size() * part / sent.packets;
-  const size_t to = frame.data.size() * (part + 1) / sent.packets;
+  size_t from = sent.data.size() * part / sent.packets;
+  const size_t to = sent.data.size() * (part + 1) / sent.packets;
   Packet packet;
   packet.sequence = static_cast<uint16_t>(sent.sequence + part);
   packet.timestamp = sent.timestamp;
   packet.first = part == 0;
   packet.last = part + 1 == sent.packets;
-  packet.key = frame.key;
+  packet.key = sent.key;
   packet.picture_id = sent.picture_id;
-  packet.data = frame.data.subspan(from, to - from);
+  packet.layered = format_.temporal_layers > 1;
+  packet.layer = sent.layer;
+  packet.tl0_pic_idx = sent.tl0_pic_idx;
+  packet.sync = sent.sync;
+  packet.reference = sent.reference;
+  if (model_) {
+    packet.width = static_cast<uint16_t>(format_.width);
+    packet.height = static_cast<uint16_t>(format_.height);
+    from = std::min(to, from + packet.head_size());  // the header takes their place
+  }
+  packet.data = sent.data.subspan(from, to - from);
   return packet;
+}
+
+// To the next frame that is sent: of the layers, but never far, so that a request for a key frame is soon answered.
+void VideoTrack::advance() {
+  ++index_;
+  for (int skipped = 0; skipped < 3; ++skipped) {
+    const uint32_t number = next_number();
+    if (temporal_layer_of(number, format_.temporal_layers) <= layer_) break;
+    if (player_) player_->next();
+    else ++number_;
+    ++index_;
+  }
+  due_ = captured(index_);
 }
 
 VideoTrack::Packet VideoTrack::take() {
@@ -84,7 +164,7 @@ VideoTrack::Packet VideoTrack::take() {
   ++sequence_;
   if (packet.last) {
     has_frame_ = false;
-    due_ = captured(++index_);
+    advance();
   } else {
     ++part_;
     due_ = captured(index_) + spacing_ * part_;

@@ -1,4 +1,5 @@
-// The schedule of a person's video: VP8 frames of a clip cut into RTP payloads and paced, and any of the last ones made again.
+// The schedule of one encoding of a person's video: VP8 frames of a clip or a model cut into RTP payloads and paced, and any of the
+// last ones made again.
 #pragma once
 
 #include <cstdint>
@@ -7,13 +8,16 @@
 
 #include "core/base/rng.h"
 #include "loadgen/media/clip.h"
+#include "loadgen/people/video_model.h"
 
 namespace tacoma {
 
 class VideoTrack {
  public:
   static constexpr size_t kHistory = 64;          // frames that can be made again: 2.5 s at 25 a second
-  static constexpr size_t kDescriptor = 4;        // VP8 descriptor with a picture id of 15 bits
+  static constexpr size_t kMaxDescriptor = 6;     // VP8 descriptor with a picture id of 15 bits, TL0PICIDX and layer
+  static constexpr size_t kMaxHead = 10;          // what a model's frame begins with: the header of a key frame (RFC 6386 section 9.1)
+  static constexpr size_t kMaxPrefix = kMaxDescriptor + kMaxHead;
   static constexpr size_t kMaxPayload = 1200 - 12 - 12 - 2;  // RTP header, extensions, and room for RTX; descriptor included
 
   struct Packet {
@@ -22,44 +26,67 @@ class VideoTrack {
     bool first = false, last = false;  // of its frame; last: RTP marker
     bool key = false;                  // of a key frame
     uint16_t picture_id = 0;
-    BytesView data;                    // part of the frame, without the descriptor
+    uint8_t layer = 0, tl0_pic_idx = 0;
+    bool layered = false;              // the descriptor names the layer
+    bool sync = false;                 // RFC 7741's Y
+    bool reference = true;             // other frames need it
+    uint16_t width = 0, height = 0;    // of a model: its header has to be made
+    BytesView data;                    // part of the frame, after the prefix
+    size_t size() const { return (layered ? kMaxDescriptor : kMaxDescriptor - 2) + head_size() + data.size(); }
+    size_t head_size() const { return !first || width == 0 ? 0 : key ? kMaxHead : 3; }
   };
-  /// The bytes before `data` (RFC 7741 section 4.2); `out` holds kDescriptor bytes.
-  static void write_descriptor(const Packet& packet, uint8_t* out);
+  /// The bytes before `data`: the descriptor (RFC 7741 section 4.2) and, of a model, how its frame begins. `out` holds kMaxPrefix
+  /// bytes; returns how many were written.
+  static size_t write_prefix(const Packet& packet, uint8_t* out);
 
-  VideoTrack(const VideoClip& clip, Rng& rng);
+  /// `encoding` is that of one encoding; `clip` is null for a model and must outlive the track.
+  VideoTrack(const VideoFormat& encoding, const VideoClip* clip, Rng& rng);
 
-  /// The clock starts; once.
-  void start(Instant now);
+  /// The clock starts; once. Frame n is captured exactly n / fps after `zero`.
+  void start(Instant zero);
   bool started() const { return started_; }
-  /// When the next packet is due. Frame n is captured exactly n / fps after the start; its packets follow at 2.5 times the
-  /// clip's rate, and before the next frame is captured.
+  /// A random part of a frame's interval, for start().
+  Duration phase() const { return phase_; }
+
+  /// What to send from the next frame on: temporal layers up to `layer`, a model at `rate`.
+  void set_layers(uint8_t layer, DataRate rate);
+  /// When the next packet is due. The packets of a frame follow its capture at 2.5 times the rate, and before the next frame is captured.
   Instant due() const { return due_; }
   void skip_to(Instant now, Duration behind);
   Packet take();
-  void request_key_frame() { player_.request_key_frame(); }
+  void request_key_frame();
   /// A packet of the last kHistory frames; nullopt for any other number.
   std::optional<Packet> again(uint16_t sequence) const;
   uint32_t timestamp_at(Instant t) const;
+  const VideoFormat& format() const { return format_; }
 
  private:
   struct Sent {
-    uint32_t frame = 0;      // number in the clip
+    BytesView data;          // of the frame; a model's has no meaning
     uint32_t timestamp = 0;
     uint16_t sequence = 0;   // of its first packet
     uint16_t packets = 0;
     uint16_t picture_id = 0;
+    uint8_t layer = 0, tl0_pic_idx = 0;
+    bool key = false, sync = false, reference = true;
   };
-  static uint32_t packets_of(size_t size) { return static_cast<uint32_t>((size + kMaxData - 1) / kMaxData); }
-  static constexpr size_t kMaxData = kMaxPayload - kDescriptor;
+  static constexpr size_t kMaxData = kMaxPayload - kMaxDescriptor;
+  uint32_t packets_of(size_t size) const { return static_cast<uint32_t>((size + kMaxData - 1) / kMaxData); }
   Packet packet_of(const Sent& sent, uint32_t part) const;
   Instant captured(uint64_t index) const;
+  uint32_t next_number() const { return clip_ ? player_->at() : number_; }
   void next_frame();
+  void advance();
 
+  VideoFormat format_;
   const VideoClip* clip_;
-  VideoPlayer player_;
+  std::optional<VideoPlayer> player_;  // of a clip
+  std::optional<VideoModel> model_;    // or the model
+  uint32_t number_ = 0;                // of the model's next frame, since its key frame
   uint32_t first_timestamp_;
   uint16_t sequence_, picture_id_;
+  uint8_t tl0_pic_idx_ = 0;
+  uint8_t layer_, wanted_layer_;       // the highest sent; raised only where layers begin anew
   Duration phase_, spacing_;
   Instant zero_, due_ = Instant::never();
   uint64_t index_ = 0;       // of the frame being sent

@@ -35,6 +35,14 @@ void Viewer::on_speaker(std::string_view endpoint) {
   if (view_->mode == Mode::stage || view_->mode == Mode::stage_tiles) changed_ = true;
 }
 
+void Viewer::on_connectivity(std::string_view endpoint, bool active) {
+  const auto at = std::find(inactive_.begin(), inactive_.end(), endpoint);
+  if (active == (at == inactive_.end())) return;
+  if (active) inactive_.erase(at);
+  else if (inactive_.size() < kMostSources) inactive_.emplace_back(endpoint);
+  if (view_->mode == Mode::stage || view_->mode == Mode::stage_tiles) changed_ = true;
+}
+
 bool Viewer::is_hidden(Instant now) const {
   return view_->hidden_from && now >= *view_->hidden_from && !(view_->hidden_to && now >= *view_->hidden_to);
 }
@@ -59,7 +67,9 @@ const std::string* Viewer::on_stage() const {
   };
   if (const std::string* pinned = find([&](const std::string& s) { return is_of(s, pinned_); })) return pinned;
   if (const std::string* screen = find([](const std::string& s) { return is_screen(s); })) return screen;
-  if (const std::string* speaker = find([&](const std::string& s) { return is_of(s, speaker_); })) return speaker;
+  const bool is_there = std::find(inactive_.begin(), inactive_.end(), speaker_) == inactive_.end();
+  const std::string* speaker = is_there ? find([&](const std::string& s) { return is_of(s, speaker_); }) : nullptr;
+  if (speaker) return speaker;
   return sources_.empty() ? nullptr : &sources_.front();
 }
 

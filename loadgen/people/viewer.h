@@ -27,6 +27,8 @@ class Viewer {
   void add(std::string_view source);
   void remove(std::string_view source);
   void on_speaker(std::string_view endpoint);
+  /// Nothing has come from somebody for a while, or again: who is not there does not take the stage.
+  void on_connectivity(std::string_view endpoint, bool active);
   /// When the view changes by itself: a page turns, the window is hidden or seen again.
   Instant deadline() const { return next_change_; }
   void on_deadline(Instant now);
@@ -56,6 +58,7 @@ class Viewer {
   const ViewPlan* view_;
   std::string pinned_, speaker_;
   std::vector<std::string> sources_;  // in order of appearance
+  std::vector<std::string> inactive_; // endpoints
   std::vector<Shown> shown_;          // the most wanted first
   std::optional<channel::ReceiverVideoConstraints> said_;
   Instant next_change_;

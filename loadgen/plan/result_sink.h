@@ -3,17 +3,20 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "core/base/drop.h"
 #include "core/base/histogram.h"
 #include "core/base/time.h"
+#include "core/base/units.h"
 
 namespace tacoma {
 
-enum class Media : uint8_t { audio, video };
-constexpr const char* name_of(Media m) { return m == Media::audio ? "audio" : "video"; }
+/// video is the camera, screen a shared screen.
+enum class Media : uint8_t { audio, video, screen };
+constexpr const char* name_of(Media m) { return m == Media::audio ? "audio" : m == Media::video ? "video" : "screen"; }
 
 /// The steps of a join, each an instant; durations are differences. In this order on the wire.
 enum class JoinStep : uint8_t { started, conference_request, muc, jingle, ice, dtls, first_audio, first_video };
@@ -40,6 +43,12 @@ struct ReceiveSample {
   uint32_t freezes = 0;     // webrtc-stats: gap >= max(3 x mean, mean + 150 ms)
   Duration frozen;          // their length within the interval
   double mos = 0;           // audio: E-model estimate; 0 when there was no audio to judge
+  uint32_t height = 0;      // video: lines of the newest picture, as its key frame says; 0: unknown
+  uint32_t switches = 0;    // of the height
+  uint32_t late_frames = 0;  // complete only after the time at which the playout wanted them
+  bool forwarded = true;    // the bridge says that it sends this source
+  int32_t wanted_height = -1;  // what was asked for: -1 any, 0 none
+  double quality = 0;       // video: estimate, 1 to 5 (people/quality.h); 0 when there was nothing to judge
 };
 
 /// What one person sent in one interval.
@@ -50,6 +59,18 @@ struct SendSample {
   uint32_t retransmitted = 0;
   uint32_t key_frames = 0;
   uint32_t frames = 0;
+};
+
+/// What one person's layers were decided by, at the end of an interval.
+struct RateSample {
+  uint32_t person = 0;
+  DataRate target = DataRate::infinite();    // of its own congestion controller; infinite: none
+  DataRate remb = DataRate::infinite();      // what the bridge can use of its video
+  std::optional<DataRate> estimate;          // of its downlink, as the bridge told last
+  int32_t max_height = -1;                   // of its camera, by SenderSourceConstraints; -1 none
+  uint32_t sent_height = 0;                  // of its camera's largest encoding that is on
+  uint32_t sources = 0, wanted = 0, forwarded = 0;  // of others' video: there, asked for, sent by the bridge
+  int32_t last_n = -1;
 };
 
 /// A decoded picture of a sampled receiver against what its sender drew.
@@ -76,6 +97,7 @@ class ResultSink {
   virtual void join_step(uint32_t person, JoinStep step, Instant at) = 0;
   virtual void received(Instant at, const ReceiveSample& sample) = 0;
   virtual void sent(Instant at, const SendSample& sample) = 0;
+  virtual void rates(Instant at, const RateSample& sample) = 0;
   virtual void decoded(Instant at, const DecodedFrame& frame) = 0;
   virtual void bridge(Instant at, const BridgeSample& sample) = 0;
   /// Something worth a mark that the plan did not know: "bridge lost", "join failed". `subject` is a person's or host's name.

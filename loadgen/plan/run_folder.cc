@@ -36,9 +36,12 @@ CREATE TABLE talks(person INTEGER, start INTEGER, stop INTEGER);
 CREATE TABLE join_steps(person INTEGER, step TEXT, at INTEGER);
 CREATE TABLE received(at INTEGER, person INTEGER, sender INTEGER, media TEXT, packets INTEGER, bytes INTEGER, expected INTEGER,
   lost INTEGER, repaired INTEGER, jitter INTEGER, delay_p50 INTEGER, delay_max INTEGER, frames_complete INTEGER,
-  frames_rendered INTEGER, frame_delay_p50 INTEGER, frame_delay_max INTEGER, freezes INTEGER, frozen INTEGER, mos REAL);
+  frames_rendered INTEGER, frame_delay_p50 INTEGER, frame_delay_max INTEGER, freezes INTEGER, frozen INTEGER, mos REAL,
+  height INTEGER, switches INTEGER, late_frames INTEGER, forwarded INTEGER, wanted_height INTEGER, quality REAL);
 CREATE TABLE sent(at INTEGER, person INTEGER, media TEXT, packets INTEGER, bytes INTEGER, retransmitted INTEGER,
   key_frames INTEGER, frames INTEGER);
+CREATE TABLE rates(at INTEGER, person INTEGER, target INTEGER, remb INTEGER, estimate INTEGER, max_height INTEGER, sent_height INTEGER,
+  sources INTEGER, wanted INTEGER, forwarded INTEGER, last_n INTEGER);
 CREATE TABLE decoded(at INTEGER, person INTEGER, sender INTEGER, frame INTEGER, psnr_db REAL);
 CREATE TABLE bridge_samples(at INTEGER, bridge INTEGER, endpoints INTEGER, packets_in INTEGER, bytes_in INTEGER, packets_out INTEGER,
   bytes_out INTEGER, retransmitted INTEGER, nacks_in INTEGER, nacks_out INTEGER, plis_in INTEGER, plis_out INTEGER);
@@ -54,11 +57,12 @@ CREATE TABLE metrics(name TEXT PRIMARY KEY, value REAL, unit TEXT);
 CREATE TABLE expectations(text TEXT, metric TEXT, bound REAL, value REAL, holds INTEGER);
 )";
 
-enum Row { kJoinStep, kReceived, kSent, kDecoded, kBridge, kEvent, kDelay, kDrop, kLink, kFlow, kRows };
+enum Row { kJoinStep, kReceived, kSent, kRates, kDecoded, kBridge, kEvent, kDelay, kDrop, kLink, kFlow, kRows };
 constexpr const char* kInserts[kRows] = {
     "INSERT INTO join_steps VALUES(?,?,?)",
-    "INSERT INTO received VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    "INSERT INTO received VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     "INSERT INTO sent VALUES(?,?,?,?,?,?,?,?)",
+    "INSERT INTO rates VALUES(?,?,?,?,?,?,?,?,?,?,?)",
     "INSERT INTO decoded VALUES(?,?,?,?,?)",
     "INSERT INTO bridge_samples VALUES(?,?,?,?,?,?,?,?,?,?,?,?)",
     "INSERT INTO events VALUES(?,?,?,?,0)",
@@ -417,11 +421,17 @@ void RunFolder::join_step(uint32_t person, JoinStep step, Instant at) { store_->
 void RunFolder::received(Instant at, const ReceiveSample& s) {
   store_->insert(kReceived, at, s.person, s.from, name_of(s.media), s.packets, s.bytes, s.expected, s.lost, s.repaired, s.jitter,
       s.delay_p50, s.delay_max,
-                 s.frames_complete, s.frames_rendered, s.frame_delay_p50, s.frame_delay_max, s.freezes, s.frozen, s.mos);
+                 s.frames_complete, s.frames_rendered, s.frame_delay_p50, s.frame_delay_max, s.freezes, s.frozen, s.mos,
+                 s.height, s.switches, s.late_frames, s.forwarded ? 1 : 0, s.wanted_height, s.quality);
 }
 
 void RunFolder::sent(Instant at, const SendSample& s) {
   store_->insert(kSent, at, s.person, name_of(s.media), s.packets, s.bytes, s.retransmitted, s.key_frames, s.frames);
+}
+
+void RunFolder::rates(Instant at, const RateSample& s) {
+  store_->insert(kRates, at, s.person, limit(s.target), limit(s.remb), limit(s.estimate.value_or(DataRate::infinite())), s.max_height,
+                 s.sent_height, s.sources, s.wanted, s.forwarded, s.last_n);
 }
 
 void RunFolder::decoded(Instant at, const DecodedFrame& f) { store_->insert(kDecoded, at, f.person, f.from, f.frame, f.psnr_db); }

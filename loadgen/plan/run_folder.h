@@ -59,6 +59,7 @@ class RunFolder : public ResultSink {
   void join_step(uint32_t person, JoinStep step, Instant at) override;
   void received(Instant at, const ReceiveSample& sample) override;
   void sent(Instant at, const SendSample& sample) override;
+  void rates(Instant at, const RateSample& sample) override;
   void decoded(Instant at, const DecodedFrame& frame) override;
   void bridge(Instant at, const BridgeSample& sample) override;
   void event(Instant at, std::string_view kind, std::string_view subject, std::string_view text) override;

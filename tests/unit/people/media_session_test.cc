@@ -34,7 +34,8 @@ class End final : public Process {
  public:
   End(uint32_t index, const Plan& plan, const SpeechClip& speech, const VideoClip& video, ResultSink& results, Crypto crypto,
       SocketAddress address)
-      : sender(plan.people[index], &speech, &video, Rng(index).split("media")), receiver(index, plan, results) {
+      : sender(plan.people[index], plan.congestion, &speech, {std::shared_ptr<const VideoClip>(std::shared_ptr<void>(), &video)}, {},
+               Rng(index).split("media")), receiver(index, plan, results) {
     config.ice_role = index == 0 ? IceRole::controlled : IceRole::controlling;
     config.dtls_role = index == 0 ? DtlsRole::client : DtlsRole::server;
     config.local_addresses = {address};
@@ -89,6 +90,7 @@ struct Call {
   std::unique_ptr<End> ends[2];
 
   explicit Call(LinkConfig link, Crypto crypto = Crypto::null) {
+    plan.congestion = Congestion::none;
     plan.network.regions = {"here"};
     plan.network.one_way = {{Duration::zero()}};
     plan.conferences.push_back({"call", "call@conference.tacoma.test", {0, 1}});
@@ -211,10 +213,12 @@ TEST_CASE("Requests of a receiver out of its mind are limited") {
       RtcpReader reader(writer.result());
       RtcpPacket packet;
       REQUIRE(reader.next(packet));
-      end.sender.nack(now, *parse_nack(packet), end.session->path(), out);
+      end.sender.nack(now, *parse_nack(packet));
     }
     for (int i = 0; i < 10; ++i) end.sender.key_frame_request(now, end.sender.video_ssrc());
+    end.session->after_batch(now, out);
   });
+  call.world->run_until(call.world->now() + Duration::milliseconds(300));
   CHECK(end.sender.retransmitted() == MediaSender::kRetransmitBurst);
   CHECK(end.sender.drops()[Drop::nack_limited] == 40 * 16 - MediaSender::kRetransmitBurst);
   CHECK(before == 0);

@@ -38,9 +38,11 @@ struct VideoStream {
   }
   ReceiveSample take(Instant at) {
     ReceiveSample sample;
-    receiver.take(at, sample);
+    receiver.take(at, at - taken, sample);
+    taken = at;
     return sample;
   }
+  Instant taken;
 };
 
 struct AudioStream {

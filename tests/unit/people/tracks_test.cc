@@ -37,8 +37,8 @@ struct Sent {
 };
 
 std::vector<uint8_t> payload_of(const VideoTrack::Packet& packet) {
-  std::vector<uint8_t> payload(VideoTrack::kDescriptor);
-  VideoTrack::write_descriptor(packet, payload.data());
+  std::vector<uint8_t> payload(VideoTrack::kMaxPrefix);
+  payload.resize(VideoTrack::write_prefix(packet, payload.data()));
   payload.insert(payload.end(), packet.data.begin(), packet.data.end());
   return payload;
 }
@@ -58,7 +58,7 @@ std::vector<Sent> play(VideoTrack& track, size_t frames) {
 TEST_CASE("VP8 packets put together again are the clip's frames") {
   const VideoClip clip = make_video();
   Rng rng(1);
-  VideoTrack track(clip, rng);
+  VideoTrack track(clip.format(), &clip, rng);
   track.start(Instant());
   std::vector<uint8_t> frame;
   uint32_t number = 0;
@@ -67,7 +67,8 @@ TEST_CASE("VP8 packets put together again are the clip's frames") {
     CHECK(s.payload.size() <= VideoTrack::kMaxPayload);
     const auto descriptor = parse_vp8(s.payload);
     REQUIRE(descriptor);
-    CHECK(descriptor->size() == VideoTrack::kDescriptor);
+    CHECK(descriptor->size() == 4);
+    CHECK(s.payload.size() == s.packet.size());
     CHECK(starts_frame(*descriptor) == frame.empty());
     CHECK(starts_vp8_key_frame(s.payload, *descriptor) == (frame.empty() && number == 0));
     if (frame.empty() && last_picture) CHECK(descriptor->picture_id == ((*last_picture + 1) & 0x7fff));
@@ -86,11 +87,12 @@ TEST_CASE("Frames are captured on an exact schedule and paced within their inter
   for (uint32_t fps : {25u, 30u, 7u}) {
     const VideoClip clip = make_video(fps);
     Rng rng(2);
-    VideoTrack track(clip, rng);
-    track.start(Instant::at(Duration::seconds(3)));
+    VideoTrack track(clip.format(), &clip, rng);
+    CHECK(track.phase() >= Duration::zero());
+    CHECK(track.phase() < Duration::seconds(1) / fps);
+    track.start(Instant::at(Duration::seconds(3)) + track.phase());
     const Instant zero = track.due();
-    CHECK(zero >= Instant::at(Duration::seconds(3)));
-    CHECK(zero < Instant::at(Duration::seconds(3)) + Duration::seconds(1) / fps);
+    CHECK(zero == Instant::at(Duration::seconds(3)) + track.phase());
     const std::vector<Sent> sent = play(track, 100);
     const uint32_t first = sent.front().packet.timestamp;
     uint64_t frame = 0;
@@ -113,7 +115,7 @@ TEST_CASE("Frames are captured on an exact schedule and paced within their inter
 TEST_CASE("A packet made again equals the one that was sent") {
   const VideoClip clip = make_video();
   Rng rng(3);
-  VideoTrack track(clip, rng);
+  VideoTrack track(clip.format(), &clip, rng);
   track.start(Instant());
   const std::vector<Sent> sent = play(track, 90);
   CHECK_FALSE(track.again(static_cast<uint16_t>(sent.back().packet.sequence + 1)));
@@ -135,7 +137,7 @@ TEST_CASE("A packet made again equals the one that was sent") {
 TEST_CASE("What has not gone out of a frame cannot be asked for") {
   const VideoClip clip = make_video();
   Rng rng(3);
-  VideoTrack track(clip, rng);
+  VideoTrack track(clip.format(), &clip, rng);
   track.start(Instant());
   const VideoTrack::Packet first = track.take();  // of a key frame of many packets
   CHECK(track.again(first.sequence));
@@ -145,7 +147,7 @@ TEST_CASE("What has not gone out of a frame cannot be asked for") {
 TEST_CASE("A key frame on request comes with the next frame") {
   const VideoClip clip = make_video();
   Rng rng(4);
-  VideoTrack track(clip, rng);
+  VideoTrack track(clip.format(), &clip, rng);
   track.start(Instant());
   play(track, 5);
   VideoTrack::Packet packet = track.take();
@@ -161,7 +163,7 @@ TEST_CASE("A key frame on request comes with the next frame") {
 TEST_CASE("A sender that was held up skips frames and keeps its clock") {
   const VideoClip clip = make_video();
   Rng rng(5);
-  VideoTrack track(clip, rng);
+  VideoTrack track(clip.format(), &clip, rng);
   track.start(Instant());
   const Instant zero = track.due();
   const std::vector<Sent> sent = play(track, 10);
@@ -171,6 +173,67 @@ TEST_CASE("A sender that was held up skips frames and keeps its clock") {
   const VideoTrack::Packet packet = track.take();
   CHECK(packet.timestamp == sent.front().packet.timestamp + 90'000);
   CHECK(packet.sequence == static_cast<uint16_t>(sent.back().packet.sequence + 1));
+}
+
+TEST_CASE("Temporal layers are named, numbered and left out without a gap") {
+  VideoFormat format;
+  format.fps = 30;
+  format.temporal_layers = 3;
+  VideoClip clip(format, 1);
+  Rng rng(8);
+  for (int i = 0; i < 120; ++i) clip.append(noise(rng, i == 0 ? 9'000 : 1'500, i == 0), i == 0);
+  VideoTrack track(format, &clip, rng);
+  track.start(Instant());
+  const auto layers = [&](size_t frames) {
+    std::string seen;
+    for (const Sent& s : play(track, frames)) {
+      if (!s.packet.first) continue;
+      const auto descriptor = parse_vp8(s.payload);
+      REQUIRE(descriptor);
+      REQUIRE(descriptor->temporal_layer);
+      CHECK(descriptor->non_reference == (descriptor->temporal_layer == 2));
+      seen += static_cast<char>('0' + *descriptor->temporal_layer);
+    }
+    return seen;
+  };
+  CHECK(layers(8) == "02120212");
+  track.set_layers(1, DataRate::zero());
+  CHECK(layers(4) == "0101");
+  track.set_layers(0, DataRate::zero());
+  CHECK(layers(3).find_first_not_of('0') == std::string::npos);
+  track.set_layers(2, DataRate::zero());
+  // The higher layers come back only behind a frame of layer 0.
+  const std::string back = layers(9);
+  CHECK(back.substr(back.find('2')).substr(0, 4) == "2120");
+  CHECK(back[back.find('2') - 1] == '0');
+}
+
+TEST_CASE("A model's packets are VP8 to whoever looks, and stay so when made again") {
+  VideoFormat format;
+  format.content = VideoContent::model;
+  format.temporal_layers = 3;
+  format.rate = DataRate::kbps(1'500);
+  Rng rng(9);
+  VideoTrack track(format, nullptr, rng);
+  track.set_layers(2, DataRate::kbps(1'000));
+  track.start(Instant());
+  const std::vector<Sent> sent = play(track, 50);
+  const auto key = parse_vp8(sent.front().payload);
+  REQUIRE(key);
+  CHECK(starts_vp8_key_frame(sent.front().payload, *key));
+  const auto size = vp8_key_frame_size(sent.front().payload, *key);
+  REQUIRE(size);
+  CHECK(size->height == 360);
+  for (const Sent& s : sent) {
+    CHECK(s.payload.size() <= VideoTrack::kMaxPayload);
+    CHECK(s.payload.size() == s.packet.size());
+    const auto descriptor = parse_vp8(s.payload);
+    REQUIRE(descriptor);
+    CHECK(starts_vp8_key_frame(s.payload, *descriptor) == (s.packet.first && s.packet.key));
+    const auto again = track.again(s.packet.sequence);
+    REQUIRE(again);
+    CHECK(payload_of(*again) == s.payload);
+  }
 }
 
 TEST_CASE("Speech goes out every 20 ms while somebody talks, and little otherwise") {

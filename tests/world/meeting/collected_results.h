@@ -18,6 +18,7 @@ struct CollectedResults : ResultSink {
   std::map<std::pair<uint32_t, JoinStep>, Instant> steps;
   std::vector<std::pair<Instant, ReceiveSample>> receive;
   std::vector<std::pair<Instant, SendSample>> send;
+  std::vector<std::pair<Instant, RateSample>> rated;
   std::vector<std::pair<Instant, DecodedFrame>> pictures;
   std::vector<Event> events;
   std::map<std::string, DropCounts> dropped;
@@ -26,6 +27,7 @@ struct CollectedResults : ResultSink {
   void join_step(uint32_t person, JoinStep step, Instant at) override { steps[{person, step}] = at; }
   void received(Instant at, const ReceiveSample& sample) override { receive.emplace_back(at, sample); }
   void sent(Instant at, const SendSample& sample) override { send.emplace_back(at, sample); }
+  void rates(Instant at, const RateSample& sample) override { rated.emplace_back(at, sample); }
   void decoded(Instant at, const DecodedFrame& frame) override { pictures.emplace_back(at, frame); }
   void bridge(Instant, const BridgeSample&) override {}
   void event(Instant at, std::string_view kind, std::string_view subject, std::string_view text) override {

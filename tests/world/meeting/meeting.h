@@ -4,6 +4,7 @@
 
 #include <catch2/catch.hpp>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -101,11 +102,19 @@ struct Meeting {
       clips = *std::move(loaded);
     } else {
       const auto speech = noise_speech();
-      std::vector<std::shared_ptr<const VideoClip>> videos;
-      for (uint32_t i = 0; i < 2; ++i) videos.push_back(noise_video(plan.people[0].video, i));
+      const auto noise = [this](const VideoFormat& format, uint32_t picture) {
+        EncodedClips clips(format.encodings);
+        for (uint32_t e = 0; e < format.encodings && format.content == VideoContent::clip; ++e) {
+          auto& clip = noises_[{format.encoding(e).height, format.rate.bps(), format.fps, picture}];
+          if (!clip) clip = noise_video(format.encoding(e), picture);
+          clips[e] = clip;
+        }
+        return clips;
+      };
       for (size_t i = 0; i < plan.people.size(); ++i) {
         clips.speech.push_back(plan.people[i].sends_audio ? speech : nullptr);
-        clips.video.push_back(plan.people[i].sends_video ? videos[i % 2] : nullptr);
+        clips.video.push_back(plan.people[i].sends_video ? noise(plan.people[i].video, i % 2) : EncodedClips());
+        clips.screen.push_back(plan.people[i].screen ? noise(*plan.people[i].screen, i % 2) : EncodedClips());
       }
     }
     WorldOptions options;
@@ -127,6 +136,7 @@ struct Meeting {
       if (next == sampled + plan.sample_every) cast->sample(sampled = next);
     }
   }
+  std::map<std::tuple<uint32_t, int64_t, uint32_t, uint32_t>, std::shared_ptr<const VideoClip>> noises_;
   /// The end, and the laws that hold for every run.
   void finish() {
     cast->finish();

@@ -229,4 +229,96 @@ TEST_CASE("One alone in the room waits, and gets media when somebody comes") {
   meeting.finish();
 }
 
+namespace {
+VideoFormat three_layers(VideoContent content) {
+  VideoFormat format;
+  format.width = 1280;
+  format.height = 720;
+  format.rate = DataRate::kbps(2'500);
+  format.encodings = format.temporal_layers = 3;
+  format.content = content;
+  return format;
+}
+}  // namespace
+
+TEST_CASE("A sender sends what its link carries, and more when it carries more") {
+  Meeting meeting;
+  for (int64_t i = 0; i < 2; ++i) meeting.add_person(100 * i).video = three_layers(VideoContent::model);
+  meeting.up(0).rate = DataRate::kbps(800);
+  LinkConfig wide = meeting.up(0);
+  wide.rate = DataRate::mbps(20);
+  meeting.plan.network.changes.push_back({at_ms(30'000), meeting.plan.people[0].host, true, wide});
+  meeting.begin();
+  meeting.run_to(60'000);
+  INFO(meeting.story());
+  const auto sent_height = [&](int64_t from, int64_t to) {
+    uint32_t least = 10'000, most = 0;
+    for (const auto& [at, row] : meeting.results.rated) {
+      if (row.person != 0 || at <= at_ms(from) || at > at_ms(to)) continue;
+      least = std::min(least, row.sent_height);
+      most = std::max(most, row.sent_height);
+    }
+    return std::pair(least, most);
+  };
+  for (const auto& [at, row] : meeting.results.rated)
+    if (row.person == 0) UNSCOPED_INFO(at.since_start().to_seconds() << " s: target " << row.target.bps() << ", " << row.sent_height << " lines");
+  CHECK(sent_height(15'000, 30'000).second <= 360);
+  CHECK(sent_height(15'000, 30'000).first >= 180);
+  CHECK(sent_height(50'000, 60'000) == std::pair(720u, 720u));
+  const ReceiveSample narrow = meeting.results.sum(1, Media::video, at_ms(15'000), at_ms(30'000));
+  int64_t sent = 0;
+  for (const auto& [at, row] : meeting.results.send)
+    if (row.person == 0 && at > at_ms(15'000) && at <= at_ms(30'000)) sent += row.bytes;
+  CHECK(sent * 8 / 15 > 400'000);
+  CHECK(sent * 8 / 15 < 800'000);
+  CHECK(narrow.frozen < Duration::seconds(2));
+  CHECK(meeting.results.sum(1, Media::audio, at_ms(15'000), at_ms(30'000)).lost < 10);
+  meeting.finish();
+}
+
+TEST_CASE("A screen is shared for a while: it is signalled, seen, and gone again") {
+  Meeting meeting;
+  for (int64_t i = 0; i < 3; ++i) meeting.add_person(100 * i);
+  PersonPlan& sharer = meeting.plan.people[0];
+  sharer.screen.emplace();
+  sharer.screen->width = 1280;
+  sharer.screen->height = 720;
+  sharer.screen->fps = 5;
+  sharer.screen->content = VideoContent::model;
+  sharer.screen_from = at_ms(6'000);
+  sharer.screen_to = at_ms(14'000);
+  meeting.begin();
+  meeting.run_to(20'000);
+  INFO(meeting.story());
+  for (uint32_t i : {1u, 2u}) {
+    CHECK(meeting.results.sum(i, Media::screen, Instant(), at_ms(6'000)).packets == 0);
+    CHECK(meeting.results.sum(i, Media::screen, at_ms(8'000), at_ms(14'000)).frames_rendered >= 28);
+    CHECK(meeting.results.sum(i, Media::screen, at_ms(16'000)).packets == 0);
+    CHECK(meeting.stats(i).remote_sources == 4);
+    CHECK(meeting.results.sum(i, Media::video, at_ms(5'000)).freezes == 0);
+  }
+  CHECK(meeting.results.sum(0, Media::screen).packets == 0);
+  meeting.finish();
+}
+
+TEST_CASE("Who looks at nothing is told what is not sent, and counts no freeze") {
+  Meeting meeting;
+  for (int64_t i = 0; i < 3; ++i) meeting.add_person(100 * i);
+  meeting.plan.people[0].view.mode = ViewPlan::Mode::everything;
+  meeting.plan.people[0].view.hidden_from = at_ms(8'000);
+  meeting.plan.people[0].view.hidden_to = at_ms(14'000);
+  meeting.begin();
+  meeting.run_to(20'000);
+  INFO(meeting.story());
+  for (const auto& [at, row] : meeting.results.receive) {
+    if (row.person != 0 || row.media != Media::video || at <= at_ms(9'000) || at >= at_ms(14'000)) continue;
+    CHECK(row.wanted_height == 0);
+    if (row.forwarded) continue;
+    CHECK(row.packets == 0);
+  }
+  CHECK(meeting.results.sum(0, Media::video).freezes == 0);
+  CHECK(meeting.results.sum(0, Media::video, at_ms(15'000)).frames_rendered >= 2 * 5 * 25 - 25);
+  meeting.finish();
+}
+
 }  // namespace tacoma

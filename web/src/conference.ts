@@ -6,6 +6,7 @@ import { MediaLink } from './jingle/media_link';
 import { source_name } from './jingle/messages';
 import type { Session } from './jingle/session';
 import type { Chosen } from './media/devices';
+import { EndToEnd } from './media/end_to_end';
 import { OwnMedia, type Wish } from './media/own';
 import { NS } from './namespaces';
 import { Store } from './state';
@@ -28,6 +29,7 @@ export class Conference {
   steps: Step[] = [];
 
   private room!: Room; // since the first join
+  private end_to_end!: EndToEnd; // likewise
   private stream?: Stream;
   private generation = 0; // of the stream: what an older one says no longer counts
   private retry = 0;
@@ -59,6 +61,7 @@ export class Conference {
       invite_focus: () => this.invite_again(),
       own_tracks: () => this.own.all,
       start_muted: (what) => this.start_muted(what),
+      streams: (pc) => this.end_to_end.apply(pc),
       began: (session) => this.link.attach(session),
       accepted: () => this.room.publish(),
       ended: () => this.link.close(),
@@ -86,6 +89,7 @@ export class Conference {
       focus_gone: () => void setTimeout(() => void this.invite_again(), 500), // the media may well flow on without it
       sources: (endpoint) => this.own.source_states(endpoint),
     });
+    this.end_to_end = new EndToEnd(this.room.jid, (track, readable) => this.on_readable(track, readable));
     this.store.set({ phase: 'joining', notice: '', room: wish.room });
     this.store.set_me({ name: wish.name });
     this.own.begin(wish);
@@ -113,6 +117,15 @@ export class Conference {
   choose_devices = (chosen: Chosen): Promise<void> => this.own.choose(chosen);
   say = (text: string): void => this.room.say(text);
   set_password = (password: string): Promise<void> => this.room.set_password(password);
+  /** Seals and opens frames with a key made of the password; an empty one ends that. */
+  async set_encryption(password: string): Promise<void> {
+    const was_on = this.end_to_end.on;
+    await this.end_to_end.set_password(password);
+    this.store.set({ encrypted: this.end_to_end.on, unreadable: [] });
+    if (this.end_to_end.on !== was_on) this.media.renew();
+    this.room.publish();
+    this.store.announce(password ? 'What you send is now encrypted end to end.' : 'What you send is no longer encrypted end to end.', 'shown');
+  }
   kick = (id: string): Promise<void> => this.room.kick(id);
   mute_other = (id: string, what: 'audio' | 'video' | 'desktop'): Promise<void> => this.room.mute_other(id, what);
   /** What is on screen now, for the bridge. */
@@ -253,6 +266,11 @@ export class Conference {
     void (what === 'audio' ? this.set_audio_muted(true) : what === 'video' ? this.set_video_muted(true) : this.set_sharing(false));
   }
 
+  private on_readable(track: string, readable: boolean): void {
+    const others = this.store.state.unreadable.filter((t) => t !== track);
+    this.store.set({ unreadable: readable ? others : [...others, track] });
+  }
+
   private start_muted(what: { audio: boolean; video: boolean }): void {
     const { me } = this.store.state;
     if (what.audio && !me.audio_muted) void this.set_audio_muted(true);
@@ -268,7 +286,8 @@ export class Conference {
     clearTimeout(this.retry_timer);
     this.media.end();
     this.own.stop();
-    this.store.set({ phase: 'ended', notice, members: [], chat: [], chat_heard: 0, locked: false });
+    void this.end_to_end.set_password('');
+    this.store.set({ phase: 'ended', encrypted: false, unreadable: [], notice, members: [], chat: [], chat_heard: 0, locked: false });
     this.store.announce(notice || 'You left the room.');
   }
 }

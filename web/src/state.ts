@@ -14,6 +14,8 @@ export interface Member {
   /** False while the bridge hears nothing of this person. */
   active: boolean;
   quality?: Quality;
+  /** Seals its frames end to end. */
+  encrypted: boolean;
 }
 /** `late`: it was said before we came. */
 export interface ChatLine { id: string; from: string; name: string; text: string; at: number; mine: boolean; late: boolean }
@@ -52,12 +54,16 @@ export interface RoomState {
   /** Lines that others have said while we were here; what is read of them is for the page to know. */
   chat_heard: number;
   downlink_bps?: number;
+  /** What we send is sealed end to end; ids of tracks whose frames our key does not open. */
+  encrypted: boolean;
+  unreadable: string[];
 }
 
 export const initial_state: RoomState = {
   phase: 'idle', notice: '', announcements: [], wrong_password: false, room: '', locked: false,
   me: { id: '', name: '', moderator: false, audio_muted: false, video_muted: false, sharing: false, quality: 3 },
   chosen: {}, members: [], tracks: {}, speaking: [], channel: 'none', media: 'waiting', bridge_missing: false, offline: false, chat: [], chat_heard: 0,
+  encrypted: false, unreadable: [],
 };
 
 const kKeptAnnouncements = 6;

@@ -74,7 +74,7 @@ describe('a room', () => {
 
 describe('the pictures', () => {
   const track = {} as MediaStreamTrack;
-  const member = (id: string, sources: Member['sources']): Member => ({ id, name: id, moderator: false, sources, active: true });
+  const member = (id: string, sources: Member['sources']): Member => ({ id, name: id, moderator: false, sources, active: true, encrypted: false });
   const state = {
     ...initial_state, me: { ...initial_state.me, id: 'me', sharing: false },
     members: [member('bob', { 'bob-v0': { muted: true } }), member('cleo', { 'cleo-v0': { muted: false }, 'cleo-v1': { muted: false, video_type: 'desktop' as const } })],

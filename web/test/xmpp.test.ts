@@ -9,13 +9,14 @@ import { child, children, el, namespace_of, parse_xml, text_of } from '../src/xm
 const reparse = (e: Element) => parse_xml(Strophe.serialize(e));
 
 describe('presence', () => {
-  const own = { name: 'Ada & "Bob"', sources: { 'ab-a0': { muted: true }, 'ab-v0': { muted: false }, 'ab-v1': { muted: false, video_type: 'desktop' as const } }, codecs: 'vp8', password: 's<e>' };
+  const own = { name: 'Ada & "Bob"', sources: { 'ab-a0': { muted: true }, 'ab-v0': { muted: false }, 'ab-v1': { muted: false, video_type: 'desktop' as const } }, codecs: 'vp8', password: 's<e>', encrypted: true };
 
   it('asks to come in with the password, and says what is muted', () => {
     const p = reparse(write_presence('r@c/ab', own, true));
     expect(text_of(child(p, 'x', 'http://jabber.org/protocol/muc')!, 'password')).toBe('s<e>');
     expect(JSON.parse(text_of(p, 'SourceInfo')!)).toEqual({ 'ab-a0': { muted: true }, 'ab-v0': { muted: false }, 'ab-v1': { muted: false, videoType: 'desktop' } });
     expect(text_of(p, 'nick')).toBe('Ada & "Bob"');
+    expect(text_of(p, 'jitsi_participant_e2ee.enabled')).toBe('true');
     expect([text_of(p, 'audiomuted'), text_of(p, 'videomuted')]).toEqual(['true', 'false']);
     expect(child(reparse(write_presence('r@c/ab', own, false)), 'x')).toBeUndefined();
   });

@@ -18,6 +18,7 @@ interface Host {
   own_tracks(): OwnTracks;
   /** The offer wants us muted. */
   start_muted(what: { audio: boolean; video: boolean }): void;
+  streams(pc: RTCPeerConnection): void;
   began(session: Session): void;
   accepted(): void;
   ended(): void;
@@ -79,6 +80,11 @@ export class MediaLink {
     await this.session?.set_track(which, track).catch((e: Error) => console.warn(`tacoma: ${which}:`, e.message));
   }
 
+  /** Asks for a new session in place of this one. */
+  renew(): void {
+    void this.ask_restart('success');
+  }
+
   /** Says good-bye to the focus; a session that is over already has nothing to say. */
   terminate(): void {
     const { session } = this;
@@ -121,6 +127,7 @@ export class MediaLink {
       {
         track: (source, track) => this.session === session && this.on_track(source.name, track ? { source, track } : undefined),
         media: (state) => this.session === session && this.on_media(state),
+        streams: (pc) => this.host.streams(pc),
         step: (name) => this.host.step(name),
       },
       []);

@@ -13,6 +13,8 @@ export interface SessionEvents {
   /** A remote source got, or lost, its track. */
   track(source: Source, track: MediaStreamTrack | null): void;
   media(state: MediaState): void;
+  /** There may be new senders and receivers. */
+  streams(pc: RTCPeerConnection): void;
   step(name: string): void;
 }
 export interface SessionHost {
@@ -130,6 +132,7 @@ export class Session {
 
   private async negotiate(): Promise<LocalDescription> {
     await this.pc.setRemoteDescription({ type: 'offer', sdp: write_offer(this.offer, this.lines, ++this.version) });
+    this.events.streams(this.pc); // before anything else is awaited: Chromium takes a transform of new streams now or never
     for (const which of ['microphone', 'camera', 'screen'] as const) {
       const transceiver = this.transceiver(which);
       if (!transceiver) continue;

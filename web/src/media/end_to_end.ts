@@ -6,7 +6,7 @@ interface Transformable { transform?: unknown }
 
 export class EndToEnd {
   private worker?: Worker;
-  private readonly attached = new Set<Transformable>();
+  private attached = new WeakSet<Transformable>();
 
   /** `on_readable` hears whether the frames of a received track (its id) can be opened. */
   constructor(private readonly room: string, private readonly on_readable: (track: string, readable: boolean) => void) {}
@@ -18,13 +18,12 @@ export class EndToEnd {
     return this.worker !== undefined;
   }
 
-  /** Turns it on, or changes the key; an empty password turns it off. Streams are touched by attach(). */
+  /** Turns it on, or changes the key; an empty password turns it off. Turned on or off, it wants a new session: browsers take a
+   *  transform only before the first frame. */
   async set_password(password: string): Promise<void> {
     if (!password) {
       this.worker?.terminate();
       this.worker = undefined;
-      for (const end of this.attached) end.transform = null;
-      this.attached.clear();
       return;
     }
     const material = await material_from_password(password, this.room);
@@ -35,16 +34,17 @@ export class EndToEnd {
     this.worker.postMessage({ material } satisfies WorkerOrder);
   }
 
-  /** Puts what `pc` sends and receives under the key; call it again whenever there are new streams. */
-  attach(pc: RTCPeerConnection): void {
+  /** Puts what `pc` sends and receives under the key; called whenever there are new streams. */
+  apply(pc: RTCPeerConnection): void {
     if (!this.worker) return;
-    const Transform = (globalThis as unknown as { RTCRtpScriptTransform: new (worker: Worker, options: TransformOptions) => unknown }).RTCRtpScriptTransform;
-    const put = (end: Transformable, options: TransformOptions) => {
-      if (this.attached.has(end)) return;
-      end.transform = new Transform(this.worker!, options);
-      this.attached.add(end);
-    };
-    for (const sender of pc.getSenders()) put(sender as Transformable, { direction: 'seal', stream: '' });
-    for (const receiver of pc.getReceivers()) put(receiver as Transformable, { direction: 'open', stream: receiver.track.id });
+    for (const sender of pc.getSenders()) this.put(this.worker, sender as Transformable, { direction: 'seal', stream: '' });
+    for (const receiver of pc.getReceivers()) this.put(this.worker, receiver as Transformable, { direction: 'open', stream: receiver.track.id });
+  }
+
+  private put(worker: Worker, end: Transformable, options: TransformOptions): void {
+    if (this.attached.has(end)) return;
+    const { RTCRtpScriptTransform: Transform } = globalThis as unknown as { RTCRtpScriptTransform: new (worker: Worker, options: TransformOptions) => unknown };
+    end.transform = new Transform(worker, options);
+    this.attached.add(end);
   }
 }

@@ -5,6 +5,7 @@ import type { RoomState } from '../state';
 import { useConference, useSize } from './hooks';
 import { best_grid, how_many_fit, pick } from './layout';
 import type { Picture } from './pictures';
+import { sealed_note } from './Encryption';
 import { Tile } from './Tile';
 
 interface FloorProps { pictures: Picture[]; staged?: Picture; state: RoomState; pinned?: string; on_pin(key: string): void; on_others(): void }
@@ -31,7 +32,7 @@ export function Floor({ pictures, staged, state, pinned, on_pin, on_others }: Fl
   useEffect(() => conference.set_shown(JSON.parse(wanted) as Shown[]), [conference, wanted]);
 
   const tile = (p: Picture, style?: React.CSSProperties) => (
-    <Tile key={p.key} picture={p} style={style} pinned={pinned === p.key} on_pin={() => on_pin(p.key)}
+    <Tile key={p.key} picture={p} sealed={sealed_note(state, p.member, p.track)} style={style} pinned={pinned === p.key} on_pin={() => on_pin(p.key)}
       dominant={state.dominant === p.owner && !p.screen} speaking={!p.screen && state.speaking.includes(p.owner)} me={state.me} />
   );
   const note = (style?: React.CSSProperties) => others > 0 && (

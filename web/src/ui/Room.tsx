@@ -3,6 +3,7 @@ import { Toasts } from './Announcer';
 import { Banner } from './Banner';
 import { Chat } from './Chat';
 import { DevicesDialog } from './Devices';
+import { EncryptionDialog } from './Encryption';
 import { Floor } from './Floor';
 import { useBranding, useConference, useRoom, useShortcuts } from './hooks';
 import { Overlay } from './Overlay';
@@ -49,7 +50,7 @@ export function Room() {
     m: () => void conference.set_audio_muted(!state.me.audio_muted),
     v: () => void conference.set_video_muted(!state.me.video_muted),
     s: () => void conference.set_sharing(!state.me.sharing),
-    f: follow, c: () => toggle('chat'), p: () => toggle('people'), e: () => toggle('streams'), d: () => toggle('devices'),
+    f: follow, c: () => toggle('chat'), p: () => toggle('people'), e: () => toggle('streams'), d: () => toggle('devices'), x: () => toggle('encryption'),
   }, escape);
 
   return (
@@ -66,6 +67,7 @@ export function Room() {
       {is_open('people') && <People on_close={() => close('people')} />}
       <Toolbar open={is_open} toggle={toggle} unread={unread} following={following} on_follow={follow} />
       {is_open('lock') && <LockDialog on_close={() => close('lock')} />}
+      {is_open('encryption') && <EncryptionDialog on_close={() => close('encryption')} />}
       {is_open('devices') && <DevicesDialog on_close={() => close('devices')} />}
       {Object.values(state.tracks).filter((t) => t.source.kind === 'audio').map((t) => <Audio key={t.source.name} track={t.track} speaker={state.chosen.speaker} />)}
     </div>

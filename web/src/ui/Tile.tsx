@@ -7,15 +7,15 @@ import type { Picture } from './pictures';
 
 const quality_words = ['bad', 'poor', 'fair', 'good'] as const;
 
-interface TileProps { picture: Picture; style?: React.CSSProperties; dominant: boolean; speaking: boolean; pinned: boolean; on_pin(): void; me: RoomState['me'] }
+interface TileProps { picture: Picture; sealed?: string; style?: React.CSSProperties; dominant: boolean; speaking: boolean; pinned: boolean; on_pin(): void; me: RoomState['me'] }
 
-export function Tile({ picture, style, dominant, speaking, pinned, on_pin, me }: TileProps) {
+export function Tile({ picture, sealed, style, dominant, speaking, pinned, on_pin, me }: TileProps) {
   const { member, own, screen, name } = picture;
   const muted = own ? me.audio_muted : member?.sources[`${picture.owner}-a0`]?.muted ?? true;
   const quality = own ? me.quality : member?.quality;
   const away = member && !member.active;
   const label = [
-    own && !screen ? `${name}, you` : name, muted && !screen ? 'muted' : '', dominant ? 'speaking' : '', away ? 'connection lost' : '',
+    own && !screen ? `${name}, you` : name, muted && !screen ? 'muted' : '', dominant ? 'speaking' : '', away ? 'connection lost' : '', sealed ?? '',
     quality !== undefined && quality < 2 ? `${quality_words[quality]} connection` : '',
   ].filter(Boolean).join(', ');
   return (
@@ -24,7 +24,7 @@ export function Tile({ picture, style, dominant, speaking, pinned, on_pin, me }:
       {picture.track
         ? <Video track={picture.track} own={own} screen={screen} name={name} />
         : <div className="face" aria-hidden="true" style={{ '--hue': hue_of(picture.owner) } as React.CSSProperties}><span>{initials(name)}</span></div>}
-      {away && <p className="tile-note">Connection lost</p>}
+      {away ? <p className="tile-note">Connection lost</p> : sealed && <p className="tile-note">{sealed}</p>}
       <footer className="tile-bar">
         {!screen && muted && <Icon name="mic_off" size={15} />}
         <span className="tile-name">{name}{own && !screen && name !== 'You' ? ' (you)' : ''}</span>

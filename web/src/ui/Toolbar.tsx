@@ -19,7 +19,7 @@ interface ToolProps {
   on_press(): void;
 }
 
-export type Part = 'chat' | 'people' | 'streams' | 'devices' | 'lock';
+export type Part = 'chat' | 'people' | 'streams' | 'devices' | 'lock' | 'encryption';
 export interface ToolbarProps {
   open(part: Part): boolean;
   toggle(part: Part): void;
@@ -30,7 +30,7 @@ export interface ToolbarProps {
 
 export function Toolbar({ open, toggle, unread, following, on_follow }: ToolbarProps) {
   const conference = useConference();
-  const { me, members, locked, room } = conference.store.state;
+  const { me, members, locked, room, encrypted } = conference.store.state;
   const mic: ToolProps = {
     icon: me.audio_muted ? 'mic_off' : 'mic', label: me.audio_muted ? 'Unmute' : 'Mute', keys: 'M', off: me.audio_muted,
     on_press: () => void conference.set_audio_muted(!me.audio_muted),
@@ -49,6 +49,7 @@ export function Toolbar({ open, toggle, unread, following, on_follow }: ToolbarP
     { icon: following ? 'grid' : 'stage', label: following ? 'Show everybody' : 'Follow the speaker', caption: following ? 'Grid' : 'Stage', keys: 'F', lit: following, on_press: on_follow },
     { icon: 'devices', label: 'Devices', keys: 'D', controls: 'devices', dialog: true, on_press: () => toggle('devices') },
     ...(me.moderator ? [{ icon: locked ? 'lock' : 'unlock', label: 'Room password', caption: 'Password', controls: 'lock', dialog: true, on_press: () => toggle('lock') } as const] : []),
+    { icon: 'shield', label: 'End-to-end encryption', caption: 'Encrypt', keys: 'X', lit: encrypted, controls: 'encryption', dialog: true, on_press: () => toggle('encryption') },
     { icon: 'gauge', label: 'Streams', keys: 'E', pressed: open('streams'), controls: 'streams', on_press: () => toggle('streams') },
   ];
   if (navigator.mediaDevices && 'getDisplayMedia' in navigator.mediaDevices)

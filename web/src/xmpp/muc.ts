@@ -3,7 +3,7 @@ import { NS } from '../namespaces';
 import { child, children, el, text_of } from '../xml';
 
 export interface SourceState { muted: boolean; video_type?: 'camera' | 'desktop' }
-export interface OwnPresence { name: string; sources: Record<string, SourceState>; caps?: Element; password?: string; codecs: string }
+export interface OwnPresence { name: string; sources: Record<string, SourceState>; caps?: Element; password?: string; codecs: string; encrypted: boolean }
 
 export const make_endpoint_id = (): string =>
   Array.from(crypto.getRandomValues(new Uint8Array(4)), (b) => b.toString(16).padStart(2, '0')).join('');
@@ -17,6 +17,7 @@ export function write_presence(to: string, own: OwnPresence, joining: boolean): 
     joining ? el('x', { xmlns: NS.muc }, own.password ? el('password', {}, own.password) : null) : null,
     own.caps?.cloneNode(true) as Element | undefined,
     el('jitsi_participant_codecList', {}, own.codecs),
+    el('jitsi_participant_e2ee.enabled', {}, String(own.encrypted)),
     own.name ? el('nick', { xmlns: NS.nick }, own.name) : null,
     el('SourceInfo', {}, JSON.stringify(info)),
     el('audiomuted', {}, muted_of('a')),
@@ -29,6 +30,7 @@ export interface Occupant {
   name: string;
   moderator: boolean;
   sources: Record<string, SourceState>;
+  encrypted: boolean;
   bridge_missing: boolean; // of the focus: no bridge at all
   properties: Record<string, string>; // of the focus: conference-properties
   codes: number[];
@@ -67,6 +69,7 @@ export function parse_presence(presence: Element): Occupant {
     name: text_of(presence, 'nick', NS.nick) ?? '',
     moderator: item?.getAttribute('role') === 'moderator',
     sources: parse_sources_info(presence, id),
+    encrypted: text_of(presence, 'jitsi_participant_e2ee.enabled') === 'true',
     bridge_missing: !!child(presence, 'bridgeNotAvailable', NS.focus),
     properties: Object.fromEntries((properties ? children(properties, 'property') : []).map((p) =>
       [p.getAttribute('key') ?? '', p.getAttribute('value') ?? ''])),

@@ -129,7 +129,7 @@ export class Room {
   }
 
   private async presence_now() {
-    return { name: this.name, sources: this.events.sources(this.endpoint), codecs: 'vp8', caps: await caps(features(this.with_sctp)) };
+    return { name: this.name, sources: this.events.sources(this.endpoint), codecs: 'vp8', encrypted: this.store.state.encrypted, caps: await caps(features(this.with_sctp)) };
   }
 
   private on_refused(presence: Element): void {
@@ -164,7 +164,7 @@ export class Room {
     const known = this.store.state.members.find((m) => m.id === occupant.id);
     const member = {
       id: occupant.id, name: occupant.name || 'Guest', moderator: occupant.moderator, sources: occupant.sources,
-      active: known?.active ?? true, quality: known?.quality,
+      active: known?.active ?? true, quality: known?.quality, encrypted: occupant.encrypted,
     };
     if (this.store.state.phase !== 'joined') {
       this.fresh = [...this.fresh.filter((m) => m.id !== member.id), member];

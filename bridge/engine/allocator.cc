@@ -95,6 +95,13 @@ class Rounds {
     }
     return count > 0;
   }
+  /// Its lowest layer, whatever it costs.
+  void let_through(size_t i) {
+    if (unlimited_ || run_size(i) == 0) return;
+    left_ -= charge(i, 0);
+    shares_.chosen[i] = 0;
+    shares_.follower_oversends = shares_.follower_oversends || left_ < 0;
+  }
   void oversend(size_t i) {
     if (unlimited_ || run_size(i) == 0 || shares_.chosen[i] >= 0) return;
     if (charge(i, 0) > left_ + static_cast<double>(kOversend.bps())) return;
@@ -111,6 +118,8 @@ class Rounds {
 };
 
 void share(Rounds& rounds, Span<const Candidate> candidates, const Shares& shares) {
+  for (size_t i = 0; i < candidates.size(); ++i)
+    if (candidates[i].follows) rounds.let_through(i);
   // The stage first: whoever looks at one picture wants that one, and thumbnails only beside it.
   bool stage_waits = false;
   for (size_t i = 0; i < candidates.size(); ++i) {

@@ -38,6 +38,7 @@ struct Candidate {
   channel::VideoConstraints constraints;     // height 0: not at all
   Span<const LayerInfo> layers;              // ascending; empty: nothing has come yet
   std::optional<LayerId> previous;           // what it has now
+  bool follows = false;                      // its sender is about to adapt to this receiver: the lowest layer goes out all the same
 };
 
 enum class Limit : uint8_t { none, estimate, constraint, last_n };  // what keeps a source from its highest layer
@@ -56,7 +57,8 @@ struct Shares {
   std::vector<Grant> grants;                 // of the candidates, in their order
   DataRate used, ideal;                      // sums
   bool oversends = false;                    // more than the estimate, by the screen on stage
-  void clear() { grants.clear(); used = ideal = DataRate::zero(); oversends = false; }
+  bool follower_oversends = false;           // more than the estimate, by a source whose sender adapts
+  void clear() { grants.clear(); used = ideal = DataRate::zero(); oversends = follower_oversends = false; }
 
   std::vector<uint16_t> allowed;             // scratch: for each candidate a run of layer indexes, ascending
   std::vector<uint32_t> first;               // scratch: where its run begins
@@ -64,7 +66,7 @@ struct Shares {
 };
 
 /// Fills `shares`. `estimate`: what the receiver can take of video; infinite: no limit. `last_n`: at most so many sources are given
-/// anything; -1: no limit. Without the oversend of kOversend the sum of the rates is never over the estimate; with a
+/// anything; -1: no limit. Without the oversend of kOversend, and of those that follow, the sum of the rates is never over the estimate; with a
 /// higher estimate it is never less. No allocation once the scratch is warm.
 void allocate(DataRate estimate, int32_t last_n, Span<const Candidate> candidates, Shares& shares);
 

@@ -14,7 +14,7 @@ using bridge::Endpoint;
 
 namespace {
 // Objects of the deadline heap.
-constexpr uint32_t kBreweryDeadline = 0, kEmptyConferences = 1, kChannels = 2, kFirstEndpoint = 3;
+constexpr uint32_t kBreweryDeadline = 0, kEmptyConferences = 1, kChannels = 2, kSharing = 3, kFirstEndpoint = 4;
 constexpr Duration kChannelCheck = Duration::seconds(1);
 /// JVB's measure of a full bridge, and ours until something better is known.
 constexpr double kFullPacketRate = 50'000;
@@ -170,7 +170,7 @@ void Bridge::after_batch(Instant now, Outbox& out) {
 
 Instant Bridge::endpoint_deadline(const Endpoint& endpoint) const {
   const Instant expiry = endpoint.was_up ? endpoint.last_heard + config_.limits.endpoint_idle : endpoint.created + config_.limits.endpoint_connect;
-  return std::min({expiry, endpoint.path.deadline().at, endpoint.receiver.deadline()});
+  return std::min({expiry, endpoint.path.deadline().at, endpoint.receiver.deadline(), endpoint.downlink.side.deadline()});
 }
 
 void Bridge::rearm(Endpoint& endpoint) {
@@ -186,6 +186,7 @@ void Bridge::on_endpoint_deadline(Instant now, Endpoint& endpoint, Outbox& out) 
   Conference& conference = *endpoint.conference;
   if (endpoint.receiver.deadline() <= now)
     endpoint.receiver.report(now, endpoint.sender, conference.feedback_video, conference.cname, conference.counts, out);
+  if (endpoint.downlink.side.deadline() <= now) conference.on_downlink_deadline(now, endpoint, out);
   const bool idle = endpoint.was_up ? now - endpoint.last_heard >= config_.limits.endpoint_idle
                                     : now - endpoint.created >= config_.limits.endpoint_connect;
   if (idle) {
@@ -207,6 +208,8 @@ void Bridge::on_deadline(Instant now, Outbox& out) {
     } else if (object == kEmptyConferences) {
       end_empty_conferences(now);
       deadlines_.set(kEmptyConferences, next_empty_conference());
+    } else if (object == kSharing) {
+      share(now, out);
     } else if (object == kChannels) {
       check_channels(now, out);
     } else if (const auto& endpoint = endpoints_[object - kFirstEndpoint]) {
@@ -215,7 +218,13 @@ void Bridge::on_deadline(Instant now, Outbox& out) {
   }
 }
 
-Deadline Bridge::deadline() const { return {deadlines_.earliest(), "bridge: brewery, path, report or expiry"}; }
+/// The ways out are shared anew where that is due.
+void Bridge::share(Instant now, Outbox& out) {
+  for (const auto& conference : conferences_) conference->on_tick(now, out);
+  deadlines_.set(kSharing, endpoints_.size() == free_.size() ? Instant::never() : now + Conference::kTick);
+}
+
+Deadline Bridge::deadline() const { return {deadlines_.earliest(), "bridge: brewery, path, report, downlink, sharing or expiry"}; }
 
 void Bridge::on_stream(Instant now, const StreamEvent& event, Outbox& out) {
   if (event.kind == StreamEvent::Kind::accepted) return open_channel(now, event, out);
@@ -357,7 +366,7 @@ bridge::Conference* Bridge::find_conference(std::string_view meeting_id) {
 }
 
 bridge::Conference& Bridge::add_conference(Instant now, const std::string& meeting_id, const std::string& name) {
-  conferences_.push_back(std::make_unique<Conference>(meeting_id, name, feedback_video_, config_.name, now));
+  conferences_.push_back(std::make_unique<Conference>(meeting_id, name, feedback_video_, config_.name, config_.congestion, now));
   conferences_.back()->channel_id = std::to_string(++last_channel_id_);
   ++totals_.conferences_created;
   deadlines_.set(kEmptyConferences, next_empty_conference());
@@ -399,6 +408,7 @@ bridge::Endpoint& Bridge::add_endpoint(Instant now, Conference& conference, cons
     fill_random(rng, config_.randomness, secret, sizeof secret);
     endpoint.channel.password = hex_encode(as_text(BytesView(secret)));
   }
+  if (endpoints_.size() - free_.size() == 1) deadlines_.set(kSharing, now + Conference::kTick);
   ++totals_.endpoints_created;
   rearm(endpoint);
   return endpoint;

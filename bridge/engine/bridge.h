@@ -133,6 +133,7 @@ class Bridge final : public Process {
   void close_channel(bridge::Endpoint& endpoint, Outbox& out);
   std::string channel_url(const bridge::Endpoint& endpoint) const;
   void check_channels(Instant now, Outbox& out);
+  void share(Instant now, Outbox& out);
 
   bridge::Conference* find_conference(std::string_view meeting_id);
   bridge::Conference& add_conference(Instant now, const std::string& meeting_id, const std::string& name);

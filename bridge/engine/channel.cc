@@ -26,17 +26,20 @@ bool receives_from(const Endpoint& receiver, const Endpoint& sender) {
 
 void ReceiverWants::apply(const channel::ReceiverVideoConstraints& said) {
   is_known = true;
-  ++changes;
   if (said.last_n) last_n = *said.last_n;
   if (said.selected) selected = *said.selected;
   if (said.on_stage) on_stage = *said.on_stage;
+  if (said.selected || said.on_stage) {
+    ranks_.clear();
+    for (size_t i = 0; i < on_stage.size() && i < kSelected; ++i) ranks_.emplace(on_stage[i], static_cast<uint32_t>(i));
+    for (size_t i = 0; i < selected.size() && i < kSelected; ++i) ranks_.emplace(selected[i], static_cast<uint32_t>(kSelected + i));
+  }
   if (said.defaults) defaults = *said.defaults;
   if (said.constraints) named = *said.constraints;
   if (said.assumed_bandwidth_bps) assumed_bandwidth_bps = *said.assumed_bandwidth_bps < 0 ? std::nullopt : said.assumed_bandwidth_bps;
 }
 
 void ReceiverWants::apply(const channel::LastN& said) {
-  ++changes;
   last_n = said.last_n;
 }
 
@@ -59,7 +62,10 @@ void Conference::on_channel_open(Instant now, Endpoint& endpoint, std::string_vi
   ++counts.channel_messages_out;
   if (dominant_) tell_speaker(&endpoint, out);
   endpoint.channel.told_forwarded.clear();
+  endpoint.channel.statistics_at = now;  // the first after a while, when there is something to tell
+  for (const auto& source : endpoint.receiver.sources) source->wanted.told.reset();
   tell_forwarded(out);
+  tell_shares(now, out);
   for (const Endpoint* other : endpoints) {
     if (other == &endpoint || !other->told_inactive || is_active(*other, now)) continue;
     endpoint.channel.send(channel::write(channel::ConnectivityStatus{other->id, false}), out);
@@ -75,16 +81,22 @@ void Conference::on_channel_message(Instant now, Endpoint& from, BytesView text,
   channel::Message& message = *parsed;
   if (auto* to_pass = std::get_if<channel::EndpointMessage>(&message)) return pass_on(from, std::move(*to_pass), out);
   if (auto* stats = std::get_if<channel::EndpointStats>(&message)) return pass_on(from, std::move(*stats), out);
-  if (const auto* wants = std::get_if<channel::ReceiverVideoConstraints>(&message)) return from.channel.wants.apply(*wants);
-  if (const auto* last_n = std::get_if<channel::LastN>(&message)) return from.channel.wants.apply(*last_n);
+  if (const auto* wants = std::get_if<channel::ReceiverVideoConstraints>(&message)) {
+    from.channel.wants.apply(*wants);
+    return reallocate(now, from, out);
+  }
+  if (const auto* last_n = std::get_if<channel::LastN>(&message)) {
+    from.channel.wants.apply(*last_n);
+    return reallocate(now, from, out);
+  }
   if (auto* audio = std::get_if<channel::ReceiverAudioSubscription>(&message)) {
     from.channel.audio = std::move(*audio);
-    return;
+    return apply_audio_subscription(from);
   }
   if (const auto* type = std::get_if<channel::SourceVideoType>(&message)) {
     auto& types = from.channel.video_types;
     if (types.size() < channel::kMaxNames || types.count(type->source) != 0) types[type->source] = type->type;
-    return;
+    return shares_are_void();
   }
   if (std::holds_alternative<channel::ClientHello>(message)) {
     from.channel.send(channel::write(channel::ServerHello{}), out);
@@ -142,7 +154,7 @@ void Conference::tell_forwarded(Outbox& out) {
     for (const auto& source : sender->receiver.sources) {
       if (!source->description.video || source->description.name.empty()) continue;
       for (const Projection& projection : source->subscribers)
-        if (Channel& channel = projection.receiver().channel; channel.is_open() && channel.forwarded.size() < channel::kMaxNames)
+        if (Channel& channel = projection.receiver().channel; projection.target() && channel.is_open() && channel.forwarded.size() < channel::kMaxNames)
           channel.forwarded.push_back(source->description.name);
     }
   }

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "bridge/engine/allocator.h"
 #include "core/base/process.h"
 #include "core/signal/bridge_channel.h"
 
@@ -21,14 +22,23 @@ struct ReceiverWants {
   channel::VideoConstraints defaults;
   std::map<std::string, channel::VideoConstraints> named;
   std::optional<int64_t> assumed_bandwidth_bps;
-  uint64_t changes = 0;                      // grows with each message that may have changed something
 
   const channel::VideoConstraints& of(const std::string& source) const {
     const auto found = named.find(source);
     return found == named.end() ? defaults : found->second;
   }
+  /// Lower comes first.
+  uint32_t rank_of(const std::string& source) const {
+    const auto found = ranks_.find(source);
+    return found == ranks_.end() ? kUnranked : found->second;
+  }
+  static Interest interest_of(uint32_t rank) { return rank < kSelected ? Interest::on_stage : rank < kUnranked ? Interest::selected : Interest::other; }
   void apply(const channel::ReceiverVideoConstraints& said);
   void apply(const channel::LastN& said);
+
+ private:
+  static constexpr uint32_t kSelected = channel::kMaxNames, kUnranked = 2 * kSelected;
+  std::map<std::string, uint32_t> ranks_;  // of on_stage and selected
 };
 
 struct Channel {
@@ -40,9 +50,15 @@ struct Channel {
   ReceiverWants wants;
   std::map<std::string, channel::VideoType> video_types;  // of its own sources, as it says; bounded by kMaxNames
   channel::ReceiverAudioSubscription audio;
+  Instant statistics_at = Instant::never();  // when the last ConnectionStats went out
   std::vector<std::string> forwarded, told_forwarded;  // names of video sources that it gets; what the last ForwardedSources said
 
   bool is_open() const { return stream != StreamId(0); }
+  /// Camera where it has not said otherwise.
+  channel::VideoType type_of(const std::string& source) const {
+    const auto found = video_types.find(source);
+    return found == video_types.end() ? channel::VideoType::camera : found->second;
+  }
   bool may_speak(Instant now);
   void send(std::string_view text, Outbox& out) const {
     if (is_open()) out.write_stream(stream, text);

@@ -8,6 +8,7 @@ namespace tacoma::bridge {
 void Endpoint::set_formats(const jingle::MediaFormats* audio, const jingle::MediaFormats* video) {
   receiver.set_formats(audio, video);
   sender.rtx_of.fill(0);
+  sender.any_rtx_type = sender.any_video_type = 0;
   const auto shape = [](const jingle::MediaFormats* formats) {
     if (!formats) return EgressShape();
     const ExtensionIds ids = extension_ids(*formats);
@@ -16,14 +17,21 @@ void Endpoint::set_formats(const jingle::MediaFormats* audio, const jingle::Medi
   sender.audio_shape = shape(audio);
   sender.video_shape = shape(video);
   if (!video) return;
-  for (const jingle::PayloadType& type : video->payload_types)
-    if (const jingle::PayloadType* rtx = video->find_rtx(type.id)) sender.rtx_of[type.id & 0x7f] = rtx->id & 0x7f;
+  for (const jingle::PayloadType& type : video->payload_types) {
+    const jingle::PayloadType* rtx = video->find_rtx(type.id);
+    if (!rtx) continue;
+    sender.rtx_of[type.id & 0x7f] = rtx->id & 0x7f;
+    if (sender.any_rtx_type == 0) sender.any_rtx_type = rtx->id & 0x7f;
+  }
+  if (!video->payload_types.empty()) sender.any_video_type = video->payload_types.front().id & 0x7f;
 }
 
 void Conference::join(Endpoint& endpoint) {
   for (Endpoint* other : endpoints)
     for (const auto& source : other->receiver.sources) subscribe(*source, endpoint);
+  endpoint.joined = ++joins_;
   endpoints.push_back(&endpoint);
+  by_floor_.push_back(&endpoint);
 }
 
 void Conference::leave(Endpoint& endpoint) {
@@ -40,6 +48,8 @@ void Conference::leave(Endpoint& endpoint) {
   }
   if (dominant_ == &endpoint) dominant_ = nullptr;
   std::erase(recent_speakers_, &endpoint);
+  std::erase(by_floor_, &endpoint);
+  shares_are_void();
 }
 
 void Conference::subscribe(Source& source, Endpoint& receiver) {
@@ -71,6 +81,7 @@ void Conference::set_sources(Endpoint& endpoint, const std::vector<SourceDescrip
     source.subscribers.reserve(endpoints.size());
     for (Endpoint* other : endpoints) subscribe(source, *other);
   }
+  shares_are_void();
 }
 
 void Conference::end_source(const Source& source) {
@@ -112,6 +123,8 @@ void Conference::route(Instant now, MediaPacket& packet, Outbox& out) {
     counts.drops.count(Drop::no_receiver);
     return;
   }
+  if (!packet.is_video && !packet.held_back && congestion_.loudest != 0 && !source.owner->among_loudest && source.owner != dominant_)
+    packet.held_back = Drop::audio_not_loudest;
   const bool breaks_video = packet.held_back && *packet.held_back != Drop::padding_only && *packet.held_back != Drop::over_layer_limit;
   EgressHeader header;
   std::array<bool, kMaxEncodings> wants_key_frame{};
@@ -190,6 +203,9 @@ void Conference::on_new_speaker(Instant now, Endpoint& speaker, Outbox& out) {
   dominant_ = &speaker;
   dominant_since_ = now;
   ++counts.dominant_speaker_changes;
+  std::erase(by_floor_, &speaker);
+  by_floor_.insert(by_floor_.begin(), &speaker);
+  shares_are_void();
   recent_speakers_.reserve(kRecentSpeakers + 1);
   std::erase(recent_speakers_, &speaker);
   recent_speakers_.insert(recent_speakers_.begin(), &speaker);
@@ -207,6 +223,7 @@ void Conference::on_new_speaker(Instant now, Endpoint& speaker, Outbox& out) {
 }
 
 void Conference::on_receiver_ready(Instant now, Endpoint& receiver, Outbox& out) {
+  reallocate(now, receiver, out);
   for (Endpoint* other : endpoints) {
     if (other == &receiver) continue;
     for (const auto& source : other->receiver.sources) {

@@ -14,8 +14,10 @@ namespace tacoma::bridge {
 
 class Conference {
  public:
-  Conference(std::string meeting_id_, std::string name_, Ssrc feedback_video_, std::string cname_, Instant now)
-      : meeting_id(std::move(meeting_id_)), name(std::move(name_)), feedback_video(feedback_video_), cname(std::move(cname_)), created(now) {}
+  Conference(std::string meeting_id_, std::string name_, Ssrc feedback_video_, std::string cname_, const CongestionConfig& congestion,
+             Instant now)
+      : meeting_id(std::move(meeting_id_)), name(std::move(name_)), feedback_video(feedback_video_), cname(std::move(cname_)), created(now),
+        congestion_(congestion) {}
 
   const std::string meeting_id, name;
   const Ssrc feedback_video;            // sender of the bridge's own RTCP
@@ -25,6 +27,7 @@ class Conference {
   BridgeCounts counts;
   std::vector<std::string> violations;  // of projections that have ended
   std::string channel_id;               // in the addresses of its channels
+  int32_t load_last_n = -1;             // last-n of a loaded bridge; -1: no limit
 
   /// An endpoint whose formats are known joins: it gets every source that is there.
   void join(Endpoint& endpoint);
@@ -55,6 +58,15 @@ class Conference {
   /// Endpoints that fell silent, or are heard again, are reported to the others.
   void tell_connectivity(Instant now, Outbox& out);
 
+  // Who gets what: sharing.cc.
+  static constexpr Duration kTick = Duration::milliseconds(100);
+  /// Every kTick: allocation where it is due, and what follows from it.
+  void on_tick(Instant now, Outbox& out);
+  /// The clock of a receiver's downlink.
+  void on_downlink_deadline(Instant now, Endpoint& receiver, Outbox& out);
+  /// The most video sources that anybody is forwarded.
+  size_t most_forwarded() const;
+
   ConferenceStats stats() const;
   void audit(std::vector<std::string>& violations_out) const;
 
@@ -78,6 +90,26 @@ class Conference {
   void on_key_frame_request(Instant now, Endpoint& from, Ssrc media, Outbox& out);
   void on_feedback(Instant now, Endpoint& from, const RtcpPacket& packet, Outbox& out);
 
+  void reallocate(Instant now, Endpoint& receiver, Outbox& out);
+  void shares_are_void();
+  void note_layers(Instant now);
+  int32_t last_n_of(const Endpoint& receiver) const;
+  void collect(Instant now, Endpoint& receiver);
+  void allocate_for(Instant now, Endpoint& receiver);
+  void note_possible(DataRate available, bool informed);
+  DataRate worth_finding(const Downlink& downlink) const;
+  void tell_shares(Instant now, Outbox& out);
+  void sum_up(Endpoint& sender);
+  void tell_limit(Instant now, Endpoint& sender, Outbox& out);
+  void tell_wanted_height(Instant now, Source& source, Outbox& out);
+  void tell_statistics(Instant now, Endpoint& endpoint, Outbox& out);
+  void note_loudest(Instant now);
+  void apply_audio_subscription(Endpoint& receiver);
+  void probe(Instant now, Endpoint& receiver, Outbox& out);
+  DataSize send_padding(Instant now, Endpoint& receiver, DataSize wish, Outbox& out);
+  void on_transport_feedback(Instant now, Endpoint& from, Outbox& out);
+  void on_remb(Instant now, Endpoint& from, const Remb& remb, Outbox& out);
+
   void tell(const channel::Message& message, const Endpoint* except, Outbox& out);
   void on_new_speaker(Instant now, Endpoint& speaker, Outbox& out);
   void tell_speaker(Endpoint* only, Outbox& out);
@@ -88,7 +120,23 @@ class Conference {
   std::vector<const Endpoint*> recent_speakers_;  // newest first; at most kRecentSpeakers
   Endpoint* dominant_ = nullptr;
   Instant dominant_since_;
-  std::vector<TransportStatus> statuses_;  // scratch
+  std::vector<Endpoint*> by_floor_;        // all; whoever had the floor last comes first
+  uint64_t joins_ = 0;
+  const CongestionConfig& congestion_;
+  bool shares_moved_ = false;
+
+  struct Wanted {
+    uint32_t rank, order;
+    Source* source;
+    Projection* projection;
+  };
+  std::vector<TransportStatus> statuses_;  // scratch, this and all below
+  std::vector<PacketResult> results_;
+  std::vector<Wanted> wanted_;
+  std::vector<Candidate> candidates_;
+  Shares shares_;
+  std::vector<Ssrc> ssrcs_;
+  std::vector<Endpoint*> by_loudness_;
 };
 
 }  // namespace tacoma::bridge

@@ -9,9 +9,8 @@ namespace tacoma::bridge {
 Projection* Conference::find_projection(const Endpoint& receiver, Ssrc ssrc, Source*& source) {
   source = find_source(ssrc);
   if (!source) return nullptr;
-  for (Projection& p : source->subscribers)
-    if (&p.receiver() == &receiver && p.ssrc() == ssrc) return &p;
-  return nullptr;
+  Projection* projection = source->subscriber(receiver);
+  return projection && projection->ssrc() == ssrc ? projection : nullptr;
 }
 
 void Conference::on_rtcp(Instant now, Endpoint& from, const Datagram& datagram, Outbox& out) {
@@ -47,9 +46,7 @@ void Conference::on_feedback(Instant now, Endpoint& from, const RtcpPacket& pack
     if (const auto nack = parse_nack(packet)) return on_nack(now, from, *nack, out);
   } else if (transport && packet.count == kFormatTransportCc) {
     if (parse_transport_feedback(packet, statuses_)) {
-      ++counts.feedback_in;
-      for (const TransportStatus& status : statuses_) counts.feedback_lost += status.received ? 0 : 1;
-      return;
+      return on_transport_feedback(now, from, out);
     }
   } else if (!transport && packet.count == kFormatPli) {
     if (const auto pli = parse_pli(packet)) return on_key_frame_request(now, from, pli->media, out);
@@ -58,11 +55,27 @@ void Conference::on_feedback(Instant now, Endpoint& from, const RtcpPacket& pack
       for (size_t i = 0; i < fir->size(); ++i) on_key_frame_request(now, from, (*fir)[i].media, out);
       return;
     }
+  } else if (const auto remb = !transport && packet.count == kFormatRemb ? parse_remb(packet) : std::nullopt) {
+    return on_remb(now, from, *remb, out);
   } else {
     ++counts.rtcp_ignored;
     return;
   }
   counts.drops.count(Drop::rtcp_malformed);
+}
+
+void Conference::on_transport_feedback(Instant now, Endpoint& from, Outbox& out) {
+  ++counts.feedback_in;
+  for (const TransportStatus& status : statuses_) counts.feedback_lost += status.received ? 0 : 1;
+  counts.feedback_unknown += from.downlink.side.on_feedback(now, statuses_, results_);
+  if (from.downlink.is_due(now, from.constraints().assumed_bandwidth_bps)) reallocate(now, from, out);
+  probe(now, from, out);
+}
+
+void Conference::on_remb(Instant now, Endpoint& from, const Remb& remb, Outbox& out) {
+  ++counts.remb_in;
+  from.downlink.side.on_remb(now, remb.rate);
+  if (from.downlink.is_due(now, from.constraints().assumed_bandwidth_bps)) reallocate(now, from, out);
 }
 
 void Conference::on_sender_report(Instant now, Endpoint& from, const SenderReport& report, Outbox& out) {
@@ -105,7 +118,9 @@ void Conference::on_report_blocks(Instant now, Endpoint& from, const ReportBlock
     if (!sent) continue;
     const Duration held = Duration::microseconds(static_cast<int64_t>(block.delay_since_last_sr) * 1'000'000 / 65536);
     const Duration round_trip = now - *sent - held;
-    if (round_trip >= Duration::zero()) from.sender.on_round_trip(round_trip);
+    if (round_trip < Duration::zero()) continue;
+    from.sender.on_round_trip(round_trip);
+    from.downlink.side.on_round_trip(round_trip);
   }
 }
 

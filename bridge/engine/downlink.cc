@@ -35,10 +35,25 @@ DataRate Downlink::for_video(std::optional<int64_t> assumed_bps) const {
 
 bool Downlink::is_due(Instant now, std::optional<int64_t> assumed_bps) const {
   if (dirty || allocated_at_.is_never() || now - allocated_at_ >= kAgain) return true;
+  if (!over_since_.is_never() && now - over_since_ >= kGrace) return true;
   const DataRate estimated = estimate(assumed_bps);
   if (estimated.is_infinite() || allocated_for_.is_infinite()) return estimated != allocated_for_;
   const double before = static_cast<double>(allocated_for_.bps());
   return std::abs(static_cast<double>(estimated.bps()) - before) > kMoved * before;
+}
+
+bool Downlink::tolerates_oversend(Instant now) const {
+  if (!gave_up_at_.is_never() && now - gave_up_at_ < kNoGrace) return false;
+  return over_since_.is_never() || now - over_since_ < kGrace;
+}
+
+void Downlink::note_oversend(Instant now, bool oversends) {
+  if (oversends) {
+    if (over_since_.is_never()) over_since_ = now;
+    return;
+  }
+  if (!over_since_.is_never() && now - over_since_ >= kGrace) gave_up_at_ = now;
+  over_since_ = Instant::never();
 }
 
 void Downlink::allocated(Instant now, std::optional<int64_t> assumed_bps) {

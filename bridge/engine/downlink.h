@@ -29,8 +29,8 @@ class Downlink {
  public:
   static constexpr Duration kAgain = Duration::seconds(5);  // allocation is done anew at least so often
   static constexpr double kMoved = 0.15;                    // or when the estimate has moved by this
+  static constexpr Duration kGrace = Duration::seconds(3), kNoGrace = Duration::seconds(30);
   static constexpr Duration kMeter = Duration::milliseconds(500);
-  static constexpr size_t kProbePacket = 1000;              // bytes of a repeated packet, by and large
 
   explicit Downlink(const CongestionConfig& config) : side(config.controller, config.estimate), controlled_(config.controller != Congestion::none) {}
 
@@ -54,6 +54,10 @@ class Downlink {
   /// Whether allocation is due for one of the reasons that lie here.
   bool is_due(Instant now, std::optional<int64_t> assumed_bps) const;
   void allocated(Instant now, std::optional<int64_t> assumed_bps);
+  /// A source whose sender is to adapt to this receiver may go over the estimate for kGrace. If the sender has not adapted by then it
+  /// does not, and the next grace is kNoGrace away.
+  bool tolerates_oversend(Instant now) const;
+  void note_oversend(Instant now, bool oversends);
   bool dirty = true;                         // sources, wants or speakers have changed
 
   uint16_t next_padding_sequence = 1;        // of padding that has no RTX stream to go in
@@ -65,6 +69,7 @@ class Downlink {
   uint16_t plain_sequence_ = 1;
   Instant allocated_at_ = Instant::never();
   DataRate allocated_for_;
+  Instant over_since_ = Instant::never(), gave_up_at_ = Instant::never();
   Instant metered_from_ = Instant::never();
   int64_t metered_bytes_ = 0;
   double other_bps_ = 0;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "bridge/engine/allotment.h"
 #include "bridge/engine/channel.h"
 #include "bridge/engine/downlink.h"
 #include "bridge/engine/receiver.h"
@@ -31,6 +32,9 @@ class Endpoint {
   Sender sender;
   Receiver receiver;
   Loudness loudness;
+  bool among_loudest = false;      // where only the loudest are passed on
+  uint64_t joined = 0;             // its place among those who have joined its conference
+  UplinkLimit uplink;
 
   const Instant created;
   Instant last_heard;              // an authenticated datagram of its path

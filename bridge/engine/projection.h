@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "bridge/engine/allotment.h"
 #include "bridge/engine/numbering.h"
 #include "core/base/id.h"
 #include "core/base/time.h"
@@ -43,6 +44,7 @@ class Projection {
   Endpoint& receiver() const { return *receiver_; }
   Ssrc ssrc() const { return ssrc_; }
   Ssrc rtx() const { return rtx_; }
+  Allotment allotment;
   /// The layer that the receiver shall get from now on, as soon as that is possible; nullopt: nothing (suspended). Ids above what the
   /// source has mean its highest. At first: all of the lowest encoding.
   void set_target(std::optional<LayerId> target) { target_ = target; }

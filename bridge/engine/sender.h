@@ -62,6 +62,7 @@ class Sender {
   EgressShape audio_shape, video_shape;
   /// The rtx payload type of each payload type; 0: none negotiated.
   std::array<uint8_t, 128> rtx_of{};
+  uint8_t any_rtx_type = 0, any_video_type = 0;  // for padding; 0: none negotiated
 
   /// Hop 5: header and payload are protected into a fresh slot and sent. `lead` takes the place of as many first bytes of the payload.
   /// nullopt: it is on its way.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "bridge/engine/endpoint.h"
+
 namespace tacoma::bridge {
 
 Source::Source(Endpoint& from, const SourceDescription& what, uint32_t clock_rate, bool nack) : description(what), owner(&from) {
@@ -12,6 +14,12 @@ Source::Source(Endpoint& from, const SourceDescription& what, uint32_t clock_rat
 
 bool Source::started() const {
   return std::any_of(encodings.begin(), encodings.end(), [](const auto& e) { return e->reception.started(); });
+}
+
+Projection* Source::subscriber(const Endpoint& receiver) {
+  const auto at = std::lower_bound(subscribers.begin(), subscribers.end(), receiver.joined,
+                                   [](const Projection& p, uint64_t joined) { return p.receiver().joined < joined; });
+  return at != subscribers.end() && &at->receiver() == &receiver ? &*at : nullptr;
 }
 
 Encoding* Source::find_encoding(Ssrc ssrc) const {

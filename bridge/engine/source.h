@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "bridge/engine/allotment.h"
 #include "bridge/engine/layers.h"
 #include "bridge/engine/media_packet.h"
 #include "bridge/engine/projection.h"
@@ -89,7 +90,12 @@ class Source {
   std::vector<std::unique_ptr<Encoding>> encodings;  // low to high, as described
   uint32_t silent_packets = 0;
 
+  SenderWish wanted;                    // of a video source, by those who receive it
+  LayersSeen seen;
+
   bool started() const;
+  /// This receiver's projection, or null.
+  Projection* subscriber(const Endpoint& receiver);
   /// The encoding with this SSRC (media or rtx), or null.
   Encoding* find_encoding(Ssrc ssrc) const;
   /// The layers that are being received, ascending by id. Valid until the next call. Empty for audio.

@@ -27,9 +27,14 @@ struct BridgeCounts {
   uint64_t plis_in = 0, plis_out = 0;   // PLI and FIR; plis_out are PLIs
   uint64_t plis_throttled = 0;          // of plis_in: one is on its way already, or the receiver asks too often
   uint64_t rtcp_in = 0, rtcp_out = 0;   // datagrams
-  uint64_t rtcp_ignored = 0;            // packets of known types that end here: SDES, BYE, APP, XR, REMB
+  uint64_t rtcp_ignored = 0;            // packets of known types that end here: SDES, BYE, APP, XR
   uint64_t feedback_in = 0;             // transport-wide feedback packets from receivers
   uint64_t feedback_lost = 0;           // packets that they report as not received
+  uint64_t feedback_unknown = 0;        // packets in it that were never sent, or too long ago
+  uint64_t remb_in = 0;
+  uint64_t allocations = 0;             // times that a receiver's estimate was shared out
+  uint64_t probe_packets_out = 0, probe_bytes_out = 0;
+  uint64_t limits_out = 0;              // REMB to senders
   uint64_t dominant_speaker_changes = 0;
   uint64_t channel_messages_in = 0, channel_messages_out = 0;
   DropCounts drops;                     // all of the above by reason

@@ -35,6 +35,7 @@ namespace tacoma {
   X(rtx_malformed, "RTX payload without an original sequence number")       \
   X(rtx_unneeded, "retransmission of a packet that was not missing")        \
   X(padding_only, "RTP padding without media")                              \
+  X(audio_not_loudest, "audio of somebody who is not among the loudest")    \
   X(audio_silence, "audio of a source that has been silent")                \
   X(force_muted, "media of an endpoint muted by a moderator")               \
   X(no_receiver, "nobody subscribes to the source")                         \

@@ -131,7 +131,7 @@ Floor measure_floor(SrtpProfile profile, size_t size, size_t receivers) {
 }
 
 void measure(const char* crypto, SrtpProfile profile, int people) {
-  const std::string text = "scenario: bench\nabout: one room\nduration: 60s\nseed: 1\ncrypto: " + std::string(crypto) +
+  const std::string text = "scenario: bench\nabout: one room\nduration: 60s\nseed: 1\ncrypto: " + std::string(crypto) + "\ncongestion: none" +
                            "\nregions: { eu: {} }\nbridges: [ { name: eu-1, region: eu, uplink: 100Gbps } ]\nconferences:\n  - name: room\n    people:\n"
                            "      - { name: p, count: " + std::to_string(people) + ", region: eu, access: fibre, joins: { over: 1s } }\n"
                            "    talk: { model: everyone }\n";

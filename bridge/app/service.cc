@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 #include "core/signal/colibri2_json.h"
 #include "host/daemon/daemon.h"
 
@@ -113,6 +115,18 @@ std::string metrics(const Bridge& bridge, Instant now, const host::HostStats& ho
   m.counter("media_packets_in", "RTP packets routed", static_cast<double>(s.counts.packets_in));
   m.counter("media_packets_out", "RTP packets forwarded", static_cast<double>(s.counts.packets_out));
   m.counter("retransmitted", "Packets sent again for a NACK", static_cast<double>(s.counts.retransmitted));
+  m.counter("allocations", "Times that a receiver's estimate was shared out", static_cast<double>(s.counts.allocations));
+  m.counter("feedback_received", "Transport-wide feedback packets from receivers", static_cast<double>(s.counts.feedback_in));
+  m.counter("feedback_lost_packets", "Packets that they report as lost", static_cast<double>(s.counts.feedback_lost));
+  m.counter("probe_packets", "Packets sent for bandwidth probes only", static_cast<double>(s.counts.probe_packets_out));
+  m.counter("probe_bytes", "Bytes sent for bandwidth probes only", static_cast<double>(s.counts.probe_bytes_out));
+  std::vector<DataRate> estimates = bridge.estimates();
+  std::sort(estimates.begin(), estimates.end());
+  const auto estimate_at = [&](double share) {
+    return estimates.empty() ? 0.0 : static_cast<double>(estimates[static_cast<size_t>(share * static_cast<double>(estimates.size() - 1))].bps());
+  };
+  m.gauge("estimate_bps_p10", "What the way to a receiver carries as estimated: a tenth of them has less, bits per second", estimate_at(0.1));
+  m.gauge("estimate_bps_p50", "The same, half of them", estimate_at(0.5));
   m.counter("keyframes_requested", "PLIs sent to senders", static_cast<double>(s.counts.plis_out));
   m.counter("channel_messages_received", "Messages on bridge channels", static_cast<double>(s.counts.channel_messages_in));
   m.counter("dominant_speaker_changes", "Changes of the dominant speaker", static_cast<double>(s.counts.dominant_speaker_changes));

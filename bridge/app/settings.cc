@@ -59,6 +59,19 @@ void read_xmpp(std::vector<ConfigSection> logins, ConfigSection& root, Settings&
     settings.bridge.logins.push_back(std::move(account));
   }
 }
+
+void read_congestion(ConfigSection section, CongestionConfig& congestion) {
+  congestion.controller = *parse_congestion(section.choice("controller", {"gcc", "nada", "none"}, "gcc"));
+  const auto kbps = [&](const char* key, DataRate unless) { return DataRate::kbps(section.number(key, 10, 1'000'000, unless.bps() / 1'000)); };
+  congestion.estimate.start = kbps("start_kbps", congestion.estimate.start);
+  congestion.estimate.lowest = kbps("min_kbps", congestion.estimate.lowest);
+  congestion.estimate.highest = kbps("max_kbps", congestion.estimate.highest);
+  if (congestion.estimate.lowest > congestion.estimate.start || congestion.estimate.start > congestion.estimate.highest)
+    section.complain("start_kbps", "is not between min_kbps and max_kbps");
+  congestion.last_n = static_cast<int32_t>(section.number("last_n", -1, 10'000, -1));
+  congestion.reduce_last_n = section.flag("reduce_last_n", false);
+  congestion.loudest = static_cast<uint32_t>(section.number("loudest", 0, 100, 0));
+}
 }  // namespace
 
 Settings read_settings(host::ConfigFile& file) {
@@ -88,6 +101,7 @@ Settings read_settings(host::ConfigFile& file) {
     for (const char* key : {"bind", "certificate_file", "key_file"})
       if (channel.has(key)) channel.complain(key, "has no use without url");
   }
+  read_congestion(root.section("congestion"), settings.bridge.congestion);
   ConfigSection limits = root.section("limits");
   settings.bridge.limits.conferences = static_cast<size_t>(limits.number("conferences", 1, 1'000'000, 4096));
   settings.bridge.limits.endpoints = static_cast<size_t>(limits.number("endpoints", 1, 1'000'000, 16384));

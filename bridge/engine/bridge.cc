@@ -318,6 +318,24 @@ void Bridge::measure(Instant now) {
   measured_packets_ = packets;
   measured_at_ = now;
   stress_ = std::min(1.0, rate / kFullPacketRate);
+  if (config_.congestion.reduce_last_n) reduce_last_n(now);
+}
+
+void Bridge::reduce_last_n(Instant now) {
+  size_t most = 0;
+  for (const auto& conference : conferences_) most = std::max(most, conference->most_forwarded());
+  const int32_t last_n = last_n_reducer_.update(now, stress_, most);
+  for (const auto& conference : conferences_) conference->set_load_last_n(last_n);
+}
+
+std::vector<DataRate> Bridge::estimates() const {
+  std::vector<DataRate> all;
+  for (const auto& endpoint : endpoints_) {
+    if (!endpoint || !endpoint->sender.ready()) continue;
+    const DataRate estimate = endpoint->downlink.estimate(std::nullopt);
+    if (!estimate.is_infinite()) all.push_back(estimate);
+  }
+  return all;
 }
 
 void Bridge::publish(Instant now, bridge::Brewery& brewery, Outbox& out) {

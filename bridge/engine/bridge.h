@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "bridge/engine/downlink.h"
+#include "bridge/engine/last_n_reducer.h"
 #include "bridge/engine/stats.h"
 #include "core/base/crypto_mode.h"
 #include "core/base/deadlines.h"
@@ -102,6 +103,8 @@ class Bridge final : public Process {
   double stress() const { return stress_; }
 
   BridgeStatsNow stats() const;
+  /// What the way to each connected endpoint is thought to carry, in no order; nothing without a controller.
+  std::vector<DataRate> estimates() const;
   std::vector<ConferenceStats> conferences() const;  // in order of creation
   /// The laws: every packet in times its fan-out is a send or a counted drop; per receiver and source the sequence numbers sent and
   /// those that upstream still misses form one range without holes. Covers what has ended, too.
@@ -134,6 +137,7 @@ class Bridge final : public Process {
   std::string channel_url(const bridge::Endpoint& endpoint) const;
   void check_channels(Instant now, Outbox& out);
   void share(Instant now, Outbox& out);
+  void reduce_last_n(Instant now);
 
   bridge::Conference* find_conference(std::string_view meeting_id);
   bridge::Conference& add_conference(Instant now, const std::string& meeting_id, const std::string& name);
@@ -164,6 +168,7 @@ class Bridge final : public Process {
   uint64_t measured_packets_ = 0;        // when the stress level was last measured
   Instant measured_at_;
   double stress_ = 0;
+  bridge::LastNReducer last_n_reducer_;
   bool shutting_down_ = false, draining_ = false;
   BridgeStatsNow totals_;                // of what has ended, and of strangers
   std::vector<std::string> violations_;  // found when something ended

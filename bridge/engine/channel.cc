@@ -43,6 +43,11 @@ void ReceiverWants::apply(const channel::LastN& said) {
   last_n = said.last_n;
 }
 
+bool Channel::hears(const std::string& source) const {
+  const std::vector<std::string>& listed = audio.all ? audio.exclude : audio.include;
+  return (std::find(listed.begin(), listed.end(), source) != listed.end()) != audio.all;
+}
+
 bool Channel::may_speak(Instant now) {
   allowance_ = std::min(kBurst, allowance_ + (now - allowance_at_).to_seconds() * kPerSecond);
   allowance_at_ = now;

@@ -59,6 +59,8 @@ struct Channel {
     const auto found = video_types.find(source);
     return found == video_types.end() ? channel::VideoType::camera : found->second;
   }
+  /// Whether it wants this audio source.
+  bool hears(const std::string& source) const;
   bool may_speak(Instant now);
   void send(std::string_view text, Outbox& out) const {
     if (is_open()) out.write_stream(stream, text);

@@ -56,6 +56,7 @@ void Conference::subscribe(Source& source, Endpoint& receiver) {
   if (source.owner == &receiver || !receiver.receiver.accepts(source.description.video)) return;
   // RTX numbers start anywhere; taken from the SSRC so that they differ among sources and repeat from run to run.
   source.subscribers.emplace_back(receiver, source.description.video, source.description.ssrc(), source.description.rtx(), static_cast<uint16_t>(source.description.ssrc().value() * 40503u >> 8));
+  if (!source.description.video && !receiver.channel.hears(source.description.name)) source.subscribers.back().set_target(std::nullopt);
 }
 
 void Conference::set_sources(Endpoint& endpoint, const std::vector<SourceDescription>& wanted) {

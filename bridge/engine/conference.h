@@ -27,7 +27,6 @@ class Conference {
   BridgeCounts counts;
   std::vector<std::string> violations;  // of projections that have ended
   std::string channel_id;               // in the addresses of its channels
-  int32_t load_last_n = -1;             // last-n of a loaded bridge; -1: no limit
 
   /// An endpoint whose formats are known joins: it gets every source that is there.
   void join(Endpoint& endpoint);
@@ -64,6 +63,8 @@ class Conference {
   void on_tick(Instant now, Outbox& out);
   /// The clock of a receiver's downlink.
   void on_downlink_deadline(Instant now, Endpoint& receiver, Outbox& out);
+  /// The last-n of a loaded bridge; -1: no limit.
+  void set_load_last_n(int32_t last_n);
   /// The most video sources that anybody is forwarded.
   size_t most_forwarded() const;
 
@@ -87,6 +88,8 @@ class Conference {
   void on_nack(Instant now, Endpoint& from, const Nack& nack, Outbox& out);
   Projection* find_projection(const Endpoint& receiver, Ssrc ssrc, Source*& source);
   void answer_nack(Instant now, Source& source, Projection& projection, uint16_t sequence, Outbox& out);
+  bool send_again(Instant now, Source& source, Projection& projection, uint16_t sequence, const Numbering::Origin& origin,
+                  const PacketCache::Entry& entry, Cargo cargo, Outbox& out);
   void on_key_frame_request(Instant now, Endpoint& from, Ssrc media, Outbox& out);
   void on_feedback(Instant now, Endpoint& from, const RtcpPacket& packet, Outbox& out);
 
@@ -106,7 +109,8 @@ class Conference {
   void note_loudest(Instant now);
   void apply_audio_subscription(Endpoint& receiver);
   void probe(Instant now, Endpoint& receiver, Outbox& out);
-  DataSize send_padding(Instant now, Endpoint& receiver, DataSize wish, Outbox& out);
+  DataSize send_probe_packet(Instant now, Endpoint& receiver, DataSize wish, Outbox& out);
+  DataSize repeat_recent(Instant now, Source& source, Projection& projection, Outbox& out);
   void on_transport_feedback(Instant now, Endpoint& from, Outbox& out);
   void on_remb(Instant now, Endpoint& from, const Remb& remb, Outbox& out);
 
@@ -124,6 +128,7 @@ class Conference {
   uint64_t joins_ = 0;
   const CongestionConfig& congestion_;
   bool shares_moved_ = false;
+  int32_t load_last_n_ = -1;
 
   struct Wanted {
     uint32_t rank, order;

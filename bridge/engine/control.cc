@@ -67,6 +67,7 @@ void Conference::on_feedback(Instant now, Endpoint& from, const RtcpPacket& pack
 void Conference::on_transport_feedback(Instant now, Endpoint& from, Outbox& out) {
   ++counts.feedback_in;
   for (const TransportStatus& status : statuses_) counts.feedback_lost += status.received ? 0 : 1;
+  if (!from.downlink.is_controlled()) return;  // nobody remembers what was sent
   counts.feedback_unknown += from.downlink.side.on_feedback(now, statuses_, results_);
   if (from.downlink.is_due(now, from.constraints().assumed_bandwidth_bps)) reallocate(now, from, out);
   probe(now, from, out);
@@ -136,23 +137,31 @@ void Conference::on_nack(Instant now, Endpoint& from, const Nack& nack, Outbox& 
 
 void Conference::answer_nack(Instant now, Source& source, Projection& projection, uint16_t sequence, Outbox& out) {
   const auto origin = projection.origin_of(sequence);
-  Encoding* encoding = origin ? source.encodings[origin->run->encoding].get() : nullptr;
-  PacketCache::Entry* entry = encoding ? encoding->cache.find(static_cast<uint16_t>(origin->in), now) : nullptr;
+  PacketCache::Entry* entry = origin ? source.encodings[origin->run->encoding]->cache.find(static_cast<uint16_t>(origin->in), now) : nullptr;
   if (!entry) {
     counts.drops.count(Drop::nack_not_cached);
     return;
   }
-  Sender& sender = projection.receiver().sender;
-  if (!projection.may_repeat(sequence, now, sender.round_trip() / 2)) {
+  if (!projection.may_repeat(sequence, now, projection.receiver().sender.round_trip() / 2)) {
     counts.drops.count(Drop::nack_limited);
     return;
   }
-  const auto view = RtpView::parse(entry->packet.bytes());
+  if (send_again(now, source, projection, sequence, *origin, *entry, Cargo::repeat, out)) ++counts.retransmitted;
+}
+
+/// Writes again what went out as `sequence`. False: it does not go out, or only its number does.
+bool Conference::send_again(Instant now, Source& source, Projection& projection, uint16_t sequence, const Numbering::Origin& origin,
+                            const PacketCache::Entry& entry, Cargo cargo, Outbox& out) {
+  Sender& sender = projection.receiver().sender;
+  const auto view = RtpView::parse(entry.packet.bytes());
   TACOMA_ASSERT(view);  // it was parsed before it was cached
-  const MediaPacket packet = source.owner->receiver.read_again(source, *encoding, *view);
+  const MediaPacket packet = source.owner->receiver.read_again(source, *source.encodings[origin.run->encoding], *view);
   const bool readable = !packet.held_back;  // the structure that it refers to may be gone
-  const Rewrite rewrite = readable ? Projection::rewrite(*origin->run, packet, sequence) : Rewrite{sequence, {}, false, {}};
-  if (!readable || !origin->run->cut.lets_through(packet)) return fill(now, packet, projection, rewrite, out);
+  const Rewrite rewrite = readable ? Projection::rewrite(*origin.run, packet, sequence) : Rewrite{sequence, {}, false, {}};
+  if (!readable || !origin.run->cut.lets_through(packet)) {
+    if (cargo == Cargo::repeat) fill(now, packet, projection, rewrite, out);
+    return false;
+  }
   uint8_t descriptor[kMaxDependencyDescriptor];
   const PayloadLead lead(packet, rewrite.deltas);
   EgressHeader header;
@@ -160,10 +169,10 @@ void Conference::answer_nack(Instant now, Source& source, Projection& projection
                packet.codec == Codec::av1 ? rewrite_dependency(descriptor, packet, rewrite) : BytesView());
   header.set(projection.ssrc(), rewrite);
   const uint8_t rtx_type = projection.rtx() != Ssrc() ? sender.rtx_of[view->payload_type()] : uint8_t{0};
-  const auto drop = rtx_type != 0 ? sender.emit_rtx(now, header, lead.bytes(), view->payload(), projection.rtx(), rtx_type, projection.next_rtx_sequence(), Cargo::repeat, out)
-                                  : sender.emit(now, header, lead.bytes(), view->payload(), Cargo::repeat, out);
+  const auto drop = rtx_type != 0 ? sender.emit_rtx(now, header, lead.bytes(), view->payload(), projection.rtx(), rtx_type, projection.next_rtx_sequence(), cargo, out)
+                                  : sender.emit(now, header, lead.bytes(), view->payload(), cargo, out);
   if (drop) counts.drops.count(*drop);
-  else ++counts.retransmitted;
+  return !drop;
 }
 
 void Conference::on_key_frame_request(Instant now, Endpoint& from, Ssrc media, Outbox& out) {

@@ -16,7 +16,7 @@ struct CongestionConfig {
   RateLimits estimate;                       // JVB's: begins at 2.5 Mbps, 30 kbps to 20 Mbps
   /// Video sources that anybody is given at most; -1: no limit.
   int32_t last_n = -1;
-  /// Fewer when the bridge is loaded, as JVB's reducer does.
+  /// Fewer when the bridge is loaded: LastNReducer.
   bool reduce_last_n = false;
   /// Of audio only the so many loudest and the dominant speaker's go out; 0: all of it.
   uint32_t loudest = 0;
@@ -30,6 +30,7 @@ class Downlink {
   static constexpr Duration kAgain = Duration::seconds(5);  // allocation is done anew at least so often
   static constexpr double kMoved = 0.15;                    // or when the estimate has moved by this
   static constexpr Duration kGrace = Duration::seconds(3), kNoGrace = Duration::seconds(30);
+  static constexpr uint16_t kMostRepeats = 64;              // by the probes of one go; the rest is padding
   static constexpr Duration kMeter = Duration::milliseconds(500);
 
   explicit Downlink(const CongestionConfig& config) : side(config.controller, config.estimate), controlled_(config.controller != Congestion::none) {}
@@ -43,6 +44,9 @@ class Downlink {
     else if (numbered) ++plain_sequence_;
   }
   uint16_t next_sequence() const { return controlled_ ? side.next_sequence() : plain_sequence_; }
+
+  /// Somebody estimates.
+  bool is_controlled() const { return controlled_; }
 
   /// The whole of it. `assumed`: what the receiver says instead of what is measured.
   DataRate estimate(std::optional<int64_t> assumed_bps) const;
@@ -61,6 +65,7 @@ class Downlink {
   bool dirty = true;                         // sources, wants or speakers have changed
 
   uint16_t next_padding_sequence = 1;        // of padding that has no RTX stream to go in
+  uint16_t probe_back = 0;                   // recent packets that the probes under way have repeated
 
  private:
   void meter_other(Instant now, DataSize size);

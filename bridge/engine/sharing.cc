@@ -67,9 +67,15 @@ void Conference::note_layers(Instant now) {
   }
 }
 
+void Conference::set_load_last_n(int32_t last_n) {
+  if (load_last_n_ == last_n) return;
+  load_last_n_ = last_n;
+  shares_are_void();
+}
+
 int32_t Conference::last_n_of(const Endpoint& receiver) const {
   int32_t least = -1;
-  for (const int32_t n : {receiver.constraints().last_n, congestion_.last_n, load_last_n})
+  for (const int32_t n : {receiver.constraints().last_n, congestion_.last_n, load_last_n_})
     if (n >= 0) least = least < 0 ? n : std::min(least, n);
   return least;
 }
@@ -280,15 +286,10 @@ size_t Conference::most_forwarded() const {
 }
 
 void Conference::apply_audio_subscription(Endpoint& receiver) {
-  const channel::ReceiverAudioSubscription& said = receiver.channel.audio;
-  const auto names = [](const std::vector<std::string>& list, const std::string& one) { return std::find(list.begin(), list.end(), one) != list.end(); };
   for (Endpoint* owner : endpoints) {
     for (const auto& source : owner->receiver.sources) {
       Projection* projection = source->description.video ? nullptr : source->subscriber(receiver);
-      if (!projection) continue;
-      const std::string& name_of_it = source->description.name;
-      const bool wanted = said.all ? !names(said.exclude, name_of_it) : names(said.include, name_of_it);
-      projection->set_target(wanted ? std::optional<LayerId>(LayerId()) : std::nullopt);
+      if (projection) projection->set_target(receiver.channel.hears(source->description.name) ? std::optional<LayerId>(LayerId()) : std::nullopt);
     }
   }
 }
@@ -301,8 +302,10 @@ void Conference::on_downlink_deadline(Instant now, Endpoint& receiver, Outbox& o
 }
 
 void Conference::probe(Instant now, Endpoint& receiver, Outbox& out) {
-  for (DataSize due = receiver.downlink.side.probe_due(now); due > DataSize::zero();) {
-    const DataSize sent = send_padding(now, receiver, due, out);
+  DataSize due = receiver.downlink.side.probe_due(now);
+  if (!receiver.downlink.side.is_probing()) receiver.downlink.probe_back = 0;
+  while (due > DataSize::zero()) {
+    const DataSize sent = send_probe_packet(now, receiver, due, out);
     if (sent == DataSize::zero()) return;
     due -= sent;
     ++counts.probe_packets_out;
@@ -310,23 +313,38 @@ void Conference::probe(Instant now, Endpoint& receiver, Outbox& out) {
   }
 }
 
-/// Into the RTX stream of a source that the receiver has, whose numbers nobody misses; else under the bridge's own SSRC.
-DataSize Conference::send_padding(Instant now, Endpoint& receiver, DataSize wish, Outbox& out) {
-  const size_t size = static_cast<size_t>(std::clamp<int64_t>(wish.bytes() - 36, 64, 255));
+/// Best what may be of use: a packet that went out lately, as RTX. Else padding: in an RTX stream, whose numbers nobody misses, or
+/// under the bridge's own SSRC. How much went out; zero: nothing can.
+DataSize Conference::send_probe_packet(Instant now, Endpoint& receiver, DataSize wish, Outbox& out) {
+  constexpr int64_t kWorthRepeating = 600, kHeaders = 36;
+  const size_t padding = static_cast<size_t>(std::clamp<int64_t>(wish.bytes() - kHeaders, 64, 255));
+  const DataSize padded = DataSize::bytes(static_cast<int64_t>(padding) + kHeaders);
   Sender& sender = receiver.sender;
-  if (sender.any_rtx_type != 0) {
-    for (const Endpoint* owner : by_floor_) {
-      for (const auto& source : owner->receiver.sources) {
-        Projection* projection = source->description.video ? source->subscriber(receiver) : nullptr;
-        if (!projection || !projection->started() || projection->rtx() == Ssrc()) continue;
-        const bool sent = sender.emit_padding(now, projection->rtx(), sender.any_rtx_type, projection->next_rtx_sequence(), 0, size, out);
-        return DataSize::bytes(sent ? static_cast<int64_t>(size) + 36 : 0);
-      }
+  for (const Endpoint* owner : by_floor_) {
+    for (const auto& source : owner->receiver.sources) {
+      Projection* projection = source->description.video && sender.any_rtx_type != 0 ? source->subscriber(receiver) : nullptr;
+      if (!projection || !projection->started() || projection->rtx() == Ssrc()) continue;
+      if (wish.bytes() >= kWorthRepeating)
+        if (const DataSize size = repeat_recent(now, *source, *projection, out); size > DataSize::zero()) return size;
+      const bool sent = sender.emit_padding(now, projection->rtx(), sender.any_rtx_type, projection->next_rtx_sequence(), 0, padding, out);
+      return sent ? padded : DataSize::zero();
     }
   }
   if (sender.any_video_type == 0) return DataSize::zero();
-  const bool sent = sender.emit_padding(now, feedback_video, sender.any_video_type, receiver.downlink.next_padding_sequence++, 0, size, out);
-  return DataSize::bytes(sent ? static_cast<int64_t>(size) + 36 : 0);
+  const bool sent = sender.emit_padding(now, feedback_video, sender.any_video_type, receiver.downlink.next_padding_sequence++, 0, padding, out);
+  return sent ? padded : DataSize::zero();
+}
+
+/// The newest packet of this source that this probe has not repeated yet.
+DataSize Conference::repeat_recent(Instant now, Source& source, Projection& projection, Outbox& out) {
+  uint16_t& back = projection.receiver().downlink.probe_back;
+  if (back >= Downlink::kMostRepeats) return DataSize::zero();
+  const auto sequence = static_cast<uint16_t>(projection.numbers().next() - 1 - back++);
+  const auto origin = projection.origin_of(sequence);
+  PacketCache::Entry* entry = origin ? source.encodings[origin->run->encoding]->cache.find(static_cast<uint16_t>(origin->in), now) : nullptr;
+  if (!entry) return DataSize::zero();
+  const auto size = DataSize::bytes(static_cast<int64_t>(entry->packet.size()));
+  return send_again(now, source, projection, sequence, *origin, *entry, Cargo::probe, out) ? size : DataSize::zero();
 }
 
 }  // namespace tacoma::bridge

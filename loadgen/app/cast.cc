@@ -138,6 +138,7 @@ std::unique_ptr<Bridge> Cast::make_bridge(size_t index) {
   config.channel_url_prefix = channel_url_prefix(bridge);
   config.crypto = plan_.crypto;
   config.randomness = kRandomness;
+  config.congestion.controller = plan_.congestion;
   config.rng = rng_.split("bridge").split(bridge.name, bridge_lives_[index]++);
   config.limits.endpoints = std::max(config.limits.endpoints, 2 * plan_.people.size());
   config.limits.conferences = std::max(config.limits.conferences, 2 * plan_.conferences.size());

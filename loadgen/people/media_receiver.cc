@@ -105,6 +105,7 @@ void MediaReceiver::on_video(Instant now, Datagram& datagram, const RtpView& fir
   std::optional<RtpView> view = first;
   if (is_rtx) {
     if (view->payload_type() != formats_.rtx) return drops_.count(Drop::rtp_unknown_payload_type);
+    if (view->payload().empty()) return drops_.count(Drop::padding_only);  // a bandwidth probe
     const size_t size = unwrap_rtx(datagram.packet.mutable_bytes(), *view, remote.ssrc, formats_.vp8);
     if (size == 0) return drops_.count(Drop::rtx_malformed);
     datagram.packet.resize(size);

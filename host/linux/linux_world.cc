@@ -153,7 +153,9 @@ Result<void> open_sockets(Shared& shared, const LinuxOptions& options) {
     for (const IpFamily family : {IpFamily::v4, IpFamily::v6}) {
       shared.udp[i][Directory::index(family)].address.ip.family = family;
       if (!used[Directory::index(family)]) continue;
-      Result<UdpSocket> made = open_udp(family, fixed == options.fixed_ports.end() ? uint16_t{0} : fixed->second, plan.hosts[i].name);
+      const IpAddress ip = options.outside ? options.outside->local : loopback(family);
+      if (ip.family != family) return fail("the plan's hosts use another IP version than the way out, " + ip.to_string());
+      Result<UdpSocket> made = open_udp({ip, fixed == options.fixed_ports.end() ? uint16_t{0} : fixed->second}, plan.hosts[i].name);
       if (!made) return fail(made.error());
       if (made->small_buffer && !std::exchange(warned, true) && options.warn)
         options.warn("the kernel grants less than " + std::to_string(kReceiveBuffer >> 20) + " MB of receive buffer (sysctl net.core.rmem_max): bursts may overflow it");
@@ -184,6 +186,7 @@ Result<std::unique_ptr<World>> make_linux_world(const NetworkPlan& plan, const L
   shared->offered.resize(plan.link_count());
   shared->tap = options.tap;
   shared->warn = options.warn;
+  shared->outside = options.outside;
   if (Result<void> opened = host::open_sockets(*shared, options); !opened) return fail(opened.error());
   return std::unique_ptr<World>(std::make_unique<host::LinuxWorld>(std::move(shared), std::move(*shard_of)));
 }

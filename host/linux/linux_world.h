@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,13 @@
 #include "core/base/world.h"
 
 namespace tacoma {
+
+/// The way out of a run: to servers that are no host of its plan.
+struct Outside {
+  IpAddress local;                 // of this machine: the hosts' UDP sockets are bound to it, in place of loopback
+  std::vector<std::string> hosts;  // names and addresses that streams may go to, besides this machine's loopback
+  bool verify_tls = true;
+};
 
 struct LinuxOptions {
   Tap* tap = nullptr;  // may be null; must outlive the world; called from every shard's thread
@@ -24,8 +32,10 @@ struct LinuxOptions {
   std::vector<std::string> bridges;
   /// UDP ports that hosts must have, by host name; all others get what the kernel gives.
   std::map<std::string, uint16_t> fixed_ports;
+  /// Streams whose service is a ws: or wss: URL leave the run: the part of the URL after '#' names the subprotocol.
+  std::optional<Outside> outside;
   /// Told about what does not end the run but may spoil it (a small socket buffer). Called while the world is made, or on
-  /// the thread that calls attach or listen. May be empty.
+  /// the thread that calls attach or listen; on a shard's thread when a stream to the outside fails. May be empty.
   std::function<void(const std::string&)> warn;
 };
 

@@ -28,7 +28,9 @@ int new_epoll() {
 
 Shard::Shard(Shared& shared)
     : shared_(shared), udp_ready_(io_, new_epoll()), timer_(io_), pool_(std::make_unique<PacketPool>()), outbox_(*pool_),
-      receive_batch_(*pool_), hosts_(shared.plan.hosts.size()), streams_(io_, shared, *this), messages_(*this) {}
+      receive_batch_(*pool_), hosts_(shared.plan.hosts.size()), streams_(io_, shared, *this), messages_(*this) {
+  if (shared.outside) web_ = std::make_unique<WebStreams>(io_, shared, *shared.outside, static_cast<StreamHost&>(*this));
+}
 
 Shard::~Shard() {
   outbox_.clear();
@@ -59,6 +61,7 @@ void Shard::attach(HostId id, Process* process) {
     host.deadline = Instant::never();
     deadlines_.set(id.value(), Instant::never());
     messages_.host_gone(id);
+    if (web_) web_->host_gone(id);
     streams_.host_gone(shared_.clock.now(), id);
   }
   starting_.erase(std::remove(starting_.begin(), starting_.end(), id.value()), starting_.end());
@@ -94,7 +97,7 @@ void Shard::add_stats(WorldStats& out) {
   out.timed += stats_.timed;
   out.late_max = std::max(out.late_max, stats_.late_max);
   out.drops += stats_.drops;
-  out.drops.count(Drop::stream_limit, streams_.limit_closes());
+  out.drops.count(Drop::stream_limit, streams_.limit_closes() + (web_ ? web_->limit_closes() : 0));
   for (uint32_t host : own_)
     for (const UdpSocket& socket : shared_.udp[host])
       if (socket.fd) out.drops.count(Drop::socket_overflow, kernel_drops(socket.fd.get()));
@@ -283,6 +286,7 @@ void Shard::after_call(uint32_t index) {
   for (Outbox::Send& item : outbox_.sends()) send(index, now, item);
   for (const Outbox::StreamOp& op : outbox_.stream_ops()) {
     if (shared_.tap && op.kind == Outbox::StreamOp::Kind::write) shared_.tap->stream_written(now, HostId(index), op.id, outbox_.stream_bytes(op));
+    if (web_ && web_->carry_out(HostId(index), outbox_, op)) continue;
     messages_.carry_out(now, HostId(index), outbox_, op);
   }
   outbox_.clear();

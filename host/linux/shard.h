@@ -17,9 +17,11 @@
 #include "core/base/message_streams.h"
 #include "core/base/world.h"
 #include "host/linux/directory.h"
+#include "host/linux/linux_world.h"
 #include "host/linux/send_batch.h"
 #include "host/linux/streams.h"
 #include "host/linux/udp.h"
+#include "host/linux/web_streams.h"
 
 namespace tacoma::host {
 
@@ -63,6 +65,7 @@ struct Shared {
   LinkModel& model(uint32_t link, bool is_up) { return is_up ? links[link].up : links[link].down; }
   Tap* tap = nullptr;
   std::function<void(const std::string&)> warn;
+  std::optional<Outside> outside;
 };
 
 /// Its functions are called on its thread, or on the only thread before that one runs.
@@ -161,6 +164,7 @@ class Shard final : private StreamHost, private MessageStreams::Ends {
   WorldStats stats_;
   Streams streams_;
   MessageStreams messages_;
+  std::unique_ptr<WebStreams> web_;  // null: nothing leaves the run
   bool running_ = false;
 };
 

@@ -98,9 +98,7 @@ Result<UdpSocket> open_socket(const SocketAddress& wanted, const std::string& wh
 
 }  // namespace
 
-Result<UdpSocket> open_udp(IpFamily family, uint16_t port, const std::string& owner) {
-  return open_socket({loopback(family), port}, "host " + owner + " ");
-}
+Result<UdpSocket> open_udp(const SocketAddress& wanted, const std::string& owner) { return open_socket(wanted, "host " + owner + " "); }
 
 Result<UdpSocket> open_udp_at(const SocketAddress& wanted) { return open_socket(wanted, ""); }
 

@@ -49,9 +49,10 @@ struct UdpSocket {
 /// What every socket asks for: the kernel's default of some 200 kB holds a few milliseconds of a bridge's load.
 inline constexpr int kReceiveBuffer = 4 << 20;
 
-/// A non-blocking socket on the loopback address; port 0 lets the kernel choose. `owner` names the host in the sentence that says
+/// A non-blocking socket on an address of this machine; port 0 lets the kernel choose. `owner` names the host in the sentence that says
 /// what went wrong.
-Result<UdpSocket> open_udp(IpFamily family, uint16_t port, const std::string& owner);
+Result<UdpSocket> open_udp(const SocketAddress& wanted, const std::string& owner);
+inline Result<UdpSocket> open_udp(IpFamily family, uint16_t port, const std::string& owner) { return open_udp({loopback(family), port}, owner); }
 
 /// The same on any address of this machine; an IPv6 socket takes IPv6 only.
 Result<UdpSocket> open_udp_at(const SocketAddress& wanted);

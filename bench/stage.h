@@ -15,6 +15,7 @@ namespace tacoma::bench {
 /// Counts, and keeps nothing else.
 class CountingSink final : public ResultSink {
  public:
+  std::optional<uint32_t> guest(uint32_t, std::string_view) override { return std::nullopt; }
   uint64_t media_joins = 0, packets = 0;
   void join_step(uint32_t, JoinStep step, Instant) override { media_joins += step == JoinStep::first_audio; }
   void received(Instant, const ReceiveSample& sample) override { packets += sample.packets; }

@@ -1,4 +1,5 @@
-// All processes of a run: the stanza router, the focus, the bridges and the people of a Plan, on the hosts of a World.
+// All processes of a run: the stanza router, the focus, the bridges and the people of a Plan, on the hosts of a World. Of a run at a
+// deployment, the people alone.
 #pragma once
 
 #include <atomic>
@@ -26,6 +27,7 @@ namespace tacoma {
 class TallySink final : public ResultSink {
  public:
   TallySink(ResultSink& next, size_t people) : next_(next), has_media_(people) {}
+  std::optional<uint32_t> guest(uint32_t conference, std::string_view endpoint_id) override { return next_.guest(conference, endpoint_id); }
   void join_step(uint32_t person, JoinStep step, Instant at) override;
   void received(Instant at, const ReceiveSample& sample) override;
   void sent(Instant at, const SendSample& sample) override { next_.sent(at, sample); }
@@ -67,7 +69,8 @@ class Cast {
   void sample(Instant at);
   /// What each flow has done since the last call.
   std::vector<FlowSample> sample_flows();
-  /// The end: everybody writes what is left; drops of all; the bridges' audits. Once, last.
+  /// The end: everybody writes what is left; drops of all; the bridges' audits. At a deployment, everybody leaves first, which takes
+  /// a moment. Once, last.
   void finish();
   /// What broke the laws of forwarding, as sentences; complete after finish().
   const std::vector<std::string>& conservation_problems() const { return problems_; }
@@ -75,6 +78,7 @@ class Cast {
  private:
   std::unique_ptr<Bridge> make_bridge(size_t index);
   void retire_bridge(size_t index);
+  void add_servers();
   void add_person(size_t index, const Clips& clips);
   void introduce_pairs();
   void add_flow(const FlowPlan& flow);
@@ -83,7 +87,7 @@ class Cast {
   World& world_;
   ResultSink& results_;
   const Rng rng_;
-  std::unique_ptr<StanzaRouter> router_;
+  std::unique_ptr<StanzaRouter> router_;             // this and the focus: null at a deployment
   std::unique_ptr<Focus> focus_;
   std::vector<std::unique_ptr<Bridge>> bridges_;     // null while down
   std::vector<std::unique_ptr<Bridge>> dead_;        // until the world is gone; as many as the plan lets die

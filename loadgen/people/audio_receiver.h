@@ -38,6 +38,7 @@ class AudioReceiver {
   /// False for a duplicate. `voice`: the voice activity bit of RFC 6464. Its delay, where known, is added to `delays`.
   bool packet(Instant arrived, const RtpView& packet, bool voice, Histogram& delays);
   void sender_report(const SenderInfo& info, Instant arrived) { meter_.sender_report(info, arrived); }
+  void set_foreign_clock() { meter_.set_foreign_clock(); }
   Instant next_due() const { return missing_.next_due(); }
   void due(Instant now);
   void restart();

@@ -27,11 +27,15 @@ void MediaReceiver::add_source(std::string_view owner, Media media, Ssrc ssrc, S
   for (uint32_t i : plan_->conferences[self.conference].people) {
     if (plan_->people[i].endpoint_id == owner) remote.person = i;
   }
+  const bool is_guest = remote.person == kUnknown;
+  if (is_guest) remote.person = results_->guest(self.conference, owner).value_or(kUnknown);
   if (media == Media::audio) {
     remote.audio = std::make_unique<AudioReceiver>(self.decodes);
+    if (is_guest) remote.audio->set_foreign_clock();
   } else {
     remote.video = std::make_unique<VideoReceiver>();
-    if (self.decodes && remote.person != kUnknown)
+    if (is_guest) remote.video->set_foreign_clock();
+    if (self.decodes && !is_guest)
       remote.video->decode_for_real(plan_->people[remote.person].clip % ClipLibrary::kVariants);
   }
   remotes_.push_back(std::move(remote));

@@ -35,8 +35,8 @@ class MediaReceiver {
   MediaReceiver(uint32_t person, const Plan& plan, ResultSink& results);
   ~MediaReceiver();
 
-  /// Signalling told of a source. `owner` is its endpoint id; one that the plan does not know is received but not written to
-  /// the results. `rtx`: zero without. A source that is known already stays as it is.
+  /// Signalling told of a source. `owner` is its endpoint id; one that the plan does not know is a guest: its clock is not
+  /// the run's, and it is written to the results if they take it. `rtx`: zero without. A source that is known already stays as it is.
   /// `name`: of the source, "ab12cd34-v0".
   void add_source(std::string_view owner, Media media, Ssrc ssrc, Ssrc rtx, std::string_view name = {});
   /// It ended: its last interval is written.
@@ -80,7 +80,7 @@ class MediaReceiver {
  private:
   struct Remote {
     Ssrc ssrc, rtx;
-    uint32_t person = 0;    // kUnknown: not of the plan
+    uint32_t person = 0;    // or guest; kUnknown: not recorded
     Media media = Media::audio;
     bool forwarded = true;
     int32_t wanted = -1;    // lines

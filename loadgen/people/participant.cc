@@ -34,6 +34,18 @@ jingle::IceTransport answer_transport(const SecurePath& path) {
 
 bool is_screen_source(std::string_view name) { return name.size() > 3 && name.substr(name.size() - 3, 2) == "-v" && name.back() != '0'; }
 
+Signalling::Config signalling_of(const ParticipantConfig& config) {
+  const PersonPlan& person = person_of(config);
+  const Plan& plan = *config.plan;
+  Signalling::Config signalling{*Jid::parse(plan.conferences[person.conference].room), person.endpoint_id, person.region, config.times, nullptr, {}};
+  if (plan.deployment) {
+    signalling.deployment = &*plan.deployment;
+    signalling.region.clear();  // its regions are its own
+    signalling.display_name = person.name;
+  }
+  return signalling;
+}
+
 uint8_t extension_of(const jingle::Content& content, std::string_view uri) { return content.formats.extension(uri).value_or(0); }
 
 MediaFormats formats_of(const jingle::Jingle& offer) {
@@ -70,12 +82,12 @@ class Participant::Core {
   void on_stream(Instant now, const StreamEvent& event, Outbox& out);
   void on_deadline(Instant now, Outbox& out);
   Deadline deadline() const;
+  void leave(Instant now, Outbox& out);
   void finish(Instant now);
   ParticipantStats stats() const;
 
  private:
   void step(JoinStep step, Instant at);
-  void leave(Instant now, Outbox& out);
   void take_signalling(Instant now, Outbox& out);
   void on_offer(Instant now, const SignallingEvent& event, Outbox& out);
   void add_sources(const jingle::ConferenceSources& sources);
@@ -111,9 +123,7 @@ class Participant::Core {
 };
 
 Participant::Core::Core(ParticipantConfig config)
-    : config_(std::move(config)), person_(person_of(config_)),
-      signalling_({*Jid::parse(config_.plan->conferences[person_.conference].room), person_.endpoint_id, person_.region, config_.times},
-                  config_.rng.split("signalling")),
+    : config_(std::move(config)), person_(person_of(config_)), signalling_(signalling_of(config_), config_.rng.split("signalling")),
       viewer_(person_.view, endpoint_of(*config_.plan, person_.view.pinned)),
       sender_(person_, config_.plan->congestion, person_.sends_audio ? config_.speech.get() : nullptr,
               person_.sends_video ? config_.video : EncodedClips(), config_.screen, config_.rng.split("media")),
@@ -452,6 +462,7 @@ void Participant::on_datagrams(Instant now, Span<Datagram> in, Outbox& out) { co
 void Participant::on_stream(Instant now, const StreamEvent& event, Outbox& out) { core_->on_stream(now, event, out); }
 void Participant::on_deadline(Instant now, Outbox& out) { core_->on_deadline(now, out); }
 Deadline Participant::deadline() const { return core_->deadline(); }
+void Participant::leave(Instant now, Outbox& out) { core_->leave(now, out); }
 void Participant::finish(Instant now) { core_->finish(now); }
 ParticipantStats Participant::stats() const { return core_->stats(); }
 

@@ -77,6 +77,8 @@ class Participant final : public Process {
   void on_deadline(Instant now, Outbox& out) override;
   Deadline deadline() const override;
 
+  /// Ends the session and leaves the room, before its time.
+  void leave(Instant now, Outbox& out);
   /// The end of the run: writes the last, partial interval, the delay distributions and the drops to the results. Once, last.
   void finish(Instant now);
   ParticipantStats stats() const;

@@ -39,7 +39,7 @@ std::optional<Duration> ReceiveMeter::packet(const RtpView& packet, Instant arri
 
 void ReceiveMeter::sender_report(const SenderInfo& info, Instant arrived) {
   reception_.on_sender_report(info.ntp, arrived);
-  mapping_ = {from_ntp(info.ntp), info.rtp_timestamp, true};
+  if (!foreign_clock_) mapping_ = {from_ntp(info.ntp), info.rtp_timestamp, true};
 }
 
 std::optional<Instant> ReceiveMeter::captured(uint32_t timestamp) const {

@@ -38,6 +38,8 @@ class ReceiveMeter {
   /// A packet that came first hand. Returns its delay if that is known; it is counted here.
   std::optional<Duration> packet(const RtpView& packet, Instant arrived);
   void sender_report(const SenderInfo& info, Instant arrived);
+  /// The sender's clock is not the run's: its delays are unknown.
+  void set_foreign_clock() { foreign_clock_ = true; }
   /// When the media of this RTP time was captured.
   std::optional<Instant> captured(uint32_t timestamp) const;
   void frame_delay(Duration delay) { frame_delays_.add(delay); }
@@ -58,6 +60,7 @@ class ReceiveMeter {
     uint32_t timestamp = 0;
     bool known = false;
   } mapping_;
+  bool foreign_clock_ = false;
   uint32_t packets_ = 0, bytes_ = 0;
   uint64_t expected_before_ = 0, expected_carried_ = 0;
   IntervalDelays delays_, frame_delays_;

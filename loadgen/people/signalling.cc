@@ -55,16 +55,23 @@ void Signalling::begin(Instant now, Outbox& out) { open(now, out); }
 
 void Signalling::open(Instant now, Outbox& out) {
   stream_ = StreamId(stream_.value() + 1);
-  client_ = std::make_unique<XmppClient>(XmppClient::Config{std::string(deployment::kDomain), SaslMechanism::anonymous, {}, {}, {}},
-                                         rng_.split("stream", stream_.value()));
-  out.open_stream(stream_, std::string(deployment::kClientService));
+  XmppClient::Config login{std::string(deployment::kDomain), SaslMechanism::anonymous, {}, {}, {}, XmppFraming::document};
+  std::string service(deployment::kClientService);
+  if (const DeploymentPlan* there = config_.deployment) {
+    login.domain = there->domain;
+    login.framing = XmppFraming::messages;
+    // Balancers choose by the room; the part after '#' is the subprotocol (RFC 7395 section 3.1).
+    service = there->websocket + (there->websocket.find('?') == std::string::npos ? "?" : "&") + "room=" + config_.room.node + "#xmpp";
+  }
+  client_ = std::make_unique<XmppClient>(std::move(login), rng_.split("stream", stream_.value()));
+  out.open_stream(stream_, std::move(service));
   stage_ = Stage::connecting;
   retry_at_ = Instant::never();
   give_up_at_ = now + config_.times.iq_timeout * 2;
 }
 
 void Signalling::flush(Outbox& out) {
-  if (client_ && client_->has_output()) out.write_stream(stream_, client_->take_output());
+  while (client_ && client_->has_output()) out.write_stream(stream_, client_->take_output());
 }
 
 void Signalling::leave(Instant now, Outbox& out) {
@@ -202,7 +209,7 @@ void Signalling::request_conference(Instant now) {
   ConferenceRequest request;
   request.room = config_.room;
   request.machine_uid = config_.nick;
-  const Jid focus{{}, std::string(deployment::kFocusDomain), {}};
+  const Jid focus{{}, config_.deployment ? config_.deployment->focus : std::string(deployment::kFocusDomain), {}};
   const auto id = asked_.track(focus, now + config_.times.iq_timeout, Asked::conference);
   if (id) send(make_conference_request(focus, *id, request));
 }
@@ -249,8 +256,10 @@ void Signalling::join(Instant now) {
 
 void Signalling::send_presence(bool is_join) {
   const Jid occupant = config_.room.with_resource(config_.nick);
-  Element presence = is_join ? muc::make_join(occupant) : make_presence({}, occupant);
+  const std::string_view password = config_.deployment ? std::string_view(config_.deployment->password) : std::string_view();
+  Element presence = is_join ? muc::make_join(occupant, password) : make_presence({}, occupant);
   ParticipantPresence us;
+  us.display_name = config_.display_name;
   us.stats_id = config_.nick;
   us.region = config_.region;
   us.codecs = "vp8";
@@ -285,9 +294,12 @@ void Signalling::on_presence(Instant now, const Element& presence) {
       raise(Kind::trouble, "the focus left");
       return retry_request(now);
     }
-    for (const auto& [key, value] : parse_focus(presence).properties) {
+    const FocusPresence focus = parse_focus(presence);
+    for (const auto& [key, value] : focus.properties) {
       if (key == "support-terminate-restart") can_restart_ = value == "true";
     }
+    if (focus.bridge_not_available && !lacks_bridge_) raise(Kind::trouble, "the focus has no bridge for the room");
+    lacks_bridge_ = focus.bridge_not_available;
     return;
   }
   const std::optional<muc::UserInfo> info = muc::parse_user_info(presence);
@@ -313,7 +325,7 @@ void Signalling::on_request(const Element& request) {
 }
 
 void Signalling::on_jingle(const Element& request) {
-  if (from_of(request) != focus_occupant()) return send(make_error(request, Condition::not_allowed));
+  if (from_of(request) != focus_occupant()) return decline(request);
   Result<jingle::Jingle> parsed = jingle::parse(request);
   if (!parsed) {
     drops_.count(Drop::signalling_malformed);
@@ -347,6 +359,22 @@ void Signalling::on_jingle(const Element& request) {
   event.sources = std::move(*sources);
   if (event.kind == Kind::offer) event.offer = std::move(*parsed);
   events_.push_back(std::move(event));
+}
+
+// Browsers offer each other a direct way when they are two: media goes by the bridge here, so that it is measured.
+void Signalling::decline(const Element& request) {
+  const Jid from = from_of(request);
+  const Result<jingle::Jingle> parsed = jingle::parse(request);
+  const bool is_offer = parsed && parsed->action == jingle::Action::session_initiate;
+  if (!is_offer || from.bare() != config_.room || from.is_bare()) return send(make_error(request, Condition::not_allowed));
+  send(make_result(request));
+  jingle::Jingle bye;
+  bye.action = jingle::Action::session_terminate;
+  bye.sid = parsed->sid;
+  bye.reason = jingle::Reason{"decline", {}};
+  Element iq = make_iq("set", from, "decline-" + make_hex(rng_, 8));
+  iq.add(jingle::to_element(bye));
+  send(iq);
 }
 
 void Signalling::accept(Instant now, const jingle::Jingle& offer, const jingle::IceTransport& transport,

@@ -41,6 +41,8 @@ class Signalling {
     std::string nick;      // also the endpoint id
     std::string region;
     ParticipantTimes times;
+    const DeploymentPlan* deployment = nullptr;  // nullptr: the servers of the run itself
+    std::string display_name;
   };
   Signalling(Config config, Rng rng);
 
@@ -77,6 +79,7 @@ class Signalling {
   void on_jingle(const Element& request);
   void request_conference(Instant now);
   void retry_request(Instant now);
+  void decline(const Element& request);
   void join(Instant now);
   void send_presence(bool is_join);
   void stream_lost(Instant now, std::string why, Outbox& out);
@@ -100,6 +103,7 @@ class Signalling {
   std::vector<Instant> restarts_;           // that were asked for within the window
   std::string sid_, bridge_session_;
   std::vector<std::string> own_sources_;    // names, once they are announced
+  bool lacks_bridge_ = false;               // the focus says that there is no bridge for the room
   bool can_restart_ = false;                // the focus says that it knows terminate with restart
   std::vector<SignallingEvent> events_;
   size_t next_event_ = 0;

@@ -39,6 +39,7 @@ class VideoReceiver {
   /// `packet` holds `view` and may be kept. `retransmitted`: it came as RTX and has been unwrapped.
   Outcome packet(Instant now, Instant arrived, const RtpView& view, const PacketRef& packet, bool retransmitted, Delays& delays);
   void sender_report(const SenderInfo& info, Instant arrived) { meter_.sender_report(info, arrived); }
+  void set_foreign_clock() { meter_.set_foreign_clock(); }
 
   /// When due() wants to be called.
   Instant next_due() const;

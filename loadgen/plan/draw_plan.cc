@@ -44,8 +44,12 @@ class Drawing {
     for (const SiteSpec& site : scenario_.sites)
       plan_.network.sites.push_back({site.link.name, site.region, site.behind, at_start(site.link.up, site.link.up_course),
           at_start(site.link.down, site.link.down_course)});
-    plan_.router_host = add_host("router", signalling.region, signalling.link);
-    plan_.focus_host = add_host("focus", signalling.region, signalling.link);
+    if (scenario_.deployment) {
+      describe_deployment(*scenario_.deployment);
+    } else {
+      plan_.router_host = add_host("router", signalling.region, signalling.link);
+      plan_.focus_host = add_host("focus", signalling.region, signalling.link);
+    }
     for (const BridgeSpec& bridge : scenario_.bridges)
       plan_.bridges.push_back({bridge.name, scenario_.regions[bridge.region],
           add_host(bridge.name, bridge.region, bridge.link)});
@@ -58,6 +62,36 @@ class Drawing {
   }
 
  private:
+  void describe_deployment(const DeploymentSpec& spec) {
+    DeploymentPlan deployment;
+    deployment.url = spec.url.to_string();
+    deployment.websocket = spec.websocket;
+    deployment.domain = spec.domain;
+    deployment.muc = spec.muc.empty() ? "conference." + spec.url.host : spec.muc;
+    deployment.focus = spec.focus;
+    deployment.password = spec.password;
+    deployment.verify_tls = spec.verify_tls.value_or(!is_loopback_host(spec.url.host));
+    deployment.hosts = spec.hosts;
+    deployment.local = spec.local;
+    plan_.deployment = std::move(deployment);
+  }
+
+  /// A deployment's rooms begin with the name in the URL; the only one is called so.
+  std::string room_address(const std::string& room) const {
+    if (!scenario_.deployment) return room + "@conference.tacoma.test";
+    const bool is_only = scenario_.conferences.size() == 1 && scenario_.conferences[0].count == 1;
+    return scenario_.deployment->room + (is_only ? "" : "-" + room) + "@" + plan_.deployment->muc;
+  }
+
+  /// At a deployment, no two people join in one slot of time.
+  Instant pace(Instant join) {
+    if (!scenario_.deployment) return join;
+    const Duration slot = Duration::from_seconds(1 / scenario_.deployment->joins);
+    int64_t index = join.since_start() / slot;
+    while (!slots_.insert(index).second) ++index;
+    return std::max(join, Instant::at(slot * index));
+  }
+
   HostId add_host(const std::string& name, uint32_t region, const AccessProfile& link) {
     plan_.network.hosts.push_back({name, region, at_start(link.up, link.up_course), at_start(link.down, link.down_course), scenario_.ip, link.site});
     profiles_.push_back(&link);
@@ -68,7 +102,7 @@ class Drawing {
     for (uint32_t r = 0; r < spec.count; ++r) {
       ConferencePlan room;
       room.name = spec.numbered ? spec.name + "-" + std::to_string(r + 1) : spec.name;
-      room.room = room.name + "@conference.tacoma.test";
+      room.room = room_address(room.name);
       room.direct = spec.direct;
       room.fair = spec.fair;
       for (size_t g = 0; g < spec.people.size(); ++g)
@@ -90,7 +124,8 @@ class Drawing {
     PersonPlan person;
     person.name = room + "/" + local;
     person.group = conference.name + "/" + group.name;
-    const Rng own = rng_.split("person").split(person.name);
+    const uint64_t salt = scenario_.deployment ? scenario_.deployment->salt : 0;
+    const Rng own = salt == 0 ? rng_.split("person").split(person.name) : rng_.split("person", salt).split(person.name);
     person.seed = own.split("seed").u64();
     person.endpoint_id = draw_endpoint(own.split("endpoint"));
     const uint32_t region = group.region ? *group.region : static_cast<uint32_t>(index % scenario_.regions.size());
@@ -99,7 +134,7 @@ class Drawing {
     person.access = access.name;
     person.host = add_host(person.name, region, access);
     person.conference = static_cast<uint32_t>(plan_.conferences.size());
-    person.joins = draw_join(group.joins, person.group, index, own);
+    person.joins = pace(draw_join(group.joins, person.group, index, own));
     if (group.leaves) person.leaves = group.leaves;
     if (group.stays) person.leaves = person.joins + *group.stays;
     const Instant end = Instant::at(scenario_.duration);
@@ -382,6 +417,7 @@ class Drawing {
   std::vector<const AccessProfile*> profiles_;  // of hosts, by HostId, then of sites
   std::vector<Address> addresses_;  // of people, by index
   std::set<uint32_t> endpoints_;
+  std::set<int64_t> slots_;  // of joins at a deployment
   std::map<std::string, Duration> poisson_arrivals_;  // of groups, so far
 };
 

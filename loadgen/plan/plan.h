@@ -132,6 +132,17 @@ struct Expectation {
   double bound = 0;  // in the metric's own unit: seconds, ratio (2 % is 0.02), bits per second, MOS
 };
 
+/// A deployment whose servers are not part of the run: the people meet there.
+struct DeploymentPlan {
+  std::string url;                 // of the room, as it was given: "https://meet.example.org/load"
+  std::string websocket;           // XMPP over WebSocket, without the room: "wss://meet.example.org/xmpp-websocket"
+  std::string domain, muc, focus;  // JIDs: of the login, of the rooms, of the focus's component
+  std::string password;            // of the rooms; empty: none
+  bool verify_tls = true;
+  std::vector<std::string> hosts;  // that streams may go to, besides this machine
+  IpAddress local;                 // of this machine: what media is sent from
+};
+
 struct Plan {
   std::string scenario, about;
   uint64_t seed = 1;
@@ -140,6 +151,7 @@ struct Plan {
   Crypto crypto = Crypto::real;
   Congestion congestion = Congestion::gcc;
   NetworkPlan network;
+  std::optional<DeploymentPlan> deployment;    // then there are no hosts of router, focus and bridges
   HostId router_host, focus_host;
   std::vector<BridgePlan> bridges;
   std::vector<ConferencePlan> conferences;

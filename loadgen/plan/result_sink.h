@@ -28,7 +28,7 @@ constexpr const char* name_of(JoinStep s) {
 /// What one person received of one other person's source in one interval. Counts are of the interval, not running sums.
 struct ReceiveSample {
   uint32_t person = 0;      // the receiver, index into Plan::people
-  uint32_t from = 0;        // the sender, likewise
+  uint32_t from = 0;        // the sender, likewise, or a guest (ResultSink::guest)
   Media media = Media::audio;
   uint32_t packets = 0;     // media packets that arrived first hand
   uint32_t bytes = 0;       // RTP packets whole, without UDP/IP
@@ -94,6 +94,9 @@ struct BridgeSample {
 class ResultSink {
  public:
   virtual ~ResultSink() = default;
+  /// Somebody whom the plan does not know is in a conference's room: the number that stands for this endpoint as ReceiveSample::from.
+  /// nullopt: it is not to be recorded.
+  virtual std::optional<uint32_t> guest(uint32_t conference, std::string_view endpoint_id) = 0;
   virtual void join_step(uint32_t person, JoinStep step, Instant at) = 0;
   virtual void received(Instant at, const ReceiveSample& sample) = 0;
   virtual void sent(Instant at, const SendSample& sample) = 0;

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <map>
 #include <mutex>
 #include <thread>
 
@@ -32,6 +33,7 @@ CREATE TABLE bridges(id INTEGER PRIMARY KEY, name TEXT, region TEXT, host INTEGE
 CREATE TABLE conferences(id INTEGER PRIMARY KEY, name TEXT, room TEXT);
 CREATE TABLE people(id INTEGER PRIMARY KEY, name TEXT, grp TEXT, conference INTEGER, host INTEGER, region TEXT, access TEXT,
   endpoint TEXT, sends_audio INTEGER, sends_video INTEGER, joins INTEGER, leaves INTEGER, decodes INTEGER);
+CREATE TABLE guests(id INTEGER PRIMARY KEY, conference INTEGER, endpoint TEXT);
 CREATE TABLE talks(person INTEGER, start INTEGER, stop INTEGER);
 CREATE TABLE join_steps(person INTEGER, step TEXT, at INTEGER);
 CREATE TABLE received(at INTEGER, person INTEGER, sender INTEGER, media TEXT, packets INTEGER, bytes INTEGER, expected INTEGER,
@@ -57,7 +59,7 @@ CREATE TABLE metrics(name TEXT PRIMARY KEY, value REAL, unit TEXT);
 CREATE TABLE expectations(text TEXT, metric TEXT, bound REAL, value REAL, holds INTEGER);
 )";
 
-enum Row { kJoinStep, kReceived, kSent, kRates, kDecoded, kBridge, kEvent, kDelay, kDrop, kLink, kFlow, kRows };
+enum Row { kJoinStep, kReceived, kSent, kRates, kDecoded, kBridge, kEvent, kDelay, kDrop, kLink, kFlow, kGuest, kRows };
 constexpr const char* kInserts[kRows] = {
     "INSERT INTO join_steps VALUES(?,?,?)",
     "INSERT INTO received VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -70,6 +72,7 @@ constexpr const char* kInserts[kRows] = {
     "INSERT INTO drops VALUES(?,?,?)",
     "INSERT INTO links VALUES(?,?,?,?,?,?,?,?,?)",
     "INSERT INTO flow_samples VALUES(?,?,?,?,?)",
+    "INSERT INTO guests VALUES(?,?,?)",
 };
 
 /// What an earlier run leaves behind, and no other file.
@@ -118,13 +121,14 @@ Result<void> prepare_folder(const std::string& path) {
 class RunFolder::Store {
  public:
   Store(std::string path, const Plan& plan, const RunManifest& manifest) : path_(std::move(path)),
-      expectations_(plan.expectations) {
+      expectations_(plan.expectations), first_guest_(static_cast<uint32_t>(plan.people.size())) {
     json_ = {{"format", 1},
              {"scenario", plan.scenario},
              {"about", plan.about},
              {"scenario_text", manifest.scenario_text},
              {"scenario_sha256", sha256_hex(manifest.scenario_text)},
              {"world", manifest.world},
+             {"deployment", plan.deployment ? Json(plan.deployment->url) : Json(nullptr)},
              {"seed", plan.seed},
              {"crypto", plan.crypto == Crypto::real ? "real" : "null"},
              {"length_s", plan.length.to_seconds()},
@@ -194,6 +198,17 @@ class RunFolder::Store {
   void insert_many(Fill fill) {
     const std::lock_guard<std::mutex> hold(mutex_);
     fill([this](Row row, const auto&... values) { this->insert_held(row, values...); });
+  }
+
+  std::optional<uint32_t> guest(uint32_t conference, std::string_view endpoint) {
+    const std::lock_guard<std::mutex> hold(mutex_);
+    const std::pair<uint32_t, std::string> who{conference, endpoint};
+    if (const auto known = guests_.find(who); known != guests_.end()) return known->second;
+    if (guests_.size() >= kMaxGuests) return std::nullopt;
+    const uint32_t id = first_guest_ + static_cast<uint32_t>(guests_.size());
+    guests_[who] = id;
+    insert_held(kGuest, id, conference, endpoint);
+    return id;
   }
 
   std::string problem() const {
@@ -290,8 +305,10 @@ class RunFolder::Store {
   void write_plan(const Plan& plan) {
     const NetworkPlan& network = plan.network;
     std::vector<std::pair<const char*, std::string>> kinds(network.hosts.size(), {"", ""});
-    kinds[plan.router_host.value()].first = "router";
-    kinds[plan.focus_host.value()].first = "focus";
+    if (!plan.deployment) {
+      kinds[plan.router_host.value()].first = "router";
+      kinds[plan.focus_host.value()].first = "focus";
+    }
     for (const BridgePlan& bridge : plan.bridges) kinds[bridge.host.value()].first = "bridge";
     for (const PersonPlan& person : plan.people) kinds[person.host.value()] = {"person", person.access};
     for (const FlowPlan& flow : network.flows) kinds[flow.from.value()].first = kinds[flow.to.value()].first = "traffic";
@@ -373,7 +390,7 @@ class RunFolder::Store {
     json_["exit_code"] = summary.exit_code;
     json_["digest"] = end.digest;
     json_["schedule"] = {{"timed", end.timed}, {"late", end.late}, {"late_max_ms", end.late_max.to_ms()}};
-    json_["conservation"] = {{"holds", end.conservation_problems.empty()}, {"problems", end.conservation_problems}};
+    json_["conservation"] = {{"holds", end.audited ? Json(end.conservation_problems.empty()) : Json(nullptr)}, {"problems", end.conservation_problems}};
   }
 
   /// The end of a run must be told even when the disk is full by then: room for it is taken at the start.
@@ -402,6 +419,8 @@ class RunFolder::Store {
   std::condition_variable wake_;
   bool stopping_ = false, finished_ = false;
   std::string problem_;
+  const uint32_t first_guest_;
+  std::map<std::pair<uint32_t, std::string>, uint32_t> guests_;  // by conference and endpoint
   sqlite3* db_ = nullptr;
   std::array<std::unique_ptr<Statement>, kRows> inserts_;
   std::thread committer_;
@@ -415,6 +434,8 @@ Result<std::unique_ptr<RunFolder>> RunFolder::create(const std::string& path, co
   if (Result<void> opened = store->open(plan); !opened) return fail(opened.error());
   return std::unique_ptr<RunFolder>(new RunFolder(std::move(store)));
 }
+
+std::optional<uint32_t> RunFolder::guest(uint32_t conference, std::string_view endpoint_id) { return store_->guest(conference, endpoint_id); }
 
 void RunFolder::join_step(uint32_t person, JoinStep step, Instant at) { store_->insert(kJoinStep, person, name_of(step), at); }
 

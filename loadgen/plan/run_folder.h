@@ -36,6 +36,7 @@ struct RunEnd {
   uint64_t timed = 0, late = 0;    // the sockets world's own schedule
   Duration late_max;
   bool kept_schedule = true;       // false: no verdict
+  bool audited = true;             // false: the bridges are not the run's, nobody can say whether conservation holds
   std::vector<std::string> conservation_problems;
 };
 
@@ -48,6 +49,9 @@ struct RunSummary {
   std::vector<ExpectationResult> expectations;
 };
 
+/// Guests that one run records; what later ones send is received but not recorded.
+inline constexpr size_t kMaxGuests = 1'000;
+
 /// Thread-safe. Rows go into a transaction that is committed at least once a second of wall time.
 class RunFolder : public ResultSink {
  public:
@@ -56,6 +60,7 @@ class RunFolder : public ResultSink {
   static Result<std::unique_ptr<RunFolder>> create(const std::string& path, const Plan& plan, const RunManifest& manifest);
   ~RunFolder() override;
 
+  std::optional<uint32_t> guest(uint32_t conference, std::string_view endpoint_id) override;
   void join_step(uint32_t person, JoinStep step, Instant at) override;
   void received(Instant at, const ReceiveSample& sample) override;
   void sent(Instant at, const SendSample& sample) override;

@@ -25,11 +25,12 @@ uint64_t number_after(const std::string& text, const std::string& stem) {
 const std::vector<KeySet>& scenario_keys() {
   static const std::vector<KeySet> kAll = {
       {"scenario", {"scenario", "about", "duration", "seed", "crypto", "congestion", "sample_every", "ip", "regions", "bridges", "signalling",
-          "sites", "access", "traffic", "conferences",
+          "deployment", "sites", "access", "traffic", "conferences",
                     "events", "expect"}},
       {"region", {"rtt"}},
       {"bridge", {"name", "region", "uplink", "link"}},
       {"signalling", {"region", "uplink", "link"}},
+      {"deployment", {"url", "password", "tls", "joins", "websocket", "domain", "muc", "focus"}},
       {"site", {"region", "behind", "down", "up", "delay", "jitter", "jitter_shape", "loss", "bursts", "queue", "disc"}},
       {"access", {"like", "site", "down", "up", "delay", "jitter", "jitter_shape", "loss", "bursts", "queue", "disc"}},
       {"link", {"site", "down", "up", "delay", "jitter", "jitter_shape", "loss", "bursts", "queue", "disc"}},
@@ -109,11 +110,13 @@ void ScenarioReader::read_top(const YamlNode& root) {
   read_access(root.find("access"));
   read_bridges(root.find("bridges"));
   read_signalling(root.find("signalling"));
+  read_deployment(root);
   if (const YamlNode* conferences = root.find("conferences")) read_conferences(conferences);
   read_traffic(root.find("traffic"));
   check_courses(root);
   read_events(root.find("events"));
   read_expectations(root.find("expect"));
+  if (scenario_.deployment) check_deployment(root);
 }
 
 void ScenarioReader::read_regions(const YamlNode* node) {
@@ -285,7 +288,8 @@ void ScenarioReader::read_group(const YamlNode& item, ConferenceSpec& conference
   else if (scenario_.regions.size() == 1) group.region = 0;
   else error(item.place, what + ": 'region' is missing; it may be spread or " + list_of(scenario_.regions, " or "));
 
-  std::string access = "cable";
+  // The way to a deployment is real: nothing is added to it unless it is asked for.
+  std::string access = scenario_.deployment ? "perfect" : "cable";
   const YamlNode* access_node = item.find("access");
   if (access_node) scalar(*access_node, what + ".access", access);
   if (const AccessProfile* profile = named(scenario_.access, access)) {

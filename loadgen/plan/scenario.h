@@ -11,6 +11,7 @@
 #include "core/base/crypto_mode.h"
 #include "core/base/network.h"
 #include "core/base/result.h"
+#include "core/base/url.h"
 #include "loadgen/plan/plan.h"
 #include "loadgen/plan/trace_file.h"
 
@@ -33,6 +34,8 @@ inline constexpr uint32_t kMaxSites = 10'000;
 inline constexpr uint32_t kMaxFlows = 10'000;
 inline constexpr uint64_t kMaxCourseSteps = 5'000'000;    // changes of links by schedules and recorded traces, in all
 inline constexpr uint64_t kMaxChangedLinks = 250'000;     // people and bridges that events of links address, added up over the events
+inline constexpr uint32_t kMaxDeploymentPeople = 2'000;   // of a run that loads somebody's deployment
+inline constexpr double kMaxDeploymentJoins = 100;        // joins a second there
 inline constexpr Duration kMaxLength = Duration::seconds(24 * 3600);
 
 /// Both directions of a host's link into its region, or to the site it stands behind.
@@ -144,6 +147,19 @@ struct EventSpec {
   std::string text;               // for the report: "down 400 kbps for 10 s"
 };
 
+/// What a scenario says of the deployment that its people go to. What is empty, the deployment's config.js tells.
+struct DeploymentSpec {
+  Url url;                          // of the room; of several rooms, the beginning of their names
+  std::string room;                 // "load", from the URL
+  std::string websocket, domain, muc, focus, password;
+  std::optional<bool> verify_tls;   // nullopt: unless it is on this machine
+  double joins = 10;                // most in a second
+  // Known when it has been looked at (loadgen/app/deployment.h).
+  std::vector<std::string> hosts;
+  IpAddress local;
+  uint64_t salt = 0;                // two runs of one seed may be in one room: their people must differ
+};
+
 struct Scenario {
   std::string text;               // as it was read
   std::string name, about;
@@ -156,6 +172,7 @@ struct Scenario {
   std::vector<std::string> regions;
   std::vector<std::vector<Duration>> one_way;  // [from][to]
   std::vector<BridgeSpec> bridges;
+  std::optional<DeploymentSpec> deployment;    // then bridges and signalling are not used
   BridgeSpec signalling;                       // where focus and stanza router stand; its name is unused
   std::vector<AccessProfile> access;           // the built-in ones and the scenario's own
   std::vector<SiteSpec> sites;

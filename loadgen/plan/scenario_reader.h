@@ -57,6 +57,8 @@ class ScenarioReader {
   void check_courses(const YamlNode& root);
   void read_bridges(const YamlNode* node);
   void read_signalling(const YamlNode* node);
+  void read_deployment(const YamlNode& root);
+  void check_deployment(const YamlNode& root);
   void read_conferences(const YamlNode* node);
   void read_group(const YamlNode& node, ConferenceSpec& conference, bool is_first);
   void read_sends(const YamlNode* node, const std::string& what, GroupSpec& group);

@@ -24,7 +24,7 @@ struct Server {
   std::unique_ptr<XmppServerStream> stream;
   PacketPool pool;
   Outbox out{pool};
-  Signalling person{{kRoom, "ab12cd34", "eu", {}}, Rng(1)};
+  Signalling person{{kRoom, "ab12cd34", "eu", {}, nullptr, {}}, Rng(1)};
   std::vector<Element> heard;
   std::vector<SignallingEvent> events;
   StreamId id;
@@ -286,8 +286,8 @@ TEST_CASE("Sources come and go within the session, others' sessions are unknown"
   server.send_jingle(server.offer("s1"), "again");
   CHECK(parse_error(server.take()).condition == Condition::service_unavailable);
   Element iq = make_iq("set", kUs, "stranger");
-  iq.add(jingle::to_element(server.offer("s2")));
-  server.say(iq, kRoom.with_resource("00000002"));  // peer to peer is not for us
+  iq.add(jingle::to_element(change));
+  server.say(iq, kRoom.with_resource("00000002"));  // only the focus may change our session
   CHECK(server.take().attr("type") == "error");
   CHECK(server.events.empty());
 }
@@ -409,6 +409,86 @@ TEST_CASE("A focus that leaves is asked for the conference again") {
   server.heard.clear();
   server.events.clear();
   server.start_session("s2");
+}
+
+TEST_CASE("An offer of a direct connection is declined") {
+  Server server;
+  server.enter();
+  Element iq = make_iq("set", kUs, "p2p-1");
+  iq.add(jingle::to_element(server.offer("direct")));
+  server.say(iq, kRoom.with_resource("00112233"));
+  REQUIRE(server.heard.size() == 2);
+  CHECK(server.heard[0].attr("type") == "result");
+  const auto bye = jingle::parse(server.heard[1]);
+  REQUIRE(bye);
+  CHECK(to_of(server.heard[1]) == kRoom.with_resource("00112233"));
+  CHECK(bye->action == jingle::Action::session_terminate);
+  CHECK(bye->sid == "direct");
+  REQUIRE(bye->reason);
+  CHECK(bye->reason->condition == "decline");
+  CHECK(server.events.empty());
+}
+
+TEST_CASE("A focus without a bridge is told once") {
+  Server server;
+  server.enter();
+  for (int i = 0; i < 2; ++i) {
+    Element focus = make_presence({}, kUs);
+    add_focus(focus, {{}, true});
+    muc::add_user_info(focus, {{muc::Affiliation::owner, muc::Role::moderator, std::nullopt, {}, {}, {}}, {}, false});
+    server.say(focus, kFocus);
+  }
+  REQUIRE(server.events.size() == 1);
+  CHECK(server.events[0].text == "the focus has no bridge for the room");
+}
+
+TEST_CASE("At a deployment, a person logs in over WebSocket under the deployment's names") {
+  DeploymentPlan there;
+  there.websocket = "wss://meet.example/xmpp-websocket";
+  there.domain = "guest.meet.example";
+  there.focus = "focus.meet.example";
+  there.password = "sesame";
+  PacketPool pool;
+  Outbox out{pool};
+  const Jid room = *Jid::parse("load@muc.meet.example");
+  Signalling person({room, "ab12cd34", "", {}, &there, "load/people-1"}, Rng(1));
+  Instant now;
+  person.begin(now, out);
+  REQUIRE(out.stream_ops().size() == 1);
+  CHECK(out.stream_ops()[0].service == "wss://meet.example/xmpp-websocket?room=load#xmpp");
+  const StreamId id = out.stream_ops()[0].id;
+  out.clear();
+  const auto hear = [&](std::string_view text) {
+    out.clear();
+    person.on_stream(now, {StreamEvent::Kind::data, id, {}, as_bytes(text)}, out);
+    std::vector<Element> said;
+    for (const auto& op : out.stream_ops())
+      if (op.kind == Outbox::StreamOp::Kind::write) said.push_back(parse_xml(as_text(out.stream_bytes(op))));
+    return said;
+  };
+  person.on_stream(now, {StreamEvent::Kind::opened, id, {}, {}}, out);
+  CHECK(parse_xml(as_text(out.stream_bytes(out.stream_ops().at(0)))).attr("to") == "guest.meet.example");
+  hear("<open xmlns='urn:ietf:params:xml:ns:xmpp-framing'/>");
+  hear("<stream:features xmlns:stream='http://etherx.jabber.org/streams'><mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>"
+       "<mechanism>ANONYMOUS</mechanism></mechanisms></stream:features>");
+  hear("<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>");
+  hear("<stream:features xmlns:stream='http://etherx.jabber.org/streams'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></stream:features>");
+  const auto asked = hear("<iq xmlns='jabber:client' type='result' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'>"
+                          "<jid>x@guest.meet.example/r</jid></bind></iq>");
+  REQUIRE(asked.size() == 1);
+  CHECK(to_of(asked[0]).to_string() == "focus.meet.example");
+  CHECK(parse_conference_request(asked[0])->room == room);
+
+  ConferenceRequest answer;
+  answer.room = room;
+  answer.ready = true;
+  Element ready = make_conference_answer(asked[0], answer);
+  ready.set("from", "focus.meet.example");
+  const auto joined = hear(to_xml(ready));
+  REQUIRE(joined.size() == 1);
+  CHECK(muc::join_password(joined[0]) == "sesame");
+  CHECK(to_of(joined[0]) == room.with_resource("ab12cd34"));
+  CHECK(parse_participant(joined[0]).display_name == "load/people-1");
 }
 
 }  // namespace tacoma

@@ -52,6 +52,7 @@ Result<Manifest> read_manifest(const fs::path& folder) {
   m.state = value_of<std::string>(json, "state", "running");
   m.verdict = value_of<std::string>(json, "verdict", "");
   m.exit_code = value_of(json, "exit_code", 0);
+  m.deployment = value_of<std::string>(json, "deployment", "");
   m.seed = value_of<uint64_t>(json, "seed", 0);
   m.length = Duration::from_seconds(value_of(json, "length_s", 0.0));
   m.reached = Duration::from_seconds(value_of(json, "reached_s", 0.0));
@@ -318,6 +319,9 @@ void note_what_is_partial(Run& run) {
     run.notes.push_back("This run has not ended, or was killed: what it had recorded until " + reached.str() +
                         " is shown.");
   }
+  if (!run.manifest.deployment.empty())
+    run.notes.push_back("The people met at " + run.manifest.deployment + ", whose servers are no part of the run: there are no figures of its bridges, their laws "
+                        "were not audited, and nothing is known of its network but what people saw. Delays of guests (browsers in the room) are unknown.");
   if (run.people.empty()) run.notes.push_back("No people were recorded.");
   else if (run.delays_by_group.empty())
     run.notes.push_back("No delays were recorded: they are written at the end of a run.");

@@ -20,6 +20,7 @@ constexpr uint32_t kMaxBins = 600;
 
 struct Manifest {
   std::string scenario, about, scenario_text, world, state, verdict;
+  std::string deployment;         // the URL of the room, where the servers are not the run's; else empty
   int exit_code = 0;              // of `tacoma run`; 0 while it runs
   uint64_t seed = 0;
   Duration length, reached;

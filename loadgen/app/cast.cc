@@ -15,6 +15,9 @@ constexpr SecureRandomness kRandomness = SecureRandomness::seeded;
 
 /// What people open their bridge channel with, and what the bridge's host listens to.
 std::string channel_url_prefix(const BridgePlan& bridge) { return "wss://" + bridge.name + ".bridge"; }
+
+/// For session-terminate and leave to be on their way before the connections are cut.
+constexpr Duration kLeaving = Duration::milliseconds(700);
 }  // namespace
 
 void TallySink::join_step(uint32_t person, JoinStep step, Instant at) {
@@ -65,6 +68,14 @@ Result<Clips> load_clips(const Plan& plan, ClipLibrary& library, const std::func
 
 Cast::Cast(const Plan& plan, const Clips& clips, World& world, ResultSink& results)
     : plan_(plan), world_(world), results_(results), rng_(Rng(plan.seed).split("cast")) {
+  if (!plan.deployment) add_servers();
+  for (size_t i = 0; i < plan.people.size(); ++i) add_person(i, clips);
+  introduce_pairs();
+  for (const FlowPlan& flow : plan.network.flows) add_flow(flow);
+}
+
+void Cast::add_servers() {
+  const Plan& plan = plan_;
   // The plan is known and bounded, so the servers' limits give way to it: a run measures the network, not our own refusals.
   size_t largest = 0;
   for (const ConferencePlan& conference : plan.conferences) largest = std::max(largest, conference.people.size());
@@ -94,9 +105,6 @@ Cast::Cast(const Plan& plan, const Clips& clips, World& world, ResultSink& resul
     world_.attach(plan.bridges[i].host, bridges_[i].get());
     world_.listen(plan.bridges[i].host, channel_url_prefix(plan.bridges[i]));
   }
-  for (size_t i = 0; i < plan.people.size(); ++i) add_person(i, clips);
-  introduce_pairs();
-  for (const FlowPlan& flow : plan.network.flows) add_flow(flow);
 }
 
 void Cast::add_flow(const FlowPlan& flow) {
@@ -156,7 +164,7 @@ void Cast::add_person(size_t index, const Clips& clips) {
   config.screen = clips.screen[index];
   config.results = &results_;
   config.rng = Rng(person.seed);
-  config.randomness = kRandomness;
+  config.randomness = plan_.deployment ? SecureRandomness::system : kRandomness;  // out there, keys are for keeping
   const ConferencePlan& conference = plan_.conferences[person.conference];
   people_.push_back(nullptr);
   direct_.push_back(nullptr);
@@ -221,12 +229,17 @@ void Cast::sample(Instant at) {
 }
 
 void Cast::finish() {
+  if (plan_.deployment) {
+    for (size_t i = 0; i < people_.size(); ++i)
+      world_.inspect(plan_.people[i].host, [this, i](Process&, Instant now, Outbox& out) { people_[i]->leave(now, out); });
+    world_.run_until(world_.now() + kLeaving);
+  }
   for (size_t i = 0; i < bridges_.size(); ++i) {
     retire_bridge(i);
     results_.drops(plan_.bridges[i].name, past_[i].counts.drops);
   }
-  world_.inspect(plan_.focus_host, [this](Process&, Instant, Outbox&) { results_.drops("focus", focus_->stats().drops); });
-  world_.inspect(plan_.router_host, [this](Process&, Instant, Outbox&) { results_.drops("router", router_->stats().drops); });
+  if (focus_) world_.inspect(plan_.focus_host, [this](Process&, Instant, Outbox&) { results_.drops("focus", focus_->stats().drops); });
+  if (router_) world_.inspect(plan_.router_host, [this](Process&, Instant, Outbox&) { results_.drops("router", router_->stats().drops); });
   results_.drops("network", world_.stats().drops);
   for (size_t i = 0; i < people_.size(); ++i)
     world_.inspect(plan_.people[i].host, [this, i](Process&, Instant now, Outbox&) { direct_[i] ? direct_[i]->finish(now) : people_[i]->finish(now); });

@@ -61,12 +61,19 @@ std::string cpu_name() {
   return "unknown";
 }
 
+/// Results travel: a room's password stays out of them.
+std::string without(const std::string& password, std::string text) {
+  for (size_t at = 0; !password.empty() && (at = text.find(password, at)) != std::string::npos; at += 1) text.replace(at, password.size(), "*");
+  return text;
+}
+
 RunManifest make_manifest(const RunRequest& request, const WorldFactory& world) {
   const BuildInfo& build = build_info();
   RunManifest m;
-  m.scenario_text = request.scenario.text;
+  const std::string password = request.scenario.deployment ? request.scenario.deployment->password : "";
+  m.scenario_text = without(password, request.scenario.text);
   m.world = world.name;
-  m.sets = request.sets;
+  for (const std::string& set : request.sets) m.sets.push_back(without(password, set));
   m.commit = build.commit;
   m.dirty = build.dirty;
   m.version = build.version;
@@ -205,6 +212,7 @@ class Run {
       world_.reset();
       end_.conservation_problems = cast_->conservation_problems();
     }
+    end_.audited = !plan_.deployment;
     end_.timed = stats.timed;
     end_.late = stats.late;
     end_.late_max = stats.late_max;
@@ -243,6 +251,8 @@ class Run {
     std::printf("%s in the %s world: %s (%s of %s in %.1f s)\n", plan_.scenario.c_str(), factory_.name.c_str(),
         kVerdicts[static_cast<size_t>(summary_.verdict)],
                 to_text(end_.reached).c_str(), to_text(plan_.length).c_str(), end_.wall_seconds);
+    if (plan_.deployment)
+      std::printf("  at %s: its bridges are not the run's, so there are no figures of them and no audit\n", plan_.deployment->url.c_str());
     if (end_.interrupted)
       std::printf("  interrupted after %s: the result is partial, so there is no verdict\n", to_text(end_.reached).c_str());
     if (!end_.kept_schedule)

@@ -15,6 +15,7 @@
 #include "analysis/report/report.h"
 #include "loadgen/app/build_info.h"
 #include "loadgen/app/compare_bounds.h"
+#include "loadgen/app/deployment.h"
 #include "loadgen/app/run.h"
 #include "loadgen/app/scenario_files.h"
 #include "loadgen/plan/draw_plan.h"
@@ -76,6 +77,10 @@ void run_options(po::options_description& o) {
       ("out", po::value<std::string>()->value_name("DIR"), "the result folder (default: out/SCENARIO/WORLD)")
       ("set", po::value<Words>()->value_name("KEY=VALUE")->composing(),
           "change a value of the scenario, such as duration=20s or conferences.standup.people.far.count=4; may be repeated")
+      ("deployment", po::value<std::string>()->value_name("URL"),
+          "the people meet in this room of a running deployment, such as https://meet.example.org/load (world: sockets); see docs/load-testing.md")
+      ("confirm-load", po::value<Words>()->value_name("HOST")->composing(),
+          "this host, which is not this machine, is yours to load; may be repeated")
       ("pcap", "capture what every host sends into DIR/run.pcap")
       ("quiet", "no progress")
       ("no-report", "leave report.html out");
@@ -101,17 +106,25 @@ int act_run(const Invocation& call, const po::variables_map& options) {
   const Words names = {"sockets", "ns3", "light"};
   if (std::find(names.begin(), names.end(), world) == names.end())
     return wrong("--world: unknown world " + in_quotes(world) + did_you_mean(world, names) + "; it may be sockets, ns3 or light");
-  Result<Scenario, ScenarioErrors> scenario = load(positionals(options)[0], sets_of(options));
+  Words sets = sets_of(options);
+  if (options.count("deployment")) sets.push_back("deployment.url=" + options["deployment"].as<std::string>());
+  Result<Scenario, ScenarioErrors> scenario = load(positionals(options)[0], sets);
   if (!scenario) return report_errors(scenario.error());
   if (options.count("seed")) {
     const Result<uint64_t> seed = parse_whole(options["seed"].as<std::string>());
     if (!seed) return wrong("--seed: " + seed.error());
     scenario->seed = *seed;
   }
+  if (scenario->deployment && world != "sockets")
+    return wrong("a deployment is met over real networks in real time: use --world sockets in place of " + world);
   if (factory == call.worlds.end()) return hand_over_to_sim(call);
+  if (scenario->deployment) {
+    const Words confirmed = options.count("confirm-load") ? options["confirm-load"].as<Words>() : Words();
+    if (const Result<void> known = look_at_deployment(*scenario->deployment, scenario->ip, confirmed); !known) return wrong(known.error());
+  }
   RunRequest request;
   request.scenario = *std::move(scenario);
-  request.sets = sets_of(options);
+  request.sets = std::move(sets);
   if (options.count("out")) request.out = options["out"].as<std::string>();
   request.pcap = options.count("pcap") != 0;
   request.quiet = options.count("quiet") != 0;
@@ -238,7 +251,8 @@ constexpr Command kCommands[] = {
     {"run", "run SCENARIO --world sockets|ns3|light [options]", "Runs a scenario and writes its result folder.",
      "  tacoma run quickstart --world light\n"
      "  tacoma run scenarios/bad-wifi.yaml --world sockets --out /tmp/wifi --pcap\n"
-     "  tacoma run quickstart --world ns3 --seed 7 --set duration=20s --set conferences.standup.people.far.count=4\n",
+     "  tacoma run quickstart --world ns3 --seed 7 --set duration=20s --set conferences.standup.people.far.count=4\n"
+     "  tacoma run load --world sockets --deployment https://localhost:8443/load\n",
      "SCENARIO: a file, or a name that `tacoma list` shows", 1, 1, run_options, act_run},
     {"report", "report DIR [DIR] [-o FILE.html]", "Writes the report of one run, or of two side by side.",
      "  tacoma report out/quickstart/light\n  tacoma report out/quickstart/sockets out/quickstart/ns3 -o both.html\n",

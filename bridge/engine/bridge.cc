@@ -432,6 +432,13 @@ bridge::Endpoint& Bridge::add_endpoint(Instant now, Conference& conference, cons
   return endpoint;
 }
 
+/// The endpoint is to get every source under SSRCs of the bridge's own.
+void Bridge::rewrite_ssrcs(Endpoint& endpoint) {
+  endpoint.rewrites_ssrcs = true;
+  endpoint.audio_ssrcs = bridge::SsrcPool(rng_.split("audio-ssrcs", made_));
+  endpoint.video_ssrcs = bridge::SsrcPool(rng_.split("video-ssrcs", made_));
+}
+
 void Bridge::remove_endpoint(Instant now, Endpoint& endpoint, Outbox& out) {
   Conference& conference = *endpoint.conference;
   endpoint.path.close(now, out);

@@ -142,6 +142,7 @@ class Bridge final : public Process {
   bridge::Conference* find_conference(std::string_view meeting_id);
   bridge::Conference& add_conference(Instant now, const std::string& meeting_id, const std::string& name);
   bridge::Endpoint& add_endpoint(Instant now, bridge::Conference& conference, const std::string& id);
+  void rewrite_ssrcs(bridge::Endpoint& endpoint);
   IceCredentials fresh_credentials();
   /// Ends an endpoint; its conference too when it was the last.
   void remove_endpoint(Instant now, bridge::Endpoint& endpoint, Outbox& out);

@@ -71,6 +71,7 @@ void Conference::on_channel_open(Instant now, Endpoint& endpoint, std::string_vi
   for (const auto& source : endpoint.receiver.sources) source->wanted.told.reset();
   tell_forwarded(out);
   tell_shares(now, out);
+  tell_source_maps(endpoint, out);
   for (const Endpoint* other : endpoints) {
     if (other == &endpoint || !other->told_inactive || is_active(*other, now)) continue;
     endpoint.channel.send(channel::write(channel::ConnectivityStatus{other->id, false}), out);
@@ -101,6 +102,7 @@ void Conference::on_channel_message(Instant now, Endpoint& from, BytesView text,
   if (const auto* type = std::get_if<channel::SourceVideoType>(&message)) {
     auto& types = from.channel.video_types;
     if (types.size() < channel::kMaxNames || types.count(type->source) != 0) types[type->source] = type->type;
+    tell_video_type(from, type->source, out);
     return shares_are_void();
   }
   if (std::holds_alternative<channel::ClientHello>(message)) {

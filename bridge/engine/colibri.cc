@@ -172,6 +172,7 @@ colibri2::Endpoint ColibriRequest::apply(const colibri2::Endpoint& wanted, Confe
   }
   if (!endpoint) endpoint = &bridge_.add_endpoint(now_, conference, wanted.id);
   if (!wanted.media.empty()) endpoint->set_formats(wanted.formats(jingle::Media::audio), wanted.formats(jingle::Media::video));
+  if (wanted.create && wanted.has_capability(colibri2::kCapSsrcRewriting)) bridge_.rewrite_ssrcs(*endpoint);
   if (wanted.create) conference.join(*endpoint);  // after its formats are known, before its sources
   if (wanted.transport) apply_transport(*wanted.transport, *endpoint);
   if (wanted.sources) conference.set_sources(*endpoint, describe_sources(*wanted.sources));

@@ -55,7 +55,9 @@ void Conference::leave(Endpoint& endpoint) {
 void Conference::subscribe(Source& source, Endpoint& receiver) {
   if (source.owner == &receiver || !receiver.receiver.accepts(source.description.video)) return;
   // RTX numbers start anywhere; taken from the SSRC so that they differ among sources and repeat from run to run.
-  source.subscribers.emplace_back(receiver, source.description.video, source.description.ssrc(), source.description.rtx(), static_cast<uint16_t>(source.description.ssrc().value() * 40503u >> 8));
+  const bool rewrites = receiver.rewrites_ssrcs;
+  source.subscribers.emplace_back(receiver, source.description.video, rewrites ? Ssrc() : source.description.ssrc(),
+                                  rewrites ? Ssrc() : source.description.rtx(), static_cast<uint16_t>(source.description.ssrc().value() * 40503u >> 8));
   if (!source.description.video && !receiver.channel.hears(source.description.name)) source.subscribers.back().set_target(std::nullopt);
 }
 
@@ -85,17 +87,21 @@ void Conference::set_sources(Endpoint& endpoint, const std::vector<SourceDescrip
   shares_are_void();
 }
 
-void Conference::end_source(const Source& source) {
-  for (const Projection& p : source.subscribers) end_projection(source, p);
+void Conference::end_source(Source& source) {
+  for (Projection& p : source.subscribers) end_projection(source, p);
   for (const EncodingDescription& encoding : source.description.encodings) {
     by_ssrc_.erase(encoding.ssrc);
     if (encoding.rtx != Ssrc()) by_ssrc_.erase(encoding.rtx);
   }
 }
 
-void Conference::end_projection(const Source& source, const Projection& projection) {
+void Conference::end_projection(const Source& source, Projection& projection) {
+  note_violation(source, projection, projection.violation());
+  if (projection.receiver().rewrites_ssrcs) take_back_ssrc(source, projection);
+}
+
+void Conference::note_violation(const Source& source, const Projection& projection, const std::string& why) {
   constexpr size_t kKept = 100;  // one is too many; a hundred tell enough
-  const std::string why = projection.violation();
   if (!why.empty() && violations.size() < kKept)
     violations.push_back(name + ": " + source.owner->id + " to " + projection.receiver().id + ": " + why);
 }
@@ -149,6 +155,7 @@ std::optional<Drop> Conference::forward(Instant now, MediaPacket& packet, Projec
     projection.held_back(packet, true);
     return Drop::receiver_not_ready;
   }
+  if (projection.ssrc() == Ssrc() && projection.begins_with(packet) && !lend_ssrc(now, *packet.source, projection, out)) return Drop::no_ssrc;
   const Projection::Placement placement = projection.place(packet, now);
   if (placement.drop) {
     if (placement.fills) fill(now, packet, projection, placement.rewrite, out);

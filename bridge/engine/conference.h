@@ -78,15 +78,16 @@ class Conference {
   void fill(Instant now, const MediaPacket& packet, const Projection& projection, const Rewrite& rewrite, Outbox& out);
   void note_level(Instant now, const MediaPacket& packet, Outbox& out);
   void subscribe(Source& source, Endpoint& receiver);
-  void end_source(const Source& source);
-  void end_projection(const Source& source, const Projection& projection);
+  void end_source(Source& source);
+  void end_projection(const Source& source, Projection& projection);
+  void note_violation(const Source& source, const Projection& projection, const std::string& why);
   void request_key_frame(Instant now, Source& source, size_t encoding, Duration throttle, Outbox& out);
   void send_report(Instant now, const Source& source, Projection& projection, Outbox& out);
 
   void on_sender_report(Instant now, Endpoint& from, const SenderReport& report, Outbox& out);
   void on_report_blocks(Instant now, Endpoint& from, const ReportBlocks& blocks);
   void on_nack(Instant now, Endpoint& from, const Nack& nack, Outbox& out);
-  Projection* find_projection(const Endpoint& receiver, Ssrc ssrc, Source*& source);
+  Projection* find_projection(Endpoint& receiver, Ssrc ssrc, Source*& source);
   void answer_nack(Instant now, Source& source, Projection& projection, uint16_t sequence, Outbox& out);
   bool send_again(Instant now, Source& source, Projection& projection, uint16_t sequence, const Numbering::Origin& origin,
                   const PacketCache::Entry& entry, Cargo cargo, Outbox& out);
@@ -113,6 +114,12 @@ class Conference {
   DataSize repeat_recent(Instant now, Source& source, Projection& projection, Outbox& out);
   void on_transport_feedback(Instant now, Endpoint& from, Outbox& out);
   void on_remb(Instant now, Endpoint& from, const Remb& remb, Outbox& out);
+
+  // Receivers that know the bridge's SSRCs only: source_maps.cc.
+  bool lend_ssrc(Instant now, Source& source, Projection& projection, Outbox& out);
+  void take_back_ssrc(const Source& source, Projection& projection);
+  void tell_source_maps(Endpoint& receiver, Outbox& out);
+  void tell_video_type(const Endpoint& owner, const std::string& source_name, Outbox& out);
 
   void tell(const channel::Message& message, const Endpoint* except, Outbox& out);
   void on_new_speaker(Instant now, Endpoint& speaker, Outbox& out);

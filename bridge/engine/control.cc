@@ -5,14 +5,6 @@
 
 namespace tacoma::bridge {
 
-/// What `receiver` gets under this SSRC, and the source it is of; null: nothing.
-Projection* Conference::find_projection(const Endpoint& receiver, Ssrc ssrc, Source*& source) {
-  source = find_source(ssrc);
-  if (!source) return nullptr;
-  Projection* projection = source->subscriber(receiver);
-  return projection && projection->ssrc() == ssrc ? projection : nullptr;
-}
-
 void Conference::on_rtcp(Instant now, Endpoint& from, const Datagram& datagram, Outbox& out) {
   ++counts.rtcp_in;
   RtcpReader reader(datagram.packet.bytes());

@@ -12,6 +12,7 @@
 #include "bridge/engine/receiver.h"
 #include "bridge/engine/sender.h"
 #include "bridge/engine/speaker.h"
+#include "bridge/engine/ssrc_pool.h"
 #include "core/secure/secure_path.h"
 
 namespace tacoma::bridge {
@@ -48,6 +49,9 @@ class Endpoint {
   DtlsSetup peer_setup = DtlsSetup::actpass;
 
   Channel channel;                 // messages beside the media
+  bool rewrites_ssrcs = false;     // it knows no sources but by the maps on its channel
+  SsrcPool& ssrcs(bool video) { return video ? video_ssrcs : audio_ssrcs; }
+  SsrcPool audio_ssrcs, video_ssrcs;
   bool told_inactive = false;      // the others know that nothing comes from it
   /// What it wants to receive, as far as it has said.
   const ReceiverWants& constraints() const { return channel.wants; }

@@ -19,7 +19,7 @@ void Numbering::push(const Run& run) {
 void Numbering::restart(uint8_t encoding, int64_t in, uint32_t timestamp, const Deltas& deltas, const LayerCut& cut) {
   if (!started_) {
     started_ = true;
-    next_ = first_out_ = in;
+    if (!begins_at_) next_ = first_out_ = in;
   }
   push({in, next_ - in, timestamp, deltas, cut, encoding, true});
   highest_ = in - 1;

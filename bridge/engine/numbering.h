@@ -35,6 +35,11 @@ class Numbering {
   /// Remembers so many runs, a power of two.
   explicit Numbering(size_t max_runs = kMaxRuns) : max_runs_(max_runs) {}
 
+  /// Before the first: it shall get this number, not its own.
+  void begin_at(uint16_t next) {
+    next_ = first_out_ = next;
+    begins_at_ = true;
+  }
   bool started() const { return started_; }
   const Run& current() const { return at(count_ - 1); }
   /// The number that the next packet in order gets; only when started().
@@ -92,7 +97,7 @@ class Numbering {
   int64_t missing_ = 0;           // outgoing numbers passed over so far
   uint64_t passed_ = 0, filled_ = 0;
   uint64_t recent_ = 0;           // bit n: number next_ - 1 - n went out
-  bool started_ = false;
+  bool started_ = false, begins_at_ = false;
   uint8_t doubled_ = 0;           // numbers that went out twice: a bug, kept for the audit
 };
 

@@ -7,8 +7,8 @@
 namespace tacoma::bridge {
 
 namespace {
-/// Sender and bridge agree on 90 kHz for video (RFC 3551 and every video payload format); only video changes encodings.
-constexpr int64_t kVideoClock = 90000;
+/// Every video payload format has 90 kHz, Opus 48 kHz. Audio changes its source only, when an SSRC is lent to another.
+constexpr int64_t kVideoClock = 90000, kAudioClock = 48000;
 
 struct Ids {
   uint16_t picture_id = 0;
@@ -54,17 +54,35 @@ bool Projection::may_begin(const MediaPacket& packet, uint8_t wanted) const {
   return packet.sequence > newest_[wanted] && (!video_ || packet.behind <= kMaxBehind);
 }
 
+void Projection::lend(const OutgoingStream& stream) {
+  TACOMA_ASSERT(last_.ssrc == Ssrc() && stream.ssrc != Ssrc());
+  last_ = stream;
+  numbers_ = Numbering(video_ ? Numbering::kMaxRuns : Numbering::kMaxRunsOfAudio);
+  if (stream.used) numbers_.begin_at(stream.next_sequence);
+  deltas_ = {};
+}
+
+OutgoingStream Projection::give_back(std::string& violation) {
+  violation = numbers_.violation();
+  OutgoingStream stream = last_;
+  if (started()) stream.next_sequence = static_cast<uint16_t>(numbers_.next());
+  numbers_ = Numbering(video_ ? Numbering::kMaxRuns : Numbering::kMaxRunsOfAudio);
+  last_ = {};
+  running_ = false;
+  return stream;
+}
+
 void Projection::begin(const MediaPacket& packet, Instant now) {
   Deltas deltas = deltas_;
-  if (started()) {
-    const bool other = packet.layer.encoding != numbers_.current().encoding;
+  if (last_.used) {
+    const bool other = !started() || packet.layer.encoding != numbers_.current().encoding;
     const Ids ids = ids_of(packet);
-    deltas.picture_id = static_cast<uint16_t>(last_picture_id_ + 1 - ids.picture_id);
-    deltas.tl0_pic_idx = static_cast<uint8_t>(last_tl0_pic_idx_ + 1 - ids.tl0_pic_idx);
+    deltas.picture_id = static_cast<uint16_t>(last_.picture_id + 1 - ids.picture_id);
+    deltas.tl0_pic_idx = static_cast<uint8_t>(last_.tl0_pic_idx + 1 - ids.tl0_pic_idx);
     if (other) deltas.timestamp = timestamp_delta(packet, now);
     // Template ids of another stream must not be taken for those of the last one.
     if (other && packet.codec == Codec::av1)
-      deltas.template_id = static_cast<uint8_t>((next_template_id_ - packet.av1().structure->template_id_offset) & 63);
+      deltas.template_id = static_cast<uint8_t>((last_.next_template_id - packet.av1().structure->template_id_offset) & 63);
   }
   filter_.start(packet, *target_);
   numbers_.restart(packet.layer.encoding, packet.sequence, packet.view.timestamp(), deltas, filter_.cut());
@@ -76,9 +94,10 @@ void Projection::begin(const MediaPacket& packet, Instant now) {
 /// From the time of the last encoding to this one's: by both senders' reports, or by arrival; in any case forward.
 uint32_t Projection::timestamp_delta(const MediaPacket& packet, Instant now) const {
   const uint32_t timestamp = packet.view.timestamp();
-  const uint32_t by_arrival = last_timestamp_ + static_cast<uint32_t>((now - last_at_).us() * kVideoClock / 1'000'000) - timestamp;
+  const int64_t clock = video_ ? kVideoClock : kAudioClock;
+  const uint32_t by_arrival = last_.timestamp + static_cast<uint32_t>((now - last_.at).us() * clock / 1'000'000) - timestamp;
   uint32_t delta = by_arrival;
-  const auto& from = packet.source->encodings[numbers_.current().encoding]->last_report;
+  const auto from = started() ? packet.source->encodings[numbers_.current().encoding]->last_report : std::nullopt;
   const auto& to = packet.source->encodings[packet.layer.encoding]->last_report;
   if (from && to) {
     // 32.32 seconds, of one clock. What would overflow is not believed below anyway.
@@ -89,7 +108,7 @@ uint32_t Projection::timestamp_delta(const MediaPacket& packet, Instant now) con
     if (std::abs(int64_t{difference}) <= kReportsDiffer.us() * kVideoClock / 1'000'000) delta = by_report;
   }
   const uint32_t out = timestamp + delta;
-  return is_newer(out, last_timestamp_) ? delta : last_timestamp_ + 1 - timestamp;
+  return is_newer(out, last_.timestamp) ? delta : last_.timestamp + 1 - timestamp;
 }
 
 Projection::Placement Projection::place_ahead(const MediaPacket& packet, Instant now) {
@@ -156,16 +175,16 @@ Rewrite Projection::rewrite(const Run& run, const MediaPacket& packet, uint16_t 
 }
 
 void Projection::note_out(const MediaPacket& packet, const Deltas& deltas, Instant now) {
-  if (!video_) return;
+  last_.used = true;
+  last_.timestamp = packet.view.timestamp() + deltas.timestamp;
+  last_.at = now;
   const Ids ids = ids_of(packet);
-  last_timestamp_ = packet.view.timestamp() + deltas.timestamp;
-  last_at_ = now;
   if (packet.codec == Codec::opaque || packet.codec == Codec::h264) return;
-  last_picture_id_ = static_cast<uint16_t>(ids.picture_id + deltas.picture_id);
-  last_tl0_pic_idx_ = static_cast<uint8_t>(ids.tl0_pic_idx + deltas.tl0_pic_idx);
+  last_.picture_id = static_cast<uint16_t>(ids.picture_id + deltas.picture_id);
+  last_.tl0_pic_idx = static_cast<uint8_t>(ids.tl0_pic_idx + deltas.tl0_pic_idx);
   if (packet.codec == Codec::av1) {
     const DependencyStructure& s = *packet.av1().structure;
-    next_template_id_ = static_cast<uint8_t>((s.template_id_offset + deltas.template_id + s.templates) & 63);
+    last_.next_template_id = static_cast<uint8_t>((s.template_id_offset + deltas.template_id + s.templates) & 63);
   }
 }
 

@@ -17,6 +17,19 @@ namespace tacoma::bridge {
 
 class Endpoint;
 
+/// What a receiver knows of one RTP stream that it gets: where it stands, so that another source can go on with it.
+struct OutgoingStream {
+  Ssrc ssrc, rtx;                 // rtx zero: repeats are plain
+  uint16_t rtx_sequence = 0;
+  bool used = false;              // something has been sent; only then the rest counts
+  uint16_t next_sequence = 0;
+  uint32_t timestamp = 0;
+  uint16_t picture_id = 0;        // of the newest picture; AV1: frame number
+  uint8_t tl0_pic_idx = 0;
+  uint8_t next_template_id = 0;   // AV1
+  Instant at;                     // when the newest was sent
+};
+
 /// Chooses among the packets of a source's encodings those that make up the target layer, and gives them continuous sequence numbers,
 /// timestamps, picture ids and frame numbers. Another encoding begins at one of its key frames; until that comes the old one goes on.
 /// Other layers of the same encoding begin and end where the codec allows it (LayerFilter). What upstream lost leaves a gap, so
@@ -37,13 +50,21 @@ class Projection {
   /// How far a mapping of timestamps by sender reports may be from one by arrival: beyond, the reports are not believed.
   static constexpr Duration kReportsDiffer = Duration::seconds(2);
 
-  /// What goes out has `ssrc`, and what is repeated of it `rtx` (zero: repeats are plain).
+  /// What goes out has `ssrc`, and what is repeated of it `rtx` (zero: repeats are plain). Without `ssrc` a stream has to be lent first.
   Projection(Endpoint& receiver, bool video, Ssrc ssrc, Ssrc rtx, uint16_t first_rtx_sequence)
-      : receiver_(&receiver), ssrc_(ssrc), rtx_(rtx), numbers_(video ? Numbering::kMaxRuns : Numbering::kMaxRunsOfAudio), video_(video), rtx_sequence_(first_rtx_sequence) {}
+      : receiver_(&receiver), numbers_(video ? Numbering::kMaxRuns : Numbering::kMaxRunsOfAudio), video_(video) {
+    last_.ssrc = ssrc;
+    last_.rtx = rtx;
+    last_.rtx_sequence = first_rtx_sequence;
+  }
 
   Endpoint& receiver() const { return *receiver_; }
-  Ssrc ssrc() const { return ssrc_; }
-  Ssrc rtx() const { return rtx_; }
+  Ssrc ssrc() const { return last_.ssrc; }
+  Ssrc rtx() const { return last_.rtx; }
+  /// Goes on with a stream; there was none.
+  void lend(const OutgoingStream& stream);
+  /// Ends with it, and returns where it stands. Empty, or the law that was broken, goes to `violation`.
+  OutgoingStream give_back(std::string& violation);
   Allotment allotment;
   /// The layer that the receiver shall get from now on, as soon as that is possible; nullopt: nothing (suspended). Ids above what the
   /// source has mean its highest. At first: all of the lowest encoding.
@@ -53,6 +74,11 @@ class Projection {
   std::optional<uint8_t> forwards() const { return running_ ? std::optional(numbers_.current().encoding) : std::nullopt; }
   bool started() const { return numbers_.started(); }
   const Numbering& numbers() const { return numbers_; }
+
+  /// When the newest packet went out; zero: none has.
+  Instant last_sent() const { return last_.at; }
+  /// This packet would be the first of an encoding.
+  bool begins_with(const MediaPacket& packet) const { return may_begin(packet, wanted_encoding(packet)); }
 
   struct Placement {
     std::optional<Drop> drop;
@@ -85,7 +111,7 @@ class Projection {
   bool may_repeat(uint16_t out, Instant now, Duration round_trip);
   /// Whether this receiver may ask for another key frame now; notes that it does.
   bool may_ask_key_frame(Instant now);
-  uint16_t next_rtx_sequence() { return rtx_sequence_++; }
+  uint16_t next_rtx_sequence() { return last_.rtx_sequence++; }
 
   uint32_t packets_sent() const { return static_cast<uint32_t>(packets_sent_); }
   uint32_t bytes_sent() const { return static_cast<uint32_t>(bytes_sent_); }
@@ -118,7 +144,6 @@ class Projection {
   void update_awaited(uint8_t wanted);
 
   Endpoint* receiver_;
-  Ssrc ssrc_, rtx_;
   std::optional<LayerId> target_ = LayerId{0, kMaxSpatialLayers - 1, kMaxTemporalLayers - 1};
   Numbering numbers_;
   LayerFilter filter_;
@@ -128,16 +153,10 @@ class Projection {
   uint32_t picture_ = 0;                // timestamp of the newest picture of the current encoding
   std::array<int64_t, kMaxEncodings> newest_{INT64_MIN, INT64_MIN, INT64_MIN};  // incoming numbers that were decided on
 
-  // The newest that went out, as it went out.
-  uint32_t last_timestamp_ = 0;
-  uint16_t last_picture_id_ = 0;
-  uint8_t last_tl0_pic_idx_ = 0;
-  uint8_t next_template_id_ = 0;
-  Instant last_at_;
+  OutgoingStream last_;                 // the newest that went out, as it went out
   Deltas deltas_;                       // of the newest run
 
   uint64_t packets_sent_ = 0, bytes_sent_ = 0;
-  uint16_t rtx_sequence_ = 0;
   uint32_t report_ntp_ = 0;
   Instant report_at_;
   std::vector<Repeat> repeats_;   // a ring

@@ -31,6 +31,7 @@ BridgeCounts& BridgeCounts::operator+=(const BridgeCounts& o) {
   probe_bytes_out += o.probe_bytes_out;
   limits_out += o.limits_out;
   dominant_speaker_changes += o.dominant_speaker_changes;
+  ssrcs_lent += o.ssrcs_lent;
   channel_messages_in += o.channel_messages_in;
   channel_messages_out += o.channel_messages_out;
   drops += o.drops;

@@ -36,6 +36,7 @@ struct BridgeCounts {
   uint64_t probe_packets_out = 0, probe_bytes_out = 0;
   uint64_t limits_out = 0;              // REMB to senders
   uint64_t dominant_speaker_changes = 0;
+  uint64_t ssrcs_lent = 0;              // SSRC rewriting: mappings made
   uint64_t channel_messages_in = 0, channel_messages_out = 0;
   DropCounts drops;                     // all of the above by reason
 

@@ -44,6 +44,7 @@ namespace tacoma {
   X(layer_not_wanted, "layer that the receiver has no use for now")         \
   X(over_layer_limit, "layer with a higher id than is supported")           \
   X(suspended, "source that the receiver is not given now")                 \
+  X(no_ssrc, "source without an SSRC of the bridge: all are in use, or the receiver cannot be told") \
   X(over_mtu, "packet would exceed the MTU")                                \
   X(descriptor_malformed, "malformed codec payload descriptor")             \
   X(feedback_unknown_packet, "feedback for a packet that was never sent")   \

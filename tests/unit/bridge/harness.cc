@@ -282,6 +282,7 @@ Client& Harness::join(std::string_view meeting, std::string_view id, bool connec
   if (first) meetings_.emplace_back(meeting);
   auto request = conference(meeting, first);
   request.endpoints = {new_endpoint(id)};
+  if (join_rewriting) request.endpoints[0].capabilities.emplace_back(colibri2::kCapSsrcRewriting);
   const auto answer = modify(request);
   REQUIRE(answer);
   REQUIRE(answer->endpoints.size() == 1);

@@ -104,6 +104,7 @@ class Harness {
   static colibri2::ConferenceModify conference(std::string_view meeting_id, bool create = false);
   static colibri2::Endpoint new_endpoint(std::string_view id);
   /// Allocates an endpoint and lets its client connect (unless told not to). `meeting` is created with its first endpoint.
+  bool join_rewriting = false;           // who joins has its SSRCs rewritten
   Client& join(std::string_view meeting, std::string_view id, bool connect = true);
   void connect(std::string_view meeting, Client& client);
   void give_sources(std::string_view meeting, Client& client, bool audio = true, bool video = true);

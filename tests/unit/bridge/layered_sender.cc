@@ -263,7 +263,7 @@ bridge::SourceDescription describe(size_t encodings) {
 }
 }  // namespace
 
-ReceivingWorld::ReceivingWorld(const LayeredSender& sender) : source(nullptr), projection(nobody(), true, Ssrc(1), Ssrc(), 1) {
+ReceivingWorld::ReceivingWorld(size_t encodings) : source(nullptr), projection(nobody(), true, Ssrc(1), Ssrc(), 1) {
   jingle::MediaFormats formats;
   for (const auto& [id, name] : {std::pair<uint8_t, const char*>{kVp8Type, "VP8"}, {kVp9Type, "VP9"}, {kAv1Type, "AV1"}, {kH264Type, "H264"}}) {
     jingle::PayloadType type;
@@ -274,7 +274,7 @@ ReceivingWorld::ReceivingWorld(const LayeredSender& sender) : source(nullptr), p
   }
   formats.header_extensions.push_back({kDependencyId, std::string(kDependencyDescriptorUri)});
   receiver.set_formats(nullptr, &formats);
-  receiver.sources.push_back(std::make_unique<Source>(nobody(), describe(sender.encodings()), 90000, false));
+  receiver.sources.push_back(std::make_unique<Source>(nobody(), describe(encodings), 90000, false));
   source = receiver.sources.back().get();
 }
 

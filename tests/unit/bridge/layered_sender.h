@@ -93,7 +93,7 @@ class LayeredSender {
 
 /// A receiver with one source, and one projection of it.
 struct ReceivingWorld {
-  explicit ReceivingWorld(const LayeredSender& sender);
+  explicit ReceivingWorld(size_t encodings);
   /// False: dropped at ingress, or held back from all (the projection knows). The packet is valid until the next.
   bool ingest(Instant now, const SentPacket& sent, bridge::MediaPacket& out);
   bridge::MediaPacket read_again(const SentPacket& sent);

@@ -28,7 +28,7 @@ struct Out {
 /// A sender, a bridge's receiver and one projection, and a receiver that asks for what it misses.
 class Stage {
  public:
-  explicit Stage(const Trial& trial) : trial_(trial), rng_(trial.seed), sender_(trial.kind, rng_.split("sender")), world_(sender_) {}
+  explicit Stage(const Trial& trial) : trial_(trial), rng_(trial.seed), sender_(trial.kind, rng_.split("sender")), world_(sender_.encodings()) {}
 
   void run(int pictures) {
     for (int picture = 0; picture < pictures; ++picture) {

@@ -1,0 +1,52 @@
+// The SSRCs of its own under which the bridge gives one receiver the sources of one medium, when that receiver knows nothing of the
+// senders' (capability ssrc-rewriting): a bounded number, lent to the sources that send.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+#include "bridge/engine/projection.h"
+#include "core/base/rng.h"
+
+namespace tacoma::bridge {
+
+class Source;
+
+class SsrcPool {
+ public:
+  static constexpr size_t kLimit = 50;  // as Jitsi Videobridge's ssrc-limit
+  /// What has sent so lately keeps its SSRC, whoever wants it.
+  static constexpr Duration kActive = Duration::seconds(1);
+
+  struct Slot {
+    OutgoingStream stream;        // as its last holder left it
+    Source* holder = nullptr;
+    Instant last_sent;
+  };
+
+  explicit SsrcPool(Rng rng = Rng(0)) : rng_(rng) {}
+
+  /// The slot that `source` holds; null: none.
+  Slot* find(const Source& source);
+  /// The slot with this SSRC; null: none, or nobody holds it.
+  Slot* find(Ssrc ssrc);
+  /// Sets when each holder has sent last: `last_sent(source)`.
+  template <typename LastSent>
+  void refresh(LastSent last_sent) {
+    for (Slot& slot : slots_)
+      if (slot.holder) slot.last_sent = last_sent(*slot.holder);
+  }
+  /// A slot for a source that holds none: a new one, a free one, or that of the source which has been silent for longest (`holder`
+  /// says who that is: it has to give up its stream first). Null: all are active. `taken`: SSRCs that may not be used.
+  Slot* choose(Instant now, bool with_rtx, const std::function<bool(Ssrc)>& taken);
+  /// Those that are held, in order of making.
+  const std::vector<Slot>& slots() const { return slots_; }
+
+ private:
+  Ssrc draw(const std::function<bool(Ssrc)>& taken);
+  std::vector<Slot> slots_;
+  Rng rng_;
+};
+
+}  // namespace tacoma::bridge

@@ -274,7 +274,8 @@ void MediaSender::nack(Instant now, const Nack& nack) {
   nack.each([&](uint16_t sequence) {
     const auto packet = stream->track.again(sequence);
     if (!packet) return drops_.count(Drop::nack_not_cached);
-    if (retransmit_tokens_ == 0) return drops_.count(Drop::nack_limited);
+    const DataSize size = DataSize::bytes(static_cast<int64_t>(packet->size() + kUdpOverhead + 40));
+    if (retransmit_tokens_ == 0 || !repairs_.take(now, size, side_.target())) return drops_.count(Drop::nack_limited);
     --retransmit_tokens_;
     Queued queued = what;
     queued.sequence = sequence;
@@ -345,7 +346,7 @@ void MediaSender::set_budgets(Instant now) {
   const DataRate target = side_.target();
   DataRate budget = DataRate::infinite();
   if (!target.is_infinite()) {
-    const int64_t video = std::max<int64_t>(0, target.bps() - (audio_ ? kAudioShare.bps() : 0));
+    const int64_t video = std::max<int64_t>(0, target.bps() - (audio_ ? kAudioShare.bps() : 0) - repairs_.rate(now).bps());
     budget = DataRate::bps(static_cast<int64_t>(static_cast<double>(video) * kPayloadShare));
   }
   budget = std::min(budget, remb_);

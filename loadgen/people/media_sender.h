@@ -16,6 +16,7 @@
 #include "core/rtp/rtcp_writer.h"
 #include "core/secure/secure_path.h"
 #include "loadgen/people/audio_track.h"
+#include "loadgen/people/repair_budget.h"
 #include "loadgen/people/video_source.h"
 #include "loadgen/plan/result_sink.h"
 
@@ -131,6 +132,7 @@ class MediaSender {
   SendSample audio_sample_;
   Instant next_report_ = Instant::never();
   Instant refilled_;
+  RepairBudget repairs_;
   uint32_t retransmit_tokens_ = kRetransmitBurst;
   Duration round_trip_ = Duration::milliseconds(100);  // until a report tells
   bool running_ = false;

@@ -14,6 +14,7 @@ class DeliveredRate {
  public:
   static constexpr Duration kBucket = Duration::milliseconds(5);
   static constexpr Duration kWindow = Duration::milliseconds(500);
+  static constexpr Duration kNewest = Duration::milliseconds(200);
   static constexpr Duration kShortest = Duration::milliseconds(150);  // below this span there is no estimate
 
   void on_packet(const PacketResult& packet) {
@@ -42,6 +43,15 @@ class DeliveredRate {
     if (age < kShortest) return std::nullopt;
     const Duration span = age < kWindow ? age : kWindow;
     return DataSize::bytes(sum_) / span;
+  }
+  /// For the moment of congestion, when the link is full: the larger one of the whole window and its newest part, since a rate that has
+  /// only just risen is not in the whole yet.
+  std::optional<DataRate> newest_rate() const {
+    const std::optional<DataRate> whole = rate();
+    if (!whole || newest_ - begin_ < kNewest) return whole;
+    int64_t bytes = 0;
+    for (int64_t back = 0; back < kNewest / kBucket; ++back) bytes += bytes_[slot(bucket_ - back)];
+    return std::max(*whole, DataSize::bytes(bytes) / kNewest);
   }
   void clear() { *this = DeliveredRate(); }
 

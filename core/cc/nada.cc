@@ -42,8 +42,8 @@ class Nada final : public RateController {
       if (!p.received) continue;
       delivered_.on_packet(p);
       if (const auto measured = meter_.on_packet(p)) {
-        probed = std::max(probed.value_or(*measured), *measured);
-        probes_.on_measured(report.at, *measured, update.probes);
+        probed = std::max(probed.value_or(measured->rate), measured->rate);
+        probes_.on_measured(report.at, measured->rate, update.probes);
       }
       // One-way delay on two clocks: only its distance from the smallest seen means something.
       const double delay = (p.arrival - p.sent.since_start()).to_ms();

@@ -68,7 +68,7 @@ void ProbeMeter::expect(const ProbeCluster& cluster) {
   clusters_.push_back(made);
 }
 
-std::optional<DataRate> ProbeMeter::on_packet(const PacketResult& packet) {
+std::optional<ProbeResult> ProbeMeter::on_packet(const PacketResult& packet) {
   if (packet.probe == 0 || !packet.received) return std::nullopt;
   const auto found = std::find_if(clusters_.begin(), clusters_.end(), [&](const Cluster& c) { return c.id == packet.probe; });
   if (found == clusters_.end() || found->reported) return std::nullopt;
@@ -94,7 +94,8 @@ std::optional<DataRate> ProbeMeter::on_packet(const PacketResult& packet) {
   if (static_cast<double>(arrived.bps()) > 2.0 * static_cast<double>(sent.bps())) return std::nullopt;  // compressed on the way
   const DataRate found_rate = std::min(sent, arrived);
   // It arrived slower than it was sent: that is the link, and a little less leaves room to drain.
-  return static_cast<double>(arrived.bps()) < 0.9 * static_cast<double>(sent.bps()) ? times(arrived, 0.95) : found_rate;
+  const bool full = static_cast<double>(arrived.bps()) < 0.9 * static_cast<double>(sent.bps());
+  return ProbeResult{full ? times(arrived, 0.95) : found_rate, full};
 }
 
 }  // namespace tacoma

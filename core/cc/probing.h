@@ -43,13 +43,20 @@ class ProbePlan {
   Instant recover_from_ = Instant::never();
 };
 
+/// What a cluster found. `full`: the link delivered it slower than it was sent, so it was full meanwhile; perhaps with others' packets
+/// too, in which case the rate is more than what is left for us.
+struct ProbeResult {
+  DataRate rate;
+  bool full = false;
+};
+
 /// Measures clusters from feedback.
 class ProbeMeter {
  public:
   /// A cluster that will be sent: packets of others are not believed to be a probe.
   void expect(const ProbeCluster& cluster);
-  /// The rate that one cluster found, when this packet completed it.
-  std::optional<DataRate> on_packet(const PacketResult& packet);
+  /// What a cluster found, when this packet completed it.
+  std::optional<ProbeResult> on_packet(const PacketResult& packet);
 
  private:
   struct Cluster {

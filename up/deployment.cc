@@ -90,7 +90,7 @@ std::string prosody_lua(const Deployment& d, const std::string& component_secret
 std::string focus_yaml(const Deployment& d) {
   std::ostringstream o;
   o << "# Written by `tacoma up` at each start.\ndomain: " << d.domain << "\nxmpp:\n  host: 127.0.0.1\n  port: " << d.ports.component
-    << "\n  secret_file: secrets/component\nhttp:\n  bind: 127.0.0.1:" << d.ports.focus << "\n";
+    << "\n  secret_file: secrets/component\nrooms_file: " << quoted(d.state + "/focus-rooms") << "\nhttp:\n  bind: 127.0.0.1:" << d.ports.focus << "\n";
   return o.str();
 }
 

@@ -1,6 +1,4 @@
 // tacoma-bridge: the bridge as a daemon.
-#include <cstdio>
-
 #include <boost/asio/steady_timer.hpp>
 
 #include "bridge/app/service.h"
@@ -9,13 +7,6 @@
 
 namespace tacoma::bridge {
 namespace {
-
-constexpr const char* kName = "tacoma-bridge";
-
-int refuse(const std::string& text) {
-  std::fprintf(stderr, "%s: %s\n", kName, text.c_str());
-  return 1;
-}
 
 /// Ends the daemon when a graceful shutdown has come to its end.
 class Watch {
@@ -41,18 +32,17 @@ class Watch {
   std::function<void()> done_;
 };
 
-int serve(Settings settings) {
-  const host::Logger log(kName);
+Result<void> serve(Settings settings, const host::Logger& log) {
   boost::asio::io_context io{1};
   host::ProcessHost host(io, log.sink());
   std::vector<SocketAddress> bound;
   for (const SocketAddress& wanted : settings.udp) {
     const auto made = host.open_udp(wanted);
-    if (!made) return refuse(made.error());
+    if (!made) return fail(made.error());
     bound.push_back(*made);
   }
   settings.bridge.candidates = candidates_of(settings, bound);
-  if (settings.bridge.candidates.empty()) return refuse("no address to advertise: name some in udp.advertise");
+  if (settings.bridge.candidates.empty()) return fail("no address to advertise: name some in udp.advertise");
   settings.bridge.randomness = SecureRandomness::system;
   settings.bridge.rng = host::system_rng();
   for (const auto& [service, target] : settings.servers) host.set_stream_target(service, target);
@@ -62,7 +52,7 @@ int serve(Settings settings) {
   http.log = log.sink();
   http.routes = private_routes(host, settings, [&io] { io.stop(); });
   const auto private_server = host::open_http(io, http);
-  if (!private_server) return refuse(private_server.error());
+  if (!private_server) return fail(private_server.error());
   std::shared_ptr<host::HttpServer> public_server;
   if (settings.public_http) {
     host::HttpOptions open;
@@ -76,7 +66,7 @@ int serve(Settings settings) {
       return verdict == Bridge::ChannelVerdict::welcome ? 0u : verdict == Bridge::ChannelVerdict::forbidden ? 403u : 404u;
     }, channel::kMaxMessage});
     auto opened = host::open_http(io, std::move(open));
-    if (!opened) return refuse(opened.error());
+    if (!opened) return fail(opened.error());
     public_server = *opened;
   }
 
@@ -87,37 +77,19 @@ int serve(Settings settings) {
   log.info("bridge " + settings.bridge.name + ", media at" + advertised + ", HTTP at " + (*private_server)->address().to_string());
   if (public_server) log.info("bridge channels at " + public_server->address().to_string() + ", offered as " + settings.bridge.channel_url_prefix);
   const Watch watch(host, [&io] { io.stop(); });
-  host::run_daemon(io, log, [&](std::function<void()> finish) {
+  host::run_daemon(io, log, [&] {
     (*private_server)->stop();
     if (public_server) public_server->stop();
     host.look([&](Process&, Instant now, Outbox& out) { bridge.leave(now, out); });
-    // What was written last goes out first.
-    const auto wait = std::make_shared<boost::asio::steady_timer>(io, std::chrono::milliseconds(200));
-    wait->async_wait([wait, finish](const boost::system::error_code&) { finish(); });
   });
   host.detach();
-  log.info("stopped");
-  return 0;
+  return {};
 }
-
-int bridge_main(int argc, char** argv) {
-  int exit_code = -1;
-  const auto arguments = host::parse_arguments(argc, argv, kName, "forwards the media of Jitsi-style conferences", BridgeConfig().version, exit_code);
-  if (exit_code >= 0) return exit_code;
-  auto file = host::ConfigFile::read(arguments.config_file);
-  if (!file) return refuse(file.error()), 2;
-  Settings settings = read_settings(*file);
-  const std::vector<std::string> errors = file->finish();
-  for (const std::string& error : errors) std::fprintf(stderr, "%s\n", error.c_str());
-  if (!errors.empty()) return 2;
-  if (arguments.check_only) {
-    std::printf("%s: nothing is wrong\n", arguments.config_file.c_str());
-    return 0;
-  }
-  return serve(std::move(settings));
-}
-
 }  // namespace
 }  // namespace tacoma::bridge
 
-int main(int argc, char** argv) { return tacoma::bridge::bridge_main(argc, argv); }
+int main(int argc, char** argv) {
+  using namespace tacoma;
+  return host::daemon_main(argc, argv, {"tacoma-bridge", "forwards the media of Jitsi-style conferences", BridgeConfig().version},
+                           bridge::read_settings, bridge::serve);
+}

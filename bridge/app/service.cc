@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "core/signal/colibri2_json.h"
-#include "host/daemon/daemon.h"
+#include "host/daemon/metrics.h"
 
 namespace tacoma::bridge {
 
@@ -88,10 +88,10 @@ Json stats_json(const Bridge& bridge, const BridgeConfig& config, Instant now, c
   return json;
 }
 
-std::string metrics(const Bridge& bridge, Instant now, const host::HostStats& host, Rates& rates) {
+HttpResponse metrics(const Bridge& bridge, Instant now, const host::HostStats& host, Rates& rates) {
   const BridgeStatsNow s = bridge.stats();
   const Rates::Now rate = rates.update(now, host);
-  host::MetricsText m("tacoma_bridge_");
+  host::Metrics m("tacoma_bridge_");
   m.gauge("conferences", "Conferences now", s.conferences);
   m.gauge("endpoints", "Endpoints now", s.endpoints);
   m.gauge("channels", "Endpoints whose bridge channel is open", s.channels);
@@ -134,10 +134,10 @@ std::string metrics(const Bridge& bridge, Instant now, const host::HostStats& ho
   DropCounts all = s.counts.drops;
   all += host.drops;
   all.each([&](Drop drop, uint64_t count) { drops.emplace_back(name_of(drop), static_cast<double>(count)); });
-  m.labelled("dropped_total", "What went no further, by reason", "reason", drops);
+  m.counters("dropped", "What went no further, by reason", "reason", drops);
   m.histogram("batch_packets", "Datagrams received by one call of the kernel", host.batch_packets);
   m.histogram("forwarding_seconds", "From the receipt of a batch until all that follows from it is sent", host.call_seconds);
-  return m.text();
+  return m.response();
 }
 unsigned status_of(Condition condition) {
   switch (condition) {
@@ -214,7 +214,7 @@ std::vector<host::HttpRoute> private_routes(host::ProcessHost& host, const Setti
   });
   route("GET", "/metrics", [&host, rates](const HttpRequest&, HttpAnswer answer) {
     with_bridge(host, [&](Bridge& bridge, Instant now, Outbox&) {
-      answer({200, "text/plain; version=0.0.4; charset=utf-8", metrics(bridge, now, host.stats(), *rates)});
+      answer(metrics(bridge, now, host.stats(), *rates));
     });
   });
   route("GET", "/colibri/drain", [&host](const HttpRequest&, HttpAnswer answer) {

@@ -2,7 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "host/daemon/daemon.h"
+#include "host/daemon/metrics.h"
 
 namespace tacoma::focus {
 
@@ -68,9 +68,9 @@ HttpResponse to_response(const ConferenceAnswer& answer) {
   return pretty(json);
 }
 
-std::string metrics(const Focus& focus) {
+HttpResponse metrics(const Focus& focus) {
   const FocusStats s = focus.stats();
-  host::MetricsText m("tacoma_focus_");
+  host::Metrics m("tacoma_focus_");
   m.gauge("conferences", "Rooms now", static_cast<double>(s.conferences));
   m.gauge("participants", "People in them now", static_cast<double>(s.participants));
   m.gauge("sessions", "People with a media session now", static_cast<double>(s.sessions));
@@ -85,6 +85,10 @@ std::string metrics(const Focus& focus) {
   counter("participants_moved", "Offers because a bridge was lost", s.moved);
   counter("restarts_requested", "Sessions that clients wanted anew", s.restarts_requested);
   counter("restarts_refused", "Of those, too many in too short a time", s.restarts_refused);
+  counter("ice_restarts_requested", "ICE restarts in place that clients wanted", s.ice_restarts_requested);
+  counter("ice_restarts_refused", "Of those, too many in too short a time", s.ice_restarts_refused);
+  counter("ice_restarts_relayed", "Of those, the bridge's new side that clients were told", s.ice_restarts_relayed);
+  counter("rooms_found", "Rooms entered because people were there, after a restart", s.rooms_found);
   counter("participants_ice_failed", "Clients whose path failed", s.ice_failed);
   counter("lost_bridges", "Bridges that left, failed or fell silent", s.lost_bridges);
   counter("invite_failures", "Invitations given up", s.invite_failures);
@@ -92,8 +96,8 @@ std::string metrics(const Focus& focus) {
   counter("xmpp_disconnects", "Streams to the XMPP server that were lost", s.reconnects);
   std::vector<std::pair<std::string, double>> drops;
   s.drops.each([&](Drop drop, uint64_t count) { drops.emplace_back(name_of(drop), static_cast<double>(count)); });
-  m.labelled("dropped_total", "Stanzas that went no further, by reason", "reason", drops);
-  return m.text();
+  m.counters("dropped", "Stanzas that went no further, by reason", "reason", drops);
+  return m.response();
 }
 }  // namespace
 
@@ -126,7 +130,7 @@ std::vector<host::HttpRoute> routes(host::ProcessHost& host, Desk& desk) {
   });
   route("GET", "/about/version", [](const HttpRequest&, HttpAnswer answer) { answer(pretty({{"name", "tacoma-focus"}, {"version", kVersion}, {"os", "Linux"}})); });
   route("GET", "/metrics", [&host](const HttpRequest&, HttpAnswer answer) {
-    with_focus(host, [&](Focus& focus, Instant, Outbox&) { answer({200, "text/plain; version=0.0.4; charset=utf-8", metrics(focus)}); });
+    with_focus(host, [&](Focus& focus, Instant, Outbox&) { answer(metrics(focus)); });
   });
   return routes;
 }

@@ -23,9 +23,11 @@ Settings read_settings(host::ConfigFile& file) {
     focus.brewery_domain = brewery->domain;
   }
   settings.http = root.section("http").address("bind", "127.0.0.1:8888");
+  settings.rooms_file = root.text("rooms_file", "");
   host::ConfigSection conference = root.section("conference");
   focus.min_participants = static_cast<size_t>(conference.number("min_participants", 1, 100, 2));
   focus.max_participants_per_bridge = static_cast<size_t>(conference.number("max_participants_per_bridge", 1, 100'000, 500));
+  focus.use_sctp = conference.flag("use_sctp", focus.use_sctp);
   focus.use_ssrc_rewriting = conference.flag("use_ssrc_rewriting", focus.use_ssrc_rewriting);
   focus.times.single_participant = Duration::seconds(conference.number("alone_seconds", 1, 86'400, 20));
   focus.times.empty_room = Duration::seconds(conference.number("empty_room_seconds", 1, 86'400, 15));

@@ -11,6 +11,7 @@ struct Settings {
   FocusConfig focus;
   host::StreamTarget server;   // of the component stream
   SocketAddress http;
+  std::string rooms_file;      // where the names of its rooms are kept for a focus after this one; empty: nowhere
 };
 
 /// Reads all of it; mistakes are in file.finish().

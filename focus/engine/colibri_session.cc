@@ -22,8 +22,7 @@ ConferenceModify ColibriSession::request() const {
   return request;
 }
 
-ConferenceModify ColibriSession::allocate(std::string_view id, std::string_view stats_id, std::vector<colibri2::MediaDescription> media,
-                                          bool rewrites) {
+ConferenceModify ColibriSession::allocate(std::string_view id, std::string_view stats_id, Wish wish) {
   ConferenceModify modify = request();
   modify.create = !std::exchange(created_, true);
   colibri2::Endpoint& endpoint = modify.endpoints.emplace_back();
@@ -31,9 +30,10 @@ ConferenceModify ColibriSession::allocate(std::string_view id, std::string_view 
   endpoint.create = true;
   endpoint.stats_id = stats_id;
   endpoint.capabilities = {std::string(colibri2::kCapSourceNames)};
-  if (rewrites) endpoint.capabilities.emplace_back(colibri2::kCapSsrcRewriting);
-  endpoint.media = std::move(media);
+  if (wish.rewriting) endpoint.capabilities.emplace_back(colibri2::kCapSsrcRewriting);
+  endpoint.media = std::move(wish.media);
   endpoint.transport.emplace().ice_controlling = true;
+  if (wish.sctp) endpoint.transport->sctp.emplace();
   endpoints_.emplace(id);
   return modify;
 }

@@ -25,9 +25,12 @@ class ColibriSession {
   size_t endpoints() const { return endpoints_.size(); }
 
   /// Creates an endpoint, and the conference with the first; without sources.
-  /// `rewrites`: the bridge shall rewrite SSRCs for it.
-  colibri2::ConferenceModify allocate(std::string_view endpoint, std::string_view stats_id, std::vector<colibri2::MediaDescription> media,
-                                      bool rewrites);
+  struct Wish {
+    std::vector<colibri2::MediaDescription> media;
+    bool rewriting = false;  // the bridge shall rewrite SSRCs for it
+    bool sctp = false;       // and take a data channel
+  };
+  colibri2::ConferenceModify allocate(std::string_view endpoint, std::string_view stats_id, Wish wish);
   /// The client's side of the transport, with its sources, once it accepted.
   colibri2::ConferenceModify accept(std::string_view endpoint, jingle::IceTransport transport, const jingle::SourceSet& sources,
                                     std::optional<int32_t> initial_last_n);

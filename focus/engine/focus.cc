@@ -39,6 +39,7 @@ class Focus::Core {
   std::optional<ConferenceAnswer> poll_answer();
   void leave(Instant now, Outbox& out);
   FocusStats stats() const;
+  std::vector<std::string> rooms() const;
 
  private:
   struct RoomEntry {
@@ -61,6 +62,8 @@ class Focus::Core {
   // Rooms that we should be in.
   void look_for_rooms(Instant now);
   void on_rooms(Instant now, const Element* answer);
+  /// Asks how many people a room holds. False when too much is under way.
+  bool look_at(Instant now, const Jid& room);
   void on_room_info(Instant now, const Element* answer);
   /// Somebody is in a room that we do not know.
   void on_sign_of_room(Instant now, const Jid& room);
@@ -339,17 +342,22 @@ void Focus::Core::look_for_rooms(Instant now) {
   Pending pending;
   pending.kind = Pending::Kind::rooms;
   line_.request(make_disco_items_query(Jid{{}, muc_domain_, {}}, ""), now + config_.times.iq_timeout, pending);
+  for (const std::string& room : std::exchange(config_.rooms_before, {}))
+    if (const auto name = Jid::parse(room)) look_at(now, *name);
 }
 
 void Focus::Core::on_rooms(Instant now, const Element* answer) {
   const auto items = answer ? parse_disco_items(*answer) : Result<std::vector<Jid>>(fail("no answer"));
   if (!items) return;  // a service that tells nobody: signs of rooms are left
+  for (const Jid& room : *items)
+    if (!look_at(now, room)) return;
+}
+
+bool Focus::Core::look_at(Instant now, const Jid& room) {
+  if (room.domain != muc_domain_ || room.node.empty() || !room.is_bare() || find_room(room.to_string())) return true;
   Pending pending;
   pending.kind = Pending::Kind::room_info;
-  for (const Jid& room : *items) {
-    if (room.domain != muc_domain_ || room.node.empty() || !room.is_bare() || find_room(room.to_string())) continue;
-    if (!line_.request(make_disco_query(room, ""), now + config_.times.iq_timeout, pending)) return;
-  }
+  return line_.request(make_disco_query(room, ""), now + config_.times.iq_timeout, pending);
 }
 
 void Focus::Core::on_room_info(Instant now, const Element* answer) {
@@ -514,6 +522,12 @@ FocusStats Focus::Core::stats() const {
   return stats;
 }
 
+std::vector<std::string> Focus::Core::rooms() const {
+  std::vector<std::string> rooms;
+  for (const auto& [number, entry] : rooms_) rooms.push_back(entry.room->jid().to_string());
+  return rooms;
+}
+
 Focus::Focus(FocusConfig config) : core_(std::make_unique<Core>(std::move(config))) {}
 Focus::~Focus() = default;
 
@@ -529,5 +543,6 @@ void Focus::leave(Instant now, Outbox& out) { core_->leave(now, out); }
 std::optional<ConferenceAnswer> Focus::poll_answer() { return core_->poll_answer(); }
 bool Focus::ready() const { return core_->ready(); }
 FocusStats Focus::stats() const { return core_->stats(); }
+std::vector<std::string> Focus::rooms() const { return core_->rooms(); }
 
 }  // namespace tacoma

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "core/base/drop.h"
 #include "core/base/process.h"
@@ -48,8 +49,11 @@ struct FocusConfig {
   size_t max_participants_per_bridge = 500; // of one conference; later ones wait (there is one bridge a conference)
   double overloaded_stress = 0.8;          // such a bridge is chosen only when all are
   size_t min_participants = 2;             // invites start with as many
+  bool use_sctp = true;                    // a data channel, for clients that can do it on bridges that have it
   /// Clients that can do it hear of others' sources from the bridge, by its channel; they are signalled the bridge's own only.
   bool use_ssrc_rewriting = false;
+  /// Bare JIDs of rooms that a focus before this one was in: those that still hold people are entered.
+  std::vector<std::string> rooms_before;
   FocusLimits limits;
   FocusTimes times;
   Rng rng{1};                              // meeting ids, Jingle session ids
@@ -108,6 +112,8 @@ class Focus final : public Process {
   /// True once the component stream is up and the brewery is joined.
   bool ready() const;
   FocusStats stats() const;
+  /// The rooms that it is in or enters, as bare JIDs in order of their creation.
+  std::vector<std::string> rooms() const;
 
  private:
   class Core;

@@ -8,6 +8,7 @@ Features features_of(const DiscoInfo& info) {
   Features features;
   features.audio = info.has(kFeatureAudio);
   features.video = info.has(kFeatureVideo);
+  features.sctp = info.has(ns::kSctpMap);
   features.rtx = info.has(kFeatureRtx);
   features.tcc = info.has(kFeatureTcc);
   features.remb = info.has(kFeatureRemb);

@@ -16,7 +16,7 @@ namespace tacoma::focus {
 
 /// What a client can do, by its disco#info.
 struct Features {
-  bool audio = true, video = true;   // a client that does not answer is taken to do these and no more
+  bool audio = true, video = true, sctp = true;   // a client that does not answer is taken to do these and no more
   bool rtx = false, tcc = false, remb = false, json_sources = false;
   bool ssrc_rewriting = false;
 };

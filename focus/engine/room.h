@@ -95,7 +95,7 @@ class Room {
   std::string_view preferred_region() const;
   void allocate(Instant now, Member& member);
   void on_allocated(Instant now, Member& member, const Element* answer);
-  void send_offer(Instant now, Member& member, const jingle::IceTransport& transport);
+  void send_offer(Instant now, Member& member, const colibri2::Transport& bridge);
   void on_offer_answered(Instant now, Member& member, const Element* answer);
   /// Ends its Jingle session if it has one (with a session-terminate when `reason` is given), frees its endpoint and its
   /// sources. The caller sets the state.

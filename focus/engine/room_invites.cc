@@ -9,6 +9,7 @@ namespace tacoma::focus {
 namespace {
 /// A bridge that loses the conference as often in a row counts as failed.
 constexpr uint32_t kMaxSessionsLost = 3;
+constexpr uint16_t kSctpPort = 5000, kSctpStreams = 1024;  // as stock bridges have them
 const jingle::Reason kMoving{"success", "moving"};
 }  // namespace
 
@@ -54,11 +55,13 @@ bool Room::ensure_session(Instant now) {
 void Room::allocate(Instant now, Member& member) {
   ++member.invite;
   member.state = State::allocating;
-  std::vector<colibri2::MediaDescription> media;
-  if (member.features.audio) media.push_back({jingle::Media::audio, offer(jingle::Media::audio, member.features)});
-  if (member.features.video) media.push_back({jingle::Media::video, offer(jingle::Media::video, member.features)});
+  ColibriSession::Wish wish;
+  if (member.features.audio) wish.media.push_back({jingle::Media::audio, offer(jingle::Media::audio, member.features)});
+  if (member.features.video) wish.media.push_back({jingle::Media::video, offer(jingle::Media::video, member.features)});
+  wish.rewriting = rewrites_for(member);
+  wish.sctp = shared_.config.use_sctp && member.features.sctp;
   Pending pending{Pending::Kind::allocate, number_, member.number, member.invite, session_number_};
-  const auto modify = session_->allocate(member.nick, member.stats_id, std::move(media), rewrites_for(member));
+  const auto modify = session_->allocate(member.nick, member.stats_id, std::move(wish));
   shared_.line.request(colibri2::make_request(session_->bridge_jid(), "", modify), now + shared_.config.times.iq_timeout, pending);
   if (Bridge* bridge = shared_.bridges.find(session_->bridge())) shared_.bridges.endpoint_added(*bridge, now);
 }
@@ -78,10 +81,11 @@ void Room::on_allocated(Instant now, Member& member, const Element* answer) {
   if (sources_.of(jingle::kBridgeOwner).empty() && !modified->sources.empty())
     if (!sources_.try_add(jingle::kBridgeOwner, colibri2::to_source_set(modified->sources, jingle::kBridgeOwner)))
       ++shared_.stats.source_errors;
-  send_offer(now, member, *endpoint->transport->ice);
+  send_offer(now, member, *endpoint->transport);
 }
 
-void Room::send_offer(Instant now, Member& member, const jingle::IceTransport& transport) {
+void Room::send_offer(Instant now, Member& member, const colibri2::Transport& bridge) {
+  const jingle::IceTransport& transport = *bridge.ice;
   jingle::Jingle message;
   message.action = jingle::Action::session_initiate;
   message.sid = make_hex(rng_, 16);
@@ -96,6 +100,15 @@ void Room::send_offer(Instant now, Member& member, const jingle::IceTransport& t
     content.rtcp_mux = true;
     if (media == jingle::Media::audio) content.max_ptime = 60;
     content.transport = transport;
+    message.bundle.push_back(content.name);
+  }
+  // Only what was asked for and is there: a data channel that never comes up would leave the client without any.
+  if (shared_.config.use_sctp && member.features.sctp && bridge.sctp) {
+    jingle::Content& content = message.contents.emplace_back();
+    content.name = "data";
+    content.media = jingle::Media::application;
+    content.transport = transport;
+    content.transport->sctp_map = jingle::SctpMap{bridge.sctp->port.value_or(kSctpPort), kSctpStreams};
     message.bundle.push_back(content.name);
   }
   jingle::ConferenceSources others;

@@ -4,7 +4,6 @@
 
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -14,14 +13,6 @@
 #include "host/daemon/notify.h"
 
 namespace tacoma::host {
-
-namespace {
-std::string number(double value) {
-  char text[40];
-  const auto [end, error] = std::to_chars(text, text + sizeof text, value);
-  return std::string(text, end);
-}
-}  // namespace
 
 Logger::Logger(std::string name) : name_(std::move(name)), is_journal_(std::getenv("JOURNAL_STREAM") != nullptr) {}
 
@@ -40,37 +31,53 @@ void Logger::line(bool is_warning, const std::string& text) const {
   std::fprintf(stderr, "%s.%03dZ %s %s: %s\n", stamp, static_cast<int>(ms), is_warning ? "warning" : "info", name_.c_str(), text.c_str());
 }
 
-DaemonArguments parse_arguments(int argc, char** argv, std::string_view name, std::string_view about, std::string_view version, int& exit_code) {
-  DaemonArguments arguments;
-  const std::string usage = std::string(name) + ": " + std::string(about) + "\n\nUsage: " + std::string(name) +
-                            " --config FILE [--check-config]\n"
-                            "  --config FILE    the configuration (YAML)\n"
-                            "  --check-config   say what is wrong with it, and exit: 0 nothing, 2 something\n"
-                            "  --version, --help\n";
-  exit_code = -1;
+int refuse_start(const std::string& name, const std::string& text) {
+  std::fprintf(stderr, "%s: %s\n", name.c_str(), text.c_str());
+  return 1;
+}
+
+DaemonStart start_daemon(int argc, char** argv, const DaemonInfo& info) {
+  DaemonStart start;
+  const auto usage_error = [&](const std::string& text) {
+    refuse_start(info.name, text + "; see --help");
+    start.exit_code = 2;
+    return std::move(start);
+  };
   for (int i = 1; i < argc; ++i) {
-    const std::string_view word = argv[i];
+    const std::string word = argv[i];
     if (word == "--help" || word == "-h") {
-      std::fputs(usage.c_str(), stdout);
-      exit_code = 0;
-    } else if (word == "--version") {
-      std::printf("%.*s %.*s\n", static_cast<int>(name.size()), name.data(), static_cast<int>(version.size()), version.data());
-      exit_code = 0;
-    } else if (word == "--check-config") {
-      arguments.check_only = true;
-    } else if (word == "--config" && i + 1 < argc) {
-      arguments.config_file = argv[++i];
-    } else {
-      std::fprintf(stderr, "%.*s: '%s' is no option; see --help\n", static_cast<int>(name.size()), name.data(), argv[i]);
-      exit_code = 2;
+      std::printf("%s: %s\n\nUsage: %s --config FILE [--check-config]\n"
+                  "  --config FILE    the configuration (YAML)\n"
+                  "  --check-config   say what is wrong with it, and exit: 0 nothing, 2 something\n"
+                  "  --version, --help\n", info.name.c_str(), info.about.c_str(), info.name.c_str());
+      return start;
     }
-    if (exit_code >= 0) return arguments;
+    if (word == "--version") {
+      std::printf("%s %s\n", info.name.c_str(), info.version.c_str());
+      return start;
+    }
+    if (word == "--check-config") start.check_only = true;
+    else if (word == "--config" && i + 1 < argc) start.path = argv[++i];
+    else return usage_error("'" + word + "' is no option");
   }
-  if (arguments.config_file.empty()) {
-    std::fprintf(stderr, "%.*s: --config FILE is missing; see --help\n", static_cast<int>(name.size()), name.data());
-    exit_code = 2;
+  if (start.path.empty()) return usage_error("--config FILE is missing");
+  auto file = ConfigFile::read(start.path);
+  if (!file) {
+    refuse_start(info.name, file.error());
+    start.exit_code = 2;
+    return start;
   }
-  return arguments;
+  start.file = std::move(*file);
+  return start;
+}
+
+std::optional<int> check_daemon(DaemonStart& start) {
+  const std::vector<std::string> errors = start.file->finish();
+  for (const std::string& error : errors) std::fprintf(stderr, "%s\n", error.c_str());
+  if (!errors.empty()) return 2;
+  if (!start.check_only) return std::nullopt;
+  std::printf("%s: nothing is wrong\n", start.path.c_str());
+  return 0;
 }
 
 Rng system_rng() {
@@ -103,31 +110,12 @@ void run_daemon(boost::asio::io_context& io, const Logger& log, const std::funct
   io.run();
 }
 
-void MetricsText::head(std::string_view name, std::string_view help, std::string_view type) {
-  text_ += "# HELP " + prefix_ + std::string(name) + " " + std::string(help) + "\n# TYPE " + prefix_ + std::string(name) + " " + std::string(type) + "\n";
-}
-
-void MetricsText::one(std::string_view name, std::string_view help, std::string_view type, double value) {
-  head(name, help, type);
-  text_ += prefix_ + std::string(name) + " " + number(value) + "\n";
-}
-
-void MetricsText::labelled(std::string_view name, std::string_view help, std::string_view label,
-                           const std::vector<std::pair<std::string, double>>& values) {
-  head(name, help, "counter");
-  for (const auto& [value, count] : values)
-    text_ += prefix_ + std::string(name) + "{" + std::string(label) + "=\"" + value + "\"} " + number(count) + "\n";
-}
-
-void MetricsText::histogram(std::string_view name, std::string_view help, const BucketCounts& counts) {
-  head(name, help, "histogram");
-  uint64_t sum = 0;
-  for (size_t i = 0; i < counts.counts.size(); ++i) {
-    sum += counts.counts[i];
-    const std::string bound = i < counts.bounds.size() ? number(counts.bounds[i]) : "+Inf";
-    text_ += prefix_ + std::string(name) + "_bucket{le=\"" + bound + "\"} " + std::to_string(sum) + "\n";
-  }
-  text_ += prefix_ + std::string(name) + "_sum " + number(counts.sum) + "\n" + prefix_ + std::string(name) + "_count " + std::to_string(sum) + "\n";
+void run_daemon(boost::asio::io_context& io, const Logger& log, const std::function<void()>& on_stop) {
+  run_daemon(io, log, [&](std::function<void()> finish) {
+    on_stop();
+    const auto wait = std::make_shared<boost::asio::steady_timer>(io, std::chrono::milliseconds(200));
+    wait->async_wait([wait, finish](const boost::system::error_code&) { finish(); });
+  });
 }
 
 }  // namespace tacoma::host

@@ -1,14 +1,16 @@
-// What the daemons share: the loop, the log, signals, the command line, metrics as text.
+// What the daemons share: their main, the loop, the log, signals, the command line.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
-#include <string_view>
-#include <vector>
+#include <utility>
 
+#include "core/base/result.h"
 #include "core/base/rng.h"
+#include "host/daemon/config_file.h"
 #include "host/daemon/process_host.h"
 
 namespace tacoma::host {
@@ -30,15 +32,6 @@ class Logger {
   bool is_journal_ = false;
 };
 
-/// What the command line asked for.
-struct DaemonArguments {
-  std::string config_file;
-  bool check_only = false;
-};
-
-/// Reads `--config FILE [--check-config]`; --help and --version are answered here. `exit_code` >= 0: do that at once.
-DaemonArguments parse_arguments(int argc, char** argv, std::string_view name, std::string_view about, std::string_view version, int& exit_code);
-
 /// An Rng seeded by the operating system, for what has to be different each time but is no secret.
 Rng system_rng();
 
@@ -46,23 +39,38 @@ Rng system_rng();
 /// `patience`, ends it at once. systemd is told both.
 void run_daemon(boost::asio::io_context& io, const Logger& log, const std::function<void(std::function<void()> finish)>& on_stop,
                 std::chrono::seconds patience = std::chrono::seconds(10));
+/// Likewise where all is done once what `on_stop` has written is sent.
+void run_daemon(boost::asio::io_context& io, const Logger& log, const std::function<void()>& on_stop);
 
-/// The exposition format of Prometheus, version 0.0.4.
-class MetricsText {
- public:
-  explicit MetricsText(std::string prefix) : prefix_(std::move(prefix)) {}
-  void gauge(std::string_view name, std::string_view help, double value) { one(name, help, "gauge", value); }
-  /// The name gets "_total".
-  void counter(std::string_view name, std::string_view help, double value) { one(std::string(name) + "_total", help, "counter", value); }
-  void histogram(std::string_view name, std::string_view help, const BucketCounts& counts);
-  /// One counter with a label: call once a value, all in a row.
-  void labelled(std::string_view name, std::string_view help, std::string_view label, const std::vector<std::pair<std::string, double>>& values);
-  const std::string& text() const { return text_; }
-
- private:
-  void head(std::string_view name, std::string_view help, std::string_view type);
-  void one(std::string_view name, std::string_view help, std::string_view type, double value);
-  std::string prefix_, text_;
+/// What a daemon is, for those who ask it.
+struct DaemonInfo {
+  std::string name, about, version;
 };
+
+/// What the command line `--config FILE [--check-config]` asked for.
+struct DaemonStart {
+  std::string path;
+  std::optional<ConfigFile> file;  // absent: it was --help or --version, or a mistake that has been told
+  bool check_only = false;
+  int exit_code = 0;               // of the absent file
+};
+DaemonStart start_daemon(int argc, char** argv, const DaemonInfo& info);
+/// Tells what is wrong with the file, once its settings were read. The exit code; nullopt: nothing is, and it is to run.
+std::optional<int> check_daemon(DaemonStart& start);
+/// "NAME: TEXT" on standard error; 1, the exit code.
+int refuse_start(const std::string& name, const std::string& text);
+
+/// A daemon's main. `serve` runs it to its end, or says why it cannot.
+template <typename Settings>
+int daemon_main(int argc, char** argv, const DaemonInfo& info, Settings (*read)(ConfigFile&), Result<void> (*serve)(Settings, const Logger&)) {
+  DaemonStart start = start_daemon(argc, argv, info);
+  if (!start.file) return start.exit_code;
+  Settings settings = read(*start.file);
+  if (const auto exit_code = check_daemon(start)) return *exit_code;
+  const Logger log(info.name);
+  if (const auto served = serve(std::move(settings), log); !served) return refuse_start(info.name, served.error());
+  log.info("stopped");
+  return 0;
+}
 
 }  // namespace tacoma::host

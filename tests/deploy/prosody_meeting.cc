@@ -1,34 +1,23 @@
 // A deployment as `tacoma up` makes it, stock Prosody included, with two synthetic people on real sockets; and what strangers are told.
-#include <netinet/in.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <optional>
-#include <sstream>
 #include <thread>
 
 #include "host/daemon/process_host.h"
+#include "tests/deploy/tools.h"
 #include "tests/world/meeting/meeting.h"
-#include "up/child.h"
-#include "up/deployment.h"
 
 using namespace tacoma;
+using namespace tacoma::test;
 namespace fs = std::filesystem;
 
 namespace {
 using namespace std::chrono_literals;
-
-std::string read_file(const fs::path& file) {
-  std::ifstream in(file);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
 
 /// The number that follows `key` in a text.
 uint16_t number_after(const std::string& text, const std::string& key) {
@@ -37,29 +26,6 @@ uint16_t number_after(const std::string& text, const std::string& key) {
   return static_cast<uint16_t>(std::atoi(text.c_str() + at + key.size()));
 }
 
-/// Sends a request and reads the answer to its end; nothing when nobody listens.
-std::string http(uint16_t port, const std::string& request) {
-  const host::Fd fd(::socket(AF_INET, SOCK_STREAM, 0));
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_port = htons(port);
-  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const timeval patience{5, 0};
-  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) != 0) return {};
-  if (::send(fd.get(), request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size())) return {};
-  std::string answer;
-  char piece[4096];
-  for (ssize_t size; (size = ::recv(fd.get(), piece, sizeof piece, 0)) > 0;) answer.append(piece, static_cast<size_t>(size));
-  return answer;
-}
-std::string get(uint16_t port, const std::string& target, const std::string& headers = "") {
-  return http(port, "GET " + target + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + headers + "\r\n");
-}
-std::string post(uint16_t port, const std::string& target, const std::string& body) {
-  return http(port, "POST " + target + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body);
-}
-bool is_status(const std::string& answer, const std::string& status) { return answer.substr(0, 12) == "HTTP/1.1 " + status; }
 const std::string kUpgrade = "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 std::string upgrade(uint16_t port, const std::string& target) {
   return http(port, "GET " + target + " HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n" + kUpgrade + "\r\n");
@@ -84,11 +50,7 @@ class UpRun {
     fs::remove_all(folder_, ignored);
   }
   void stop() {
-    child_.signal(SIGTERM);
-    std::string how;
-    for (int i = 0; i < 100 && child_.is_running() && !child_.reap(how); ++i) std::this_thread::sleep_for(100ms);
-    child_.signal(SIGKILL);
-    if (!how.empty()) ended_ = how;
+    end_child(child_, &ended_);
   }
   std::string log() const { return read_file(folder_ / "up.log"); }
   fs::path state() const { return folder_ / "state"; }
@@ -126,19 +88,12 @@ class UpRun {
   up::Child child_;
 };
 
-void skip_without_prosody() {
-  if (!up::find_program("prosody").empty()) return;
-  std::puts("skipped: Prosody is not installed (apt-get install prosody)");
-  std::fflush(stdout);
-  std::_Exit(4);
-}
-
 /// Two people of a plan, each on a socket of its own, in one loop.
 class People {
  public:
   explicit People(uint16_t client_port) {
     plan_.crypto = Crypto::real;
-    plan_.conferences.push_back({"standup", "standup@conference.tacoma.test", {}});
+    plan_.conferences.push_back({"standup", "standup@conference.tacoma.test", {}, false, {}});
     for (uint32_t i = 0; i < 2; ++i) {
       PersonPlan person;
       person.name = "standup/p" + std::to_string(i);
@@ -160,7 +115,7 @@ class People {
       config.plan = &plan_;
       config.address = *bound;
       config.speech = noise_speech();
-      config.video = noise_video(plan_.people[i].video, i);
+      config.video = {noise_video(plan_.people[i].video, i)};
       config.results = &results_;
       config.rng = Rng(77 + i);
       people_.push_back(std::make_unique<Participant>(config));
@@ -249,6 +204,8 @@ TEST_CASE("two people meet through tacoma up, on a stock Prosody") {
   CHECK(is_status(post(control, "/about/health", ""), "405"));
   CHECK(is_status(http(control, "nonsense\r\n\r\n"), "400"));
   CHECK(is_status(post(control, "/colibri/v2/conferences", "{"), "400"));
+  CHECK(post(control, "/colibri/v2/conferences", "{").find("the body is no JSON object") != std::string::npos);
+  CHECK(post(control, "/colibri/v2/conferences", R"({"meeting-id":"m","create":true,"coffee":1})").find("there is no coffee") != std::string::npos);
 
   {
     People people(up.client_port());

@@ -109,6 +109,25 @@ export class Person {
     return pick(await this.received(), 'video');
   }
 
+  /** Watches the decoded frames of `other` from now on; `longest` ends it with the longest time, in ms, without a new one. */
+  async watch_frames(other) {
+    await this.page.evaluate((owner) => {
+      const watch = (window.watched = { longest: 0, frames: 0, at: performance.now() });
+      watch.timer = setInterval(async () => {
+        const { session } = window.tacoma;
+        let frames = 0;
+        (await session.pc.getStats()).forEach((s) => {
+          if (s.type === 'inbound-rtp' && s.kind === 'video' && session.lines.of_mid(s.mid)?.use.source?.owner === owner) frames += s.framesDecoded ?? 0;
+        });
+        const now = performance.now();
+        if (frames > watch.frames) watch.at = now;
+        watch.frames = frames;
+        watch.longest = Math.max(watch.longest, Math.round(now - watch.at));
+      }, 50);
+    }, other.id);
+    return { longest: () => this.page.evaluate(() => (clearInterval(window.watched.timer), window.watched.longest)) };
+  }
+
   tile(other) {
     return this.page.locator(`article[data-owner="${other.id}"]`);
   }

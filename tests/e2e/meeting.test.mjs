@@ -258,6 +258,30 @@ part('a lost bridge channel comes back', async () => {
   await bob.sees_and_hears(cleo);
 });
 
+part('ICE is restarted in place, and the session goes on', async (t) => {
+  const ufrag = () => bob.page.evaluate(() => /a=ice-ufrag:(\S+)/.exec(window.tacoma.session.pc.currentLocalDescription.sdp)[1]);
+  const before = { offers: await happened(bob, 'offer received'), ufrag: await ufrag(), done: await happened(bob, 'ice restarted') };
+  const flow = await bob.watch_frames(cleo);
+  assert.equal(await bob.page.evaluate(() => window.tacoma.restart_ice()), true);
+  await until('it is done', async () => (await happened(bob, 'ice restarted')) > before.done);
+  assert.notEqual(await ufrag(), before.ufrag);
+  // The new pair takes over: its checks name the new credentials.
+  await until('the new pair is in use', () => bob.page.evaluate(async () => {
+    const own = /a=ice-ufrag:(\S+)/.exec(window.tacoma.session.pc.currentLocalDescription.sdp)[1];
+    const all = new Map();
+    (await window.tacoma.session.pc.getStats()).forEach((s) => all.set(s.id, s));
+    const transport = [...all.values()].find((s) => s.type === 'transport');
+    const local = all.get(all.get(transport.selectedCandidatePairId)?.localCandidateId);
+    return local?.usernameFragment === own;
+  }));
+  await bob.sees_and_hears(cleo);
+  await cleo.sees_and_hears(bob);
+  const gap = await flow.longest();
+  t.diagnostic(`longest time without a new frame during the restart: ${gap} ms`);
+  assert.ok(gap < 2_000, `media stood still for ${gap} ms`);
+  assert.equal(await happened(bob, 'offer received'), before.offers);
+});
+
 /** How long the media of both stands still, from now on. */
 async function media_gap(work, limit) {
   const began = Date.now();

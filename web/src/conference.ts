@@ -71,6 +71,7 @@ export class Conference {
     window.addEventListener('online', () => {
       this.store.set({ offline: false });
       this.reconnect_now();
+      void this.media.restart_ice(); // another network, as a rule: packets need another way, the session stays
     });
     window.addEventListener('pagehide', () => this.leave());
   }
@@ -147,6 +148,9 @@ export class Conference {
 
   get session(): Session | undefined {
     return this.media.session;
+  }
+  restart_ice(): Promise<boolean> {
+    return this.media.restart_ice();
   }
   get channel() {
     return this.link.channel;

@@ -2,8 +2,8 @@ import * as sdp from 'sdp-transform';
 import { Strophe } from 'strophe.js';
 import { describe, expect, it } from 'vitest';
 import { kMaxLines, Lines } from '../src/jingle/lines';
-import { ice_failed, own_sources, session_accept, session_terminate, source_change } from '../src/jingle/messages';
-import { parse_offer } from '../src/jingle/offer';
+import { ask_ice_restart, ice_failed, own_sources, session_accept, session_terminate, source_change, transport_info } from '../src/jingle/messages';
+import { parse_offer, parse_restart } from '../src/jingle/offer';
 import { read_answer, write_offer } from '../src/jingle/sdp';
 import { parse_sources, write_sources, type Source } from '../src/jingle/sources';
 import { child, children, el, parse_xml } from '../src/xml';
@@ -150,5 +150,33 @@ describe('sources', () => {
     const many = Array.from({ length: 2001 }, (_, i) => ({ s: i, n: `x-v${i}` }));
     const jingle = el('jingle', {}, el('json-message', { xmlns: 'http://jitsi.org/jitmeet' }, JSON.stringify({ sources: { x: [many] } })));
     expect(() => parse_sources(jingle)).toThrow('too many');
+  });
+});
+
+describe('an ICE restart in place', () => {
+  const info = (attributes: string) => parse_xml(`<jingle xmlns='urn:xmpp:jingle:1' action='transport-info' sid='s1'><content name='audio'>
+    <transport xmlns='urn:xmpp:jingle:transports:ice-udp:1' ${attributes}><fingerprint xmlns='urn:xmpp:jingle:apps:dtls:0' hash='sha-256' setup='actpass'>AA</fingerprint>
+    <candidate foundation='1' component='1' protocol='udp' priority='2130706431' ip='127.0.0.1' port='10000' type='host'/></transport></content></jingle>`);
+
+  it('is asked for by the bridge session', () => {
+    const asked = reparse(ask_ice_restart(offer()));
+    expect(asked.getAttribute('action')).toBe('session-info');
+    const session = child(asked, 'bridge-session', 'http://jitsi.org/protocol/focus')!;
+    expect([session.getAttribute('id'), session.getAttribute('ice-restart'), session.getAttribute('restart')]).toEqual(['b1', 'true', null]);
+  });
+
+  it('brings the bridge’s new side, with its generation', () => {
+    expect(parse_restart(info("ufrag='nu' pwd='np' ice-generation='2'"))).toMatchObject({ generation: 2, transport: { ufrag: 'nu', pwd: 'np', candidates: [{ port: 10000 }] } });
+    expect(parse_restart(info("ufrag='nu' pwd='np'"))).toBeUndefined(); // candidates alone
+    for (const wrong of ["ice-generation='2'", "ufrag='nu' pwd='np' ice-generation='0'", "ufrag='nu' pwd='np' ice-generation='x'"])
+      expect(() => parse_restart(info(wrong))).toThrow();
+  });
+
+  it('takes our side back under the same generation', () => {
+    const transport = child(child(reparse(transport_info(offer(), read_answer(answer), 2)), 'content')!, 'transport')!;
+    expect(transport.getAttribute('ufrag')).toBe('lu');
+    expect(transport.getAttribute('pwd')).toBe('lp');
+    expect(transport.getAttribute('ice-generation')).toBe('2');
+    expect(child(transport, 'fingerprint')?.textContent).toBe('CC:DD');
   });
 });

@@ -230,8 +230,8 @@ void Harness::on_server_event(XmppEvent& event) {
 
 Element Harness::ask(Element iq, std::string_view from) {
   REQUIRE(server_);
-  const std::string id = "q" + std::to_string(++next_iq_);
-  iq.set("id", id).set("from", from).set("to", server_->jid().to_string());
+  const std::string id(iq.attr("id"));
+  iq.set("from", from).set("to", server_->jid().to_string());
   answers_.clear();
   server_->send(iq);
   settle();

@@ -132,7 +132,6 @@ class Harness {
   std::vector<std::string> meetings_;
   std::vector<std::pair<const Client*, size_t>> plis_seen_;
   std::vector<std::pair<std::string, jingle::IceTransport>> offers_;  // by client id
-  uint32_t next_iq_ = 0;
 };
 
 }  // namespace tacoma::test

@@ -148,6 +148,7 @@ class Person {
   void ask() {
     ConferenceRequest request;
     request.room = kRoom;
+    request.properties = properties;
     client.send(make_conference_request(jid(deployment::kFocusDomain), "ask", request));
     deployment_.wires.run();
   }
@@ -231,8 +232,11 @@ class Person {
       if (answers_disco) client.send(make_disco_result(stanza, features));
       return;
     }
-    if (const Element* mute = stanza.child("mute", "http://jitsi.org/jitmeet/audio")) {
-      log_.push_back(nick + " < mute by " + std::string(mute->attr("actor")));
+    if (const Element* mute = stanza.children.empty() || stanza.children[0].name != "mute" ? nullptr : &stanza.children[0]) {
+      const std::string media = mute->ns.substr(mute->ns.rfind('/') + 1);
+      CHECK(mute->attr("jid") == kRoom.with_resource(nick).to_string());
+      CHECK(mute->text == "true");
+      log_.push_back(nick + " < mute " + media + " by " + std::string(mute->attr("actor")));
       client.send(make_result(stanza));
       return;
     }
@@ -251,6 +255,7 @@ class Person {
       last_change_was_json = message->json_sources.has_value();
     }
     log_.push_back(line);
+    if (message->action == jingle::Action::session_initiate && is_silent) return;
     if (message->action == jingle::Action::session_initiate && refuses) {
       client.send(make_error(stanza, Condition::bad_request));
       return;
@@ -301,6 +306,8 @@ class Person {
   DiscoInfo features;
   jingle::SourceSet sources;
   bool accepts = true, refuses = false, answers_disco = true;
+  bool is_silent = false;  // to offers
+  std::vector<std::pair<std::string, std::string>> properties;  // of its conference request
   bool ready = false, focus_is_here = false;
   std::string focus_jid, focus_real_jid, last_error, last_error_text;
   FocusPresence focus_presence;

@@ -275,7 +275,7 @@ TEST_CASE("moderators mute others, nobody else does, and nobody is unmuted by an
     sender.send(iq);
   };
   mute(alice, "bbbbbbbb", "true");
-  CHECK(c.take_log() == Log{"aaaaaaaa < result mute", "bbbbbbbb < mute by r@conference.tacoma.test/aaaaaaaa"});
+  CHECK(c.take_log() == Log{"aaaaaaaa < result mute", "bbbbbbbb < mute audio by r@conference.tacoma.test/aaaaaaaa"});
   mute(bob, "aaaaaaaa", "true");
   CHECK(bob.last_error == "forbidden");
   mute(alice, "bbbbbbbb", "false");

@@ -267,3 +267,20 @@ TEST_CASE("SSRC rewriting is left alone where the configuration says so") {
   c.alice.restart();
   CHECK(jingle::sources_of(c.alice.offer, "?")->contains("bbbbbbbb"));
 }
+
+TEST_CASE("rooms that a focus before was in are looked at, and entered where people are") {
+  Pair c;
+  c.come();
+  CHECK(c.focus.rooms() == std::vector<std::string>{"r@conference.tacoma.test"});
+  c.wires.detach(c.focus);
+  c.wires.run();
+  FocusConfig config = FocusConfig::embedded(Rng(4));
+  config.rooms_before = {"r@conference.tacoma.test", "gone@conference.tacoma.test", "", "x@elsewhere.example", "r@conference.tacoma.test/aaaaaaaa", "conference.tacoma.test"};
+  Focus next(config);
+  c.wires.attach(next);
+  c.wires.run(Duration::seconds(3));
+  CHECK(next.rooms() == std::vector<std::string>{"r@conference.tacoma.test"});
+  CHECK(next.stats().conferences_created == 1);
+  CHECK(c.alice.offers == 2);
+  c.wires.detach(next);
+}

@@ -3,7 +3,7 @@ import { StatsReader, quality_of, type Report } from '../media/stats';
 import type { RemoteTrack, Store } from '../state';
 import { StanzaError } from '../xmpp/connection';
 import { session_ping } from './messages';
-import { parse_offer } from './offer';
+import { parse_offer, parse_restart } from './offer';
 import { Session, type MediaState, type Own, type OwnTracks } from './session';
 import { parse_sources } from './sources';
 
@@ -29,6 +29,7 @@ const kSampleEvery = 2_000;
 const kAskFocusEvery = 5; // samples
 const kRestartPause = 6_000; // the focus wants 5 s between two restarts
 const kRestartAttempts = 10;
+const kIceRestartPatience = 4_000; // then a new session is asked for
 
 export class MediaLink {
   session?: Session;
@@ -68,12 +69,23 @@ export class MediaLink {
         this.host.step('session ended');
         this.drop();
         return undefined;
+      case 'transport-info': {
+        const restart = parse_restart(jingle);
+        if (restart) void this.careful(session, session.change_transport(restart.transport, restart.generation));
+        return undefined;
+      }
       case 'session-info':
-      case 'transport-info':
         return undefined;
       default:
         throw new StanzaError('bad-request', 'modify', `no such action: ${action}`);
     }
+  }
+
+  /** After a change of network: the session stays. False when the focus would not. */
+  async restart_ice(): Promise<boolean> {
+    if (!this.session) return false;
+    this.host.step('ice restart asked');
+    return this.session.ask_ice_restart().then(() => true, () => false);
   }
 
   async set_track(which: Own, track: MediaStreamTrack | null): Promise<void> {
@@ -151,7 +163,16 @@ export class MediaLink {
     this.store.set({ media: state });
     if (state === 'connected') this.store.announce('Sound and picture are connected.');
     if (state === 'interrupted') this.store.announce('Sound and picture are interrupted.');
-    if (state === 'failed') void this.ask_restart('connectivity-error');
+    if (state === 'failed') void this.recover();
+  }
+
+  /** New ICE credentials in place; where they do not help in time, a new session. */
+  private async recover(): Promise<void> {
+    const session = this.session;
+    if (!session) return;
+    await session.tell_ice_failed().catch(() => undefined);
+    if (await this.restart_ice()) await new Promise((done) => setTimeout(done, kIceRestartPatience));
+    if (this.session === session && !session.is_connected) await this.ask_restart('connectivity-error');
   }
 
   /** Tells the focus, and asks it for a new session; it bears one each few seconds. */
@@ -166,8 +187,6 @@ export class MediaLink {
     }
     this.last_restart = performance.now();
     this.host.step('restart asked');
-    await session.tell_ice_failed().catch(() => undefined);
-    if (this.session !== session) return; // invited anew in the meantime
     for (let attempt = 0; attempt < kRestartAttempts && this.session === session; ++attempt) {
       try {
         await session.terminate(reason, true);

@@ -82,6 +82,20 @@ export function ice_failed(offer: Offer): Element {
     offer.bridge_session ? el('bridge-session', { xmlns: NS.focus, id: offer.bridge_session }) : null);
 }
 
+/** Asks for new ICE credentials of the bridge; they come by transport-info. */
+export function ask_ice_restart(offer: Offer): Element {
+  return jingle('session-info', offer.sid, {}, el('bridge-session', { xmlns: NS.focus, id: offer.bridge_session, 'ice-restart': true }));
+}
+
+/** Our side of an ICE restart. BUNDLE: one content speaks for all. */
+export function transport_info(offer: Offer, local: LocalDescription, generation: number): Element {
+  return jingle('transport-info', offer.sid, {},
+    el('content', { name: offer.formats.audio ? 'audio' : 'video', creator: 'initiator' },
+      el('transport', { xmlns: NS.ice, ufrag: local.ufrag, pwd: local.pwd, 'ice-generation': generation },
+        el('rtcp-mux'),
+        el('fingerprint', { xmlns: NS.dtls, hash: local.fingerprint.hash, setup: 'active' }, local.fingerprint.value))));
+}
+
 /** XEP-0166's ping: nothing but the question whether the session is known. */
 export function session_ping(offer: Offer): Element {
   return jingle('session-info', offer.sid, {});

@@ -49,6 +49,16 @@ function parse_formats(description: Element): Formats {
   };
 }
 
+/** The new side of the bridge after an ICE restart; undefined for a transport-info that is none. */
+export function parse_restart(jingle: Element): { transport: Transport; generation: number } | undefined {
+  const transport = children(jingle, 'content').map((c) => child(c, 'transport', NS.ice)).find((t) => t?.hasAttribute('ice-generation'));
+  if (!transport) return undefined;
+  const generation = number_of(transport, 'ice-generation');
+  if (!Number.isInteger(generation) || generation <= 0 || !text(transport, 'ufrag') || !text(transport, 'pwd'))
+    throw new Error('an ICE restart without a generation or credentials');
+  return { transport: parse_transport(transport), generation };
+}
+
 export function parse_transport(transport: Element): Transport {
   const fingerprint = child(transport, 'fingerprint', NS.dtls);
   if (!fingerprint?.textContent) throw new Error('a transport without a fingerprint');

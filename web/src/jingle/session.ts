@@ -1,7 +1,7 @@
 // One media session with the bridge: the browser always answers. Changes are made one after the other.
 import { Lines } from './lines';
-import { ice_failed, own_sources, session_accept, session_terminate, source_change, source_name } from './messages';
-import type { Offer } from './offer';
+import { ask_ice_restart, ice_failed, own_sources, session_accept, session_terminate, source_change, source_name, transport_info } from './messages';
+import type { Candidate, Offer, Transport } from './offer';
 import { read_answer, write_offer, type LocalDescription } from './sdp';
 import { is_bridge_source, type Source } from './sources';
 
@@ -30,6 +30,7 @@ export class Session {
   readonly lines: Lines;
   readonly channel?: RTCDataChannel;
   private version = 0;
+  private ice_generation = 0; // of the bridge's side, as applied
   private queue: Promise<unknown> = Promise.resolve();
   private accepted = false;
   private closed = false;
@@ -96,6 +97,31 @@ export class Session {
       encoding.scaleResolutionDownBy = height > 0 && captured > height ? captured / height : 1;
     }
     await sender.setParameters(parameters);
+  }
+
+  /** Whether packets find their way, as far as the browser knows. */
+  get is_connected(): boolean {
+    return ['connected', 'completed'].includes(this.pc.iceConnectionState);
+  }
+
+  ask_ice_restart(): Promise<unknown> {
+    return this.host.send(ask_ice_restart(this.offer));
+  }
+
+  /** The bridge's new side of an ICE restart. Ours goes back; the pair in use serves until the new one does. */
+  change_transport(transport: Transport, generation: number): Promise<void> {
+    return this.enqueue(async () => {
+      if (generation <= this.ice_generation) return; // overtaken
+      this.ice_generation = generation;
+      // Candidates that come together with new credentials would tear the pair in use down: they come after the answer.
+      this.offer.transport = { ...this.offer.transport, ufrag: transport.ufrag, pwd: transport.pwd, candidates: [] };
+      const local = await this.negotiate();
+      for (const candidate of transport.candidates)
+        await this.pc.addIceCandidate({ candidate: candidate_line(candidate), sdpMid: this.lines.all[0].mid, usernameFragment: transport.ufrag });
+      this.offer.transport = { ...this.offer.transport, candidates: transport.candidates };
+      await this.host.send(transport_info(this.offer, local, generation));
+      this.events.step('ice restarted');
+    });
   }
 
   tell_ice_failed(): Promise<unknown> {
@@ -185,3 +211,7 @@ export class Session {
     }
   }
 }
+
+const candidate_line = (c: Candidate) =>
+  `candidate:${c.foundation} ${c.component} ${c.protocol} ${c.priority} ${c.ip} ${c.port} typ ${c.type}` +
+  (c.rel_addr ? ` raddr ${c.rel_addr} rport ${c.rel_port ?? 0}` : '');

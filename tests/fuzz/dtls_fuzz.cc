@@ -10,7 +10,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Outbox out(pool);
   const SocketAddress peer{IpAddress::v4(192, 0, 2, 9), 4000};
   Instant now;
-  DtlsSession session({DtlsRole::server, identity, Fingerprint{}, SecureRandomness::seeded, Rng(2)});
+  DtlsSession session({DtlsRole::server, identity, Fingerprint{}, true, SecureRandomness::seeded, Rng(2)});
   session.start(now, peer, out);
   ByteReader r(BytesView(data, size));
   for (int count = 0; count < 16 && r.remaining() > 2; ++count) {

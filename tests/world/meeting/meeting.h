@@ -103,13 +103,13 @@ struct Meeting {
     } else {
       const auto speech = noise_speech();
       const auto noise = [this](const VideoFormat& format, uint32_t picture) {
-        EncodedClips clips(format.encodings);
+        EncodedClips made(format.encodings);
         for (uint32_t e = 0; e < format.encodings && format.content == VideoContent::clip; ++e) {
           auto& clip = noises_[{format.encoding(e).height, format.rate.bps(), format.fps, picture}];
           if (!clip) clip = noise_video(format.encoding(e), picture);
-          clips[e] = clip;
+          made[e] = clip;
         }
-        return clips;
+        return made;
       };
       for (size_t i = 0; i < plan.people.size(); ++i) {
         clips.speech.push_back(plan.people[i].sends_audio ? speech : nullptr);

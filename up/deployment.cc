@@ -87,10 +87,11 @@ std::string prosody_lua(const Deployment& d, const std::string& component_secret
   return o.str();
 }
 
-std::string focus_yaml(const Deployment& d) {
+std::string focus_yaml(const Deployment& d, const Options& options) {
   std::ostringstream o;
   o << "# Written by `tacoma up` at each start.\ndomain: " << d.domain << "\nxmpp:\n  host: 127.0.0.1\n  port: " << d.ports.component
-    << "\n  secret_file: secrets/component\nrooms_file: " << quoted(d.state + "/focus-rooms") << "\nhttp:\n  bind: 127.0.0.1:" << d.ports.focus << "\n";
+    << "\n  secret_file: secrets/component\nrooms_file: " << quoted(d.state + "/focus-rooms") << "\nhttp:\n  bind: 127.0.0.1:" << d.ports.focus
+    << "\nconference:\n  use_sctp: " << (options.has_data_channel ? "true" : "false") << "\n";
   return o.str();
 }
 
@@ -121,7 +122,7 @@ std::string web_config(const Deployment& d, const Options& options) {
     << "  websocket: '" << (options.is_plain ? "ws://" : "wss://") << host << "/xmpp-websocket',\n"
     << "  bosh: '" << (options.is_plain ? "http://" : "https://") << host << "/http-bind',\n"
     << "  conferenceRequestUrl: '" << (options.is_plain ? "http://" : "https://") << host << "/conference-request/v1',\n"
-    << "  bridgeChannel: { preferSctp: false },\n"
+    << "  bridgeChannel: { preferSctp: " << (options.has_data_channel ? "true" : "false") << " },\n"
     << "  p2p: { enabled: false },\n"
     << "  disableSimulcast: true,  // the bridge forwards one encoding of each source\n"
     << "  enableWelcomePage: true,\n  disableThirdPartyRequests: true,\n  analytics: { disabled: true },\n"
@@ -237,7 +238,7 @@ Result<Deployment> prepare(const Options& options, uint16_t port) {
   if (auto written = write_account(d, *bridge); !written) return fail(written.error());
   d.prosody_config = (folder / "prosody.cfg.lua").string();
   d.focus_config = (folder / "focus.yaml").string();
-  std::vector<std::pair<std::string, std::string>> files = {{d.prosody_config, prosody_lua(d, *component)}, {d.focus_config, focus_yaml(d)}};
+  std::vector<std::pair<std::string, std::string>> files = {{d.prosody_config, prosody_lua(d, *component)}, {d.focus_config, focus_yaml(d, options)}};
   for (uint32_t i = 0; i < options.bridges; ++i) {
     d.bridge_configs.push_back((folder / ("bridge-" + std::to_string(i + 1) + ".yaml")).string());
     files.emplace_back(d.bridge_configs.back(), bridge_yaml(d, options, i));

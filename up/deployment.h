@@ -20,6 +20,7 @@ struct Options {
   uint32_t bridges = 1;
   uint16_t media_port = 10000;   // of the first bridge, the others follow; 0: the kernel chooses each
   std::vector<std::string> advertise;      // addresses that people send media to; empty: this machine's
+  bool has_data_channel = false; // clients reach their bridge by data channel; otherwise by WebSocket
   std::string web_root;          // folder of the web client; empty: the one that comes with Tacoma
   std::string state;             // folder; empty: $XDG_STATE_HOME/tacoma/up
 };

@@ -53,6 +53,7 @@ constexpr const char* kUsage =
     "  --bridges N          (1)\n"
     "  --media-port N       UDP port of the first bridge, the others follow (10000); 0: any free ones\n"
     "  --advertise ADDRESS  where people send media, when that is not an address of this machine; may be repeated\n"
+    "  --channel KIND       messages between clients and bridges: websocket, data (SCTP data channel) (websocket)\n"
     "  --web-root DIR       a web client of your own, such as a Jitsi Meet build\n"
     "  --state DIR          secrets, configurations and logs (~/.local/state/tacoma/up)\n"
     "  --help\n\nCtrl-C stops everything.\n";
@@ -90,6 +91,11 @@ Result<Options> parse(int argc, char** argv) {
     if (word == "--advertise") {
       if (!IpAddress::parse(value)) return fail("--advertise: '" + value + "' is no address");
       options.advertise.push_back(value);
+      is_known = true;
+    }
+    if (word == "--channel") {
+      if (value != "websocket" && value != "data") return fail("--channel: '" + value + "' is neither websocket nor data");
+      options.has_data_channel = value == "data";
       is_known = true;
     }
     for (const char* name : {"--port", "--media-port", "--bridges"}) {

@@ -88,6 +88,7 @@ Settings read_settings(host::ConfigFile& file) {
   settings.allow_rest = http.flag("rest", true);
   settings.allow_shutdown = http.flag("allow_shutdown", false);
   ConfigSection channel = root.section("channel");
+  settings.bridge.data_channels = channel.flag("data", true);
   settings.bridge.channel_url_prefix = channel.text("url", "");
   if (!settings.bridge.channel_url_prefix.empty()) {
     const std::string& url = settings.bridge.channel_url_prefix;

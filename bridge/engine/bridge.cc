@@ -13,19 +13,8 @@ using bridge::Conference;
 using bridge::Endpoint;
 
 namespace {
-// Objects of the deadline heap.
-constexpr uint32_t kBreweryDeadline = 0, kEmptyConferences = 1, kChannels = 2, kSharing = 3, kFirstEndpoint = 4;
-constexpr Duration kChannelCheck = Duration::seconds(1);
 /// JVB's measure of a full bridge, and ours until something better is known.
 constexpr double kFullPacketRate = 50'000;
-
-/// Takes as long for a wrong guess as for the right one.
-bool same_secret(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  unsigned difference = 0;
-  for (size_t i = 0; i < a.size(); ++i) difference |= static_cast<unsigned>(a[i] ^ b[i]);
-  return difference == 0;
-}
 }  // namespace
 
 Bridge::Bridge(BridgeConfig config) : config_(std::move(config)), rng_(config_.rng) {
@@ -60,6 +49,7 @@ void Bridge::start(Instant now, Outbox& out) {
 // Hop 2: a batch of datagrams, each to its endpoint.
 void Bridge::on_datagrams(Instant now, Span<Datagram> in, Outbox& out) {
   for (Datagram& datagram : in) deliver(now, datagram, out);
+  pump_data(now, out);
   after_batch(now, out);
 }
 
@@ -81,6 +71,7 @@ void Bridge::deliver(Instant now, Datagram& datagram, Outbox& out) {
       bind(datagram.from, *endpoint);
       break;
     case ArrivalKind::dtls:
+      take_data(now, *endpoint);
       break;
     case ArrivalKind::dropped:
       endpoint->conference->counts.drops.count(arrival.drop);
@@ -136,6 +127,7 @@ void Bridge::on_path_events(Instant now, Endpoint& endpoint, Outbox& out) {
         break;
       case PathEvent::Kind::keyed:
         endpoint.was_up = true;
+        if (endpoint.data) endpoint.data->start(now);
         endpoint.conference->on_receiver_ready(now, endpoint, out);
         break;
       case PathEvent::Kind::failed:
@@ -212,10 +204,14 @@ void Bridge::on_deadline(Instant now, Outbox& out) {
       share(now, out);
     } else if (object == kChannels) {
       check_channels(now, out);
+    } else if (object == kDataChannels) {
+      sctp_.on_deadline(now);
+      data_due_ = Instant::never();  // pump_data sets the next
     } else if (const auto& endpoint = endpoints_[object - kFirstEndpoint]) {
       on_endpoint_deadline(now, *endpoint, out);
     }
   }
+  pump_data(now, out);
 }
 
 /// The ways out are shared anew where that is due.
@@ -230,7 +226,10 @@ void Bridge::on_stream(Instant now, const StreamEvent& event, Outbox& out) {
   if (event.kind == StreamEvent::Kind::accepted) return open_channel(now, event, out);
   if (Endpoint** found = by_channel_.find(event.id)) {
     Endpoint& endpoint = **found;
-    if (event.kind == StreamEvent::Kind::data) return endpoint.conference->on_channel_message(now, endpoint, event.data, out);
+    if (event.kind == StreamEvent::Kind::data) {
+      endpoint.conference->on_channel_message(now, endpoint, event.data, out);
+      return pump_data(now, out);
+    }
     by_channel_.erase(event.id);
     endpoint.channel.stream = StreamId(0);
     return;
@@ -266,47 +265,8 @@ void Bridge::on_requests(Instant now, bridge::Brewery& brewery, Outbox& out) {
 Result<colibri2::ConferenceModified, colibri2::Error> Bridge::modify(Instant now, const colibri2::ConferenceModify& request, Outbox& out) {
   auto answer = bridge::ColibriRequest(*this, now, out).handle(request);
   if (Conference* conference = answer ? find_conference(request.meeting_id) : nullptr) conference->tell_forwarded(out);
+  pump_data(now, out);
   return answer;
-}
-
-std::pair<Bridge::ChannelVerdict, Endpoint*> Bridge::find_channel(std::string_view text) const {
-  const auto target = channel::parse_target(text);
-  if (!target || config_.channel_url_prefix.empty() || target->server != config_.name) return {ChannelVerdict::not_found, nullptr};
-  for (const auto& conference : conferences_) {
-    if (conference->channel_id != target->conference) continue;
-    Endpoint* endpoint = conference->find_endpoint(target->endpoint);
-    if (endpoint && same_secret(endpoint->channel.password, target->password)) return {ChannelVerdict::welcome, endpoint};
-    break;
-  }
-  return {ChannelVerdict::forbidden, nullptr};  // strangers do not learn which conferences there are
-}
-
-Bridge::ChannelVerdict Bridge::check_channel(std::string_view target) const { return find_channel(target).first; }
-
-void Bridge::open_channel(Instant now, const StreamEvent& event, Outbox& out) {
-  Endpoint* endpoint = find_channel(event.service).second;
-  if (!endpoint) return out.close_stream(event.id);
-  close_channel(*endpoint, out);  // the newer one counts
-  endpoint->channel.stream = event.id;
-  by_channel_.set(event.id, endpoint);
-  endpoint->conference->on_channel_open(now, *endpoint, config_.version, out);
-  if (by_channel_.size() == 1) deadlines_.set(kChannels, now + kChannelCheck);
-}
-
-void Bridge::close_channel(Endpoint& endpoint, Outbox& out) {
-  if (!endpoint.channel.is_open()) return;
-  out.close_stream(endpoint.channel.stream);
-  by_channel_.erase(endpoint.channel.stream);
-  endpoint.channel.stream = StreamId(0);
-}
-
-std::string Bridge::channel_url(const Endpoint& endpoint) const {
-  return config_.channel_url_prefix + channel::to_string({config_.name, endpoint.conference->channel_id, endpoint.id, endpoint.channel.password});
-}
-
-void Bridge::check_channels(Instant now, Outbox& out) {
-  for (const auto& conference : conferences_) conference->tell_connectivity(now, out);
-  deadlines_.set(kChannels, by_channel_.size() == 0 ? Instant::never() : now + kChannelCheck);
 }
 
 /// The stress level is the packet rate of the time between two presences.
@@ -486,7 +446,7 @@ BridgeStatsNow Bridge::stats() const {
   BridgeStatsNow s = totals_;
   s.conferences = static_cast<uint32_t>(conferences_.size());
   s.endpoints = static_cast<uint32_t>(endpoints_.size() - free_.size());
-  s.channels = static_cast<uint32_t>(by_channel_.size());
+  s.channels = open_channels();
   for (const auto& brewery : breweries_) {
     s.xmpp_disconnects += brewery->disconnects();
     s.counts.drops += brewery->drops();

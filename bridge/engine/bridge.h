@@ -19,6 +19,7 @@
 #include "core/base/result.h"
 #include "core/base/rng.h"
 #include "core/secure/credentials.h"
+#include "core/secure/data_channel.h"
 #include "core/signal/deployment.h"
 
 namespace tacoma {
@@ -49,6 +50,9 @@ struct BridgeConfig {
   std::vector<BridgeLogin> logins = {BridgeLogin()};  // one a brewery
   /// "wss://meet.example": endpoints are offered a channel at PREFIX/colibri-ws/NAME/... Empty: none, the bridge forwards all to all.
   std::string channel_url_prefix;
+  /// Endpoints that ask for it (`sctp`) get a data channel. Only where all bridges of the program share one thread and nothing has to
+  /// repeat (core/secure/sctp.h says why); with Crypto::real.
+  bool data_channels = false;
   Crypto crypto = Crypto::real;
   SecureRandomness randomness = SecureRandomness::system;  // seeded: for runs that repeat; who knows the seed knows the keys
   Rng rng{1};
@@ -135,9 +139,17 @@ class Bridge final : public Process {
   void open_channel(Instant now, const StreamEvent& event, Outbox& out);
   void close_channel(bridge::Endpoint& endpoint, Outbox& out);
   std::string channel_url(const bridge::Endpoint& endpoint) const;
+  uint32_t open_channels() const;
+  void watch_channels(Instant now);
   void check_channels(Instant now, Outbox& out);
   void share(Instant now, Outbox& out);
   void reduce_last_n(Instant now);
+  /// Gives an endpoint whose path has not begun a data channel, where there can be one.
+  bool offer_data(bridge::Endpoint& endpoint);
+  void take_data(Instant now, bridge::Endpoint& endpoint);
+  /// Carries out what data channels have to say and to send; at the end of each call from outside.
+  void pump_data(Instant now, Outbox& out);
+  void on_data_event(Instant now, bridge::Endpoint& endpoint, const DataChannel::Event& event, Outbox& out);
 
   bridge::Conference* find_conference(std::string_view meeting_id);
   bridge::Conference& add_conference(Instant now, const std::string& meeting_id, const std::string& name);
@@ -149,12 +161,16 @@ class Bridge final : public Process {
   void remove_conference(Instant now, bridge::Conference& conference, Outbox& out);
   void forget(bridge::Conference& conference);
 
+  // Objects of the deadline heap; endpoints follow.
+  static constexpr uint32_t kBreweryDeadline = 0, kEmptyConferences = 1, kChannels = 2, kSharing = 3, kDataChannels = 4, kFirstEndpoint = 5;
+
   BridgeConfig config_;
   Rng rng_;
   std::shared_ptr<const DtlsIdentity> identity_;
   std::vector<std::unique_ptr<bridge::Brewery>> breweries_;
   Ssrc feedback_audio_, feedback_video_;
 
+  SctpHost sctp_;  // outlives the endpoints
   std::vector<std::unique_ptr<bridge::Conference>> conferences_;  // in order of creation
   std::vector<std::unique_ptr<bridge::Endpoint>> endpoints_;      // by index; holes are reused
   std::vector<uint32_t> free_;
@@ -163,6 +179,8 @@ class Bridge final : public Process {
   FlatMap<StreamId, bridge::Endpoint*> by_channel_;
   std::vector<bridge::Endpoint*> touched_;  // in this batch
   Deadlines deadlines_;
+  bool watches_channels_ = false;
+  Instant data_due_ = Instant::never();  // as the deadline heap knows it
 
   uint64_t last_channel_id_ = 0;
   uint64_t made_ = 0;                    // endpoints so far: names their random numbers

@@ -62,9 +62,11 @@ Endpoint* Conference::find_endpoint(std::string_view id) const {
   return nullptr;
 }
 
-void Conference::on_channel_open(Instant now, Endpoint& endpoint, std::string_view version, Outbox& out) {
-  endpoint.channel.send(channel::write(channel::ServerHello{std::string(version)}), out);
-  ++counts.channel_messages_out;
+void Conference::on_channel_open(Instant now, Endpoint& endpoint, std::optional<std::string_view> version, Outbox& out) {
+  if (version) {
+    endpoint.channel.send(channel::write(channel::ServerHello{std::string(*version)}), out);
+    ++counts.channel_messages_out;
+  }
   if (dominant_) tell_speaker(&endpoint, out);
   endpoint.channel.told_forwarded.clear();
   endpoint.channel.statistics_at = now;  // the first after a while, when there is something to tell

@@ -10,6 +10,7 @@
 
 #include "bridge/engine/allocator.h"
 #include "core/base/process.h"
+#include "core/secure/data_channel.h"
 #include "core/signal/bridge_channel.h"
 
 namespace tacoma::bridge {
@@ -47,13 +48,13 @@ struct Channel {
 
   std::string password;        // whoever knows it is the endpoint; empty: there is no channel
   StreamId stream{0};          // zero: not open
+  DataChannel* data = nullptr;  // where there can be one; of the two the newer is open
   ReceiverWants wants;
   std::map<std::string, channel::VideoType> video_types;  // of its own sources, as it says; bounded by kMaxNames
   channel::ReceiverAudioSubscription audio;
   Instant statistics_at = Instant::never();  // when the last ConnectionStats went out
   std::vector<std::string> forwarded, told_forwarded;  // names of video sources that it gets; what the last ForwardedSources said
 
-  bool is_open() const { return stream != StreamId(0); }
   /// Camera where it has not said otherwise.
   channel::VideoType type_of(const std::string& source) const {
     const auto found = video_types.find(source);
@@ -61,9 +62,11 @@ struct Channel {
   }
   /// Whether it wants this audio source.
   bool hears(const std::string& source) const;
+  bool is_open() const { return stream != StreamId(0) || (data && data->is_open()); }
   bool may_speak(Instant now);
   void send(std::string_view text, Outbox& out) const {
-    if (is_open()) out.write_stream(stream, text);
+    if (stream != StreamId(0)) out.write_stream(stream, text);
+    else if (data && data->is_open()) data->post(text);
   }
 
  private:

@@ -125,6 +125,8 @@ ColibriRequest::Check ColibriRequest::check(const colibri2::Endpoint& wanted, co
     if (exists) return refuse(Condition::conflict, "endpoint exists");
     if (!wanted.transport) return refuse(Condition::bad_request, "no transport for a new endpoint");
     if (!wanted.has_capability(colibri2::kCapSourceNames)) return refuse(Condition::bad_request, "source-names is required");
+    if (wanted.transport->sctp && wanted.transport->sctp->role == colibri2::SctpRole::client)
+      return refuse(Condition::bad_request, "endpoints open data channels, the bridge does not");
     const size_t endpoints = bridge_.endpoints_.size() - bridge_.free_.size();
     if (endpoints >= bridge_.config_.limits.endpoints) return refuse(Condition::resource_constraint, "endpoint limit");
   } else if (!exists) {
@@ -173,6 +175,7 @@ colibri2::Endpoint ColibriRequest::apply(const colibri2::Endpoint& wanted, Confe
   if (!endpoint) endpoint = &bridge_.add_endpoint(now_, conference, wanted.id);
   if (!wanted.media.empty()) endpoint->set_formats(wanted.formats(jingle::Media::audio), wanted.formats(jingle::Media::video));
   if (wanted.create && wanted.has_capability(colibri2::kCapSsrcRewriting)) bridge_.rewrite_ssrcs(*endpoint);
+  if (wanted.create && wanted.transport->sctp) (void)bridge_.offer_data(*endpoint);  // describe() tells
   if (wanted.create) conference.join(*endpoint);  // after its formats are known, before its sources
   if (wanted.transport) apply_transport(*wanted.transport, *endpoint);
   if (wanted.sources) conference.set_sources(*endpoint, describe_sources(*wanted.sources));
@@ -225,6 +228,7 @@ colibri2::Transport ColibriRequest::describe(Endpoint& endpoint) const {
   ice.fingerprints.push_back(std::move(fingerprint));
   colibri2::Transport transport;
   transport.ice = std::move(ice);
+  if (endpoint.data) transport.sctp = colibri2::Sctp{SctpAssociation::kPort, colibri2::SctpRole::server};
   return transport;
 }
 

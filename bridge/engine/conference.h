@@ -49,8 +49,8 @@ class Conference {
 
   // Channels of its endpoints: channel.cc.
   Endpoint* find_endpoint(std::string_view id) const;
-  /// The channel of an endpoint has just come up: it is told how things stand.
-  void on_channel_open(Instant now, Endpoint& endpoint, std::string_view version, Outbox& out);
+  /// The channel of an endpoint has just come up: it is told how things stand, after a ServerHello with `version`, if any.
+  void on_channel_open(Instant now, Endpoint& endpoint, std::optional<std::string_view> version, Outbox& out);
   void on_channel_message(Instant now, Endpoint& from, BytesView text, Outbox& out);
   /// Sources may have come or gone: whoever has another view of them now is told.
   void tell_forwarded(Outbox& out);

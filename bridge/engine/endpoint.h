@@ -48,6 +48,7 @@ class Endpoint {
   std::optional<Fingerprint> peer;  // of its certificate, as signalled
   DtlsSetup peer_setup = DtlsSetup::actpass;
 
+  std::unique_ptr<DataChannel> data;  // where one was asked for
   Channel channel;                 // messages beside the media
   bool rewrites_ssrcs = false;     // it knows no sources but by the maps on its channel
   SsrcPool& ssrcs(bool video) { return video ? video_ssrcs : audio_ssrcs; }

@@ -1,7 +1,5 @@
 #include "core/secure/data_channel.h"
 
-#include <utility>
-
 namespace tacoma {
 
 void DataChannel::start(Instant now, dcep::Open wanted) {
@@ -18,6 +16,7 @@ void DataChannel::advance(Instant now) {
   using State = SctpAssociation::State;
   if (role_ == SctpAssociation::Role::client && association_.state() == State::up && !std::exchange(has_asked_, true))
     (void)association_.send(now, stream_, dcep::kControl, dcep::write(description_));
+  for (const std::string& text : std::exchange(posted_, {})) send(now, text);
   for (SctpMessage message; association_.poll_message(message);) on_message(now, message);
   for (uint16_t stream = 0; association_.poll_reset(stream);)
     if (stream == stream_) lose();
@@ -49,13 +48,18 @@ void DataChannel::on_control(Instant now, const SctpMessage& message) {
   raise(Event::Kind::opened);
 }
 
-bool DataChannel::send(Instant now, std::string_view text) {
-  if (!is_open_) return false;
+void DataChannel::post(std::string_view text) {
+  if (!is_open_) return drops_.count(Drop::sctp_unexpected);
+  if (posted_.size() >= kMaxPosted) return drops_.count(Drop::sctp_full);
+  posted_.emplace_back(text);
+  association_.note();
+}
+
+void DataChannel::send(Instant now, std::string_view text) {
   static constexpr uint8_t kNothing[] = {0};  // SCTP has no empty messages (RFC 8831 section 6.6)
   const auto drop = text.empty() ? association_.send(now, stream_, dcep::kEmptyText, BytesView(kNothing))
                                  : association_.send(now, stream_, dcep::kText, as_bytes(text));
   if (drop) drops_.count(*drop);
-  return !drop;
 }
 
 void DataChannel::close(Instant now) {
@@ -65,7 +69,9 @@ void DataChannel::close(Instant now) {
 }
 
 void DataChannel::lose() {
-  if (std::exchange(is_open_, false)) raise(Event::Kind::closed);
+  if (!std::exchange(is_open_, false)) return;
+  posted_.clear();
+  raise(Event::Kind::closed);
 }
 
 void DataChannel::raise(Event::Kind kind, std::string text) {

@@ -123,6 +123,46 @@ void set_options(struct socket* s) {
     set_option(s, IPPROTO_SCTP, SCTP_EVENT, sctp_event{SCTP_ALL_ASSOC, type, 1});
 }
 
+/// Whether a row of type, length, value (RFC 9260 section 3.2.1) is whole; the padding of the last may be missing.
+bool is_row(BytesView row) {
+  while (!row.empty()) {
+    if (row.size() < 4) return false;
+    const size_t length = load_u16(row.data() + 2);
+    if (length < 4 || length > row.size()) return false;
+    row = row.subspan((length + 3) & ~size_t{3});
+  }
+  return true;
+}
+
+enum class Soundness : uint8_t { sound, malformed, unexpected };
+/// usrsctp 0.9.5 loops for ever over a parameter of length 0 in an INIT: rows are checked before it sees them, and what no peer
+/// of ours has a reason to send does not get there.
+Soundness check_chunks(BytesView chunks, bool is_up) {
+  if (!is_row(chunks)) return Soundness::malformed;
+  while (!chunks.empty()) {
+    const size_t length = load_u16(chunks.data() + 2);
+    const BytesView body = chunks.subspan(4, length - 4);
+    switch (chunks[0]) {
+      case SCTP_INITIATION:
+        if (is_up) return Soundness::unexpected;  // a peer that begins anew gets a new path first
+        [[fallthrough]];
+      case SCTP_INITIATION_ACK:
+        if (body.size() < 16 || !is_row(body.subspan(16))) return Soundness::malformed;
+        break;
+      case SCTP_HEARTBEAT_REQUEST: case SCTP_HEARTBEAT_ACK: case SCTP_ABORT_ASSOCIATION: case SCTP_OPERATION_ERROR: case SCTP_STREAM_RESET:
+        if (!is_row(body)) return Soundness::malformed;
+        break;
+      case SCTP_DATA: case SCTP_SELECTIVE_ACK: case SCTP_SHUTDOWN: case SCTP_SHUTDOWN_ACK: case SCTP_SHUTDOWN_COMPLETE: case SCTP_COOKIE_ECHO:
+      case SCTP_COOKIE_ACK: case SCTP_FORWARD_CUM_TSN: case SCTP_PAD_CHUNK:
+        break;
+      default:
+        return Soundness::unexpected;  // addresses, authentication, ECN, drafts: none of them was agreed on
+    }
+    chunks = chunks.subspan((length + 3) & ~size_t{3});
+  }
+  return Soundness::sound;
+}
+
 }  // namespace
 
 SctpHost::SctpHost() = default;
@@ -199,6 +239,8 @@ std::optional<Drop> SctpAssociation::on_packet(Instant now, BytesView packet) {
   if (packet.size() < kHeader + kChunkHeader) return Drop::sctp_malformed;
   // Others are not to be found by a port that is not this association's.
   if (load_u16(packet.data()) != kPort || load_u16(packet.data() + 2) != kPort) return Drop::sctp_unexpected;
+  const Soundness soundness = check_chunks(packet.subspan(kHeader), state_ == State::up);
+  if (soundness != Soundness::sound) return soundness == Soundness::malformed ? Drop::sctp_malformed : Drop::sctp_unexpected;
   const Library::Scope scope(now);
   Library::get().tick(now);
   usrsctp_conninput(reinterpret_cast<void*>(address_), packet.data(), packet.size(), 0);

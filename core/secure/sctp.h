@@ -18,7 +18,7 @@
 #include "core/base/process.h"
 #include "core/base/time.h"
 
-struct socket;  // usrsctp's
+struct socket;  // of usrsctp; the word `struct` stays, as the system has a function of this name
 
 namespace tacoma {
 
@@ -78,6 +78,8 @@ class SctpAssociation {
   /// Once packets can flow.
   void start(Instant now);
   State state() const { return state_; }
+  /// Has it named by SctpHost::next_pending once.
+  void note();
   /// A packet of the peer's.
   std::optional<Drop> on_packet(Instant now, BytesView packet);
   /// The next packet to send; false: none.
@@ -98,7 +100,6 @@ class SctpAssociation {
  private:
   friend class SctpHost;
   struct Library;
-  void note();
   void receive();
   void close_own_side(uint16_t stream);
   void on_notification(BytesView bytes);
@@ -109,8 +110,8 @@ class SctpAssociation {
   const uint32_t tag_;
   const uintptr_t address_;    // as usrsctp knows this association
   State state_ = State::idle;
-  socket* listening_ = nullptr;
-  socket* socket_ = nullptr;
+  struct socket* listening_ = nullptr;
+  struct socket* socket_ = nullptr;
   bool is_pending_ = false;
   bool is_readable_ = false;
   bool skips_rest_ = false;    // of a message that is too long

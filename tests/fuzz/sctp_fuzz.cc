@@ -54,7 +54,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const uint32_t sum = crc32c(packet);
     for (int i = 0; i < 4; ++i) packet[8 + static_cast<size_t>(i)] = static_cast<uint8_t>(sum >> (8 * i));
     server.on_packet(now, packet);
-    (void)server.send(now, "answer");
+    server.post("answer");
+    server.advance(now);
     for (std::vector<uint8_t> sent; server.poll_packet(sent);) TACOMA_ASSERT(sent.size() <= SctpAssociation::kMaxPacket);
     for (DataChannel::Event event; server.poll_event(event);) TACOMA_ASSERT(event.text.size() <= SctpAssociation::kMaxMessage);
     now = now + Duration::milliseconds(20);

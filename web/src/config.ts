@@ -33,7 +33,7 @@ export function read_deployment(config: JitsiConfig | undefined, location: { pro
     focus: config?.hosts?.focus ?? `focus.${domain}`,
     websocket: config?.websocket ?? ws,
     conference_request_url: config?.conferenceRequestUrl,
-    prefer_sctp: config?.bridgeChannel?.preferSctp === true,
+    prefer_sctp: config?.bridgeChannel?.preferSctp !== false,
     height: config?.resolution ?? 720,
   };
 }

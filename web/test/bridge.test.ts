@@ -75,4 +75,22 @@ describe('the channel', () => {
     expect(states.at(-1)).toBe('none');
     expect(FakeSocket.made).toHaveLength(8);
   });
+
+  it('over a data channel comes back as another one of the session, until that is over', () => {
+    const states: ChannelState[] = [];
+    const made: FakeSocket[] = [];
+    const make = () => (made.push(new FakeSocket('')), made.at(-1) as unknown as RTCDataChannel);
+    const channel = new BridgeChannel({ state: (s) => states.push(s), message: () => undefined });
+    channel.use_data_channel(make(), () => (made.length < 2 ? make() : undefined));
+    made[0].onopen!();
+    expect(channel.send({ a: 1 })).toBe(true);
+    made[0].onclose!();
+    vi.advanceTimersByTime(1000);
+    expect(made).toHaveLength(2);
+    made[1].onopen!();
+    made[1].onclose!();
+    vi.advanceTimersByTime(60000);
+    expect(states).toEqual(['connecting', 'open', 'lost', 'connecting', 'open', 'lost']);
+    expect(made).toHaveLength(2);
+  });
 });

@@ -283,10 +283,12 @@ Client& Harness::join(std::string_view meeting, std::string_view id, bool connec
   auto request = conference(meeting, first);
   request.endpoints = {new_endpoint(id)};
   if (join_rewriting) request.endpoints[0].capabilities.emplace_back(colibri2::kCapSsrcRewriting);
+  if (asks_for_data) request.endpoints[0].transport->sctp.emplace();
   const auto answer = modify(request);
   REQUIRE(answer);
   REQUIRE(answer->endpoints.size() == 1);
   REQUIRE(answer->endpoints[0].transport);
+  sctp_answer = answer->endpoints[0].transport->sctp;
   clients.push_back(std::make_unique<Client>(std::string(id), static_cast<uint32_t>(clients.size() + 1), crypto, pool));
   offers_.push_back({std::string(id), *answer->endpoints[0].transport->ice});
   Client& client = *clients.back();

@@ -97,6 +97,8 @@ class Harness {
   uint32_t open_channel(std::string_view target);
   void say(uint32_t channel, std::string_view text);
   void hang_up(uint32_t channel);
+  bool asks_for_data = false;                      // endpoints that join are to have a data channel
+  std::optional<colibri2::Sctp> sctp_answer;       // to the last that joined
   /// The request target in the url that an endpoint was offered.
   std::string channel_target(std::string_view id) const;
 

@@ -35,8 +35,11 @@ export class BridgeChannel {
     };
   }
 
-  use_data_channel(channel: RTCDataChannel): void {
-    this.events.state('connecting');
+  /** A data channel; `again` makes another one of the same session when it closes, as long as there is the session. */
+  use_data_channel(channel: RTCDataChannel, again: () => RTCDataChannel | undefined): void {
+    if (this.over) return;
+    this.events.state(this.is_open ? 'lost' : 'connecting');
+    this.is_open = false;
     this.pipe = channel;
     channel.onopen = () => this.on_open(channel);
     channel.onmessage = (e) => this.on_text(channel, e.data);
@@ -44,6 +47,11 @@ export class BridgeChannel {
       if (this.pipe !== channel || this.over) return;
       this.is_open = false;
       this.events.state('lost');
+      this.timer = setTimeout(() => {
+        const next = again();
+        if (next) this.use_data_channel(next, again);
+      }, this.wait);
+      this.wait = Math.min(2 * this.wait, longest_wait);
     };
   }
 

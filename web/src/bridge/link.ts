@@ -37,7 +37,7 @@ export class BridgeLink {
     this.session = session;
     this.channel = channel;
     const url = session.offer.transport.web_sockets[0];
-    if (session.channel && (this.host.prefer_sctp || !url)) channel.use_data_channel(session.channel);
+    if (session.channel && (this.host.prefer_sctp || !url)) channel.use_data_channel(session.channel, () => session.new_channel());
     else if (url) channel.open_socket(url);
   }
 

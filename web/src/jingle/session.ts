@@ -43,7 +43,13 @@ export class Session {
     this.pc = new RTCPeerConnection({ iceServers: ice_servers, bundlePolicy: 'max-bundle', rtcpMuxPolicy: 'require' });
     this.pc.oniceconnectionstatechange = () => this.on_ice();
     this.pc.onconnectionstatechange = () => this.pc.connectionState === 'connected' && this.events.step('dtls connected');
-    if (with_data) this.channel = this.pc.createDataChannel('JVB data channel', { protocol: 'http://jitsi.org/protocols/colibri' });
+    if (with_data) this.channel = this.new_channel();
+  }
+
+  /** A data channel to the bridge; undefined when the session is over. */
+  new_channel(): RTCDataChannel | undefined {
+    if (this.closed) return undefined;
+    return this.pc.createDataChannel('JVB data channel', { protocol: 'http://jitsi.org/protocols/colibri' });
   }
 
   /** Answers the offer and tells the focus. */

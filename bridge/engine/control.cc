@@ -148,9 +148,10 @@ bool Conference::send_again(Instant now, Source& source, Projection& projection,
   const auto view = RtpView::parse(entry.packet.bytes());
   TACOMA_ASSERT(view);  // it was parsed before it was cached
   const MediaPacket packet = source.owner->receiver.read_again(source, *source.encodings[origin.run->encoding], *view);
+  const Run& run = origin.run_of(packet.view.timestamp());
   const bool readable = !packet.held_back;  // the structure that it refers to may be gone
-  const Rewrite rewrite = readable ? Projection::rewrite(*origin.run, packet, sequence) : Rewrite{sequence, {}, false, {}};
-  if (!readable || !origin.run->cut.lets_through(packet)) {
+  const Rewrite rewrite = readable ? Projection::rewrite(run, packet, sequence) : Rewrite{sequence, {}, false, {}};
+  if (!readable || !run.cut.lets_through(packet)) {
     if (cargo == Cargo::repeat) fill(now, packet, projection, rewrite, out);
     return false;
   }

@@ -72,12 +72,7 @@ const Run* Numbering::find_late(uint8_t encoding, int64_t in, uint32_t timestamp
     const int64_t number = in + run.shift;
     if (number >= (i + 1 < count_ ? at(i + 1).first_out() : next_)) return nullptr;
     out = static_cast<uint16_t>(number);
-    // In the gap before the first packet seen of a frame with which the cut changed there may be others of that frame.
-    if (i + 1 < count_) {
-      const Run& next = at(i + 1);
-      if (next.changes_cut && next.encoding == encoding && next.from_timestamp == timestamp) return &next;
-    }
-    return &run;
+    return i + 1 < count_ && belongs_to(at(i + 1), encoding, timestamp) ? &at(i + 1) : &run;
   }
   return nullptr;
 }
@@ -105,7 +100,7 @@ std::optional<Numbering::Origin> Numbering::origin_of(uint16_t out) const {
   const int64_t number = extend(out);
   if (number >= next_ || number < first_out_) return std::nullopt;
   for (size_t i = count_; i-- > 0;)
-    if (number >= at(i).first_out()) return Origin{&at(i), number - at(i).shift};
+    if (number >= at(i).first_out()) return Origin{&at(i), number - at(i).shift, i + 1 < count_ ? &at(i + 1) : nullptr};
   return std::nullopt;
 }
 

@@ -74,8 +74,11 @@ class Numbering {
 
   /// What went out, or should have, with number `out`; nullopt when none did, as far as is known.
   struct Origin {
-    const Run* run;
+    const Run* run;   // by its number
     int64_t in;
+    const Run* next;  // the one after it; null: none
+    /// The run whose cut and rewrite the packet has, now that its timestamp is known.
+    const Run& run_of(uint32_t timestamp) const { return next && belongs_to(*next, run->encoding, timestamp) ? *next : *run; }
   };
   std::optional<Origin> origin_of(uint16_t out) const;
 
@@ -85,6 +88,10 @@ class Numbering {
  private:
   Run& at(size_t i) { return ring_[(first_ + i) & (ring_.size() - 1)]; }
   const Run& at(size_t i) const { return ring_[(first_ + i) & (ring_.size() - 1)]; }
+  /// In the gap before the first packet seen of a frame with which the cut changed there may be others of that frame.
+  static bool belongs_to(const Run& next, uint8_t encoding, uint32_t timestamp) {
+    return next.changes_cut && next.encoding == encoding && next.from_timestamp == timestamp;
+  }
   void push(const Run& run);
   void continue_from(int64_t in, int64_t shift, const Deltas& deltas);
   int64_t extend(uint16_t out) const { return next_ - 1 + static_cast<int16_t>(static_cast<uint16_t>(out - static_cast<uint16_t>(next_ - 1))); }

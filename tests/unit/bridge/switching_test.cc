@@ -91,7 +91,8 @@ class Stage {
       if (world_.projection.forwards()) ++switches_;
       cut_short_.insert(last_frame_);  // when its end comes later, there is no place for that any more
     }
-    if (goes && sent.encoding == world_.projection.forwards()) last_frame_ = sent.frame;
+    const bool is_newest = !last_frame_ || last_frame_->encoding != sent.encoding || last_frame_->id < sent.frame->id;
+    if (goes && is_newest && sent.encoding == world_.projection.forwards()) last_frame_ = sent.frame;
     if (const auto awaited = world_.projection.awaits_key_frame())
       if (key_due_[*awaited] == 0) key_due_[*awaited] = 1 + static_cast<int>(rng_.below(8));
   }
@@ -127,11 +128,12 @@ class Stage {
       SentPacket* sent = sender_.find(origin->run->encoding, origin->in);
       if (!sent || !sent->arrived) continue;
       const MediaPacket packet = world_.read_again(*sent);
-      if (packet.held_back || !origin->run->cut.lets_through(packet)) {
+      const Run& run = origin->run_of(packet.view.timestamp());
+      if (packet.held_back || !run.cut.lets_through(packet)) {
         received_[s] = {};
         continue;
       }
-      const Rewrite rewrite = Projection::rewrite(*origin->run, packet, static_cast<uint16_t>(s));
+      const Rewrite rewrite = Projection::rewrite(run, packet, static_cast<uint16_t>(s));
       received_[s] = {write_out(packet, rewrite, Instant()), sent->frame, sent};
     }
   }

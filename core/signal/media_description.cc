@@ -40,6 +40,9 @@ Result<void, std::string> validate_media(const MediaSources& media) {
   return {};
 }
 
+/// As core/rtp has it, which this room does not include.
+constexpr std::string_view kDependencyDescriptor = "https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension";
+
 PayloadType make_type(uint8_t id, std::string_view name, uint32_t clockrate, uint8_t channels = 1) {
   PayloadType type;
   type.id = id;
@@ -115,13 +118,23 @@ MediaFormats offered_audio() {
 
 MediaFormats offered_video() {
   MediaFormats formats;
-  PayloadType vp8 = make_type(100, "VP8", 90000);
-  vp8.feedback = {{"ccm", "fir"}, {"nack", ""}, {"nack", "pli"}, {"transport-cc", ""}};
-  PayloadType rtx = make_type(96, "rtx", 90000);
-  rtx.parameters = {{"apt", "100"}};
-  rtx.feedback = {{"ccm", "fir"}, {"nack", ""}, {"nack", "pli"}};
-  formats.payload_types = {vp8, rtx};
-  formats.header_extensions = {{3, std::string(kExtAbsSendTime)}, {5, std::string(kExtTransportCc)}};
+  struct Codec {
+    uint8_t id, rtx;
+    std::string_view name;
+  };
+  static constexpr Codec kCodecs[] = {{41, 42, "AV1"}, {100, 96, "VP8"}, {107, 99, "H264"}, {101, 97, "VP9"}};
+  for (const Codec& codec : kCodecs) {
+    PayloadType& type = formats.payload_types.emplace_back(make_type(codec.id, codec.name, 90000));
+    type.feedback = {{"ccm", "fir"}, {"nack", ""}, {"nack", "pli"}, {"transport-cc", ""}};
+    // One parameter without a name, as Jicofo writes it.
+    if (codec.name == "H264") type.parameters = {{"", "profile-level-id=42e01f;level-asymmetry-allowed=1;packetization-mode=1;"}};
+  }
+  for (const Codec& codec : kCodecs) {
+    PayloadType& rtx = formats.payload_types.emplace_back(make_type(codec.rtx, "rtx", 90000));
+    rtx.parameters = {{"apt", std::to_string(codec.id)}};
+    rtx.feedback = {{"ccm", "fir"}, {"nack", ""}, {"nack", "pli"}};
+  }
+  formats.header_extensions = {{3, std::string(kExtAbsSendTime)}, {5, std::string(kExtTransportCc)}, {11, std::string(kDependencyDescriptor)}};
   formats.extmap_allow_mixed = true;
   return formats;
 }

@@ -70,8 +70,8 @@ struct MediaFormats {
   std::optional<uint8_t> extension(std::string_view uri) const;        // its id
   bool operator==(const MediaFormats&) const = default;
 };
-/// What the focus offers: opus 111 with audio level (1) and transport-cc (5); VP8 100 with rtx 96, abs-send-time (3) and
-/// transport-cc (5); ids as Jicofo's. All clients of a conference get the same: the bridge translates none.
+/// What the focus offers: opus 111 with audio level (1), transport-cc (5); AV1 41, VP8 100, H264 107, VP9 101 with their rtx, abs-send-time
+/// (3), transport-cc (5), AV1's descriptor (11); ids and order as Jicofo's. All clients get the same: the bridge translates none.
 MediaFormats offered_audio();
 MediaFormats offered_video();
 

@@ -124,7 +124,6 @@ std::string web_config(const Deployment& d, const Options& options) {
     << "  conferenceRequestUrl: '" << (options.is_plain ? "http://" : "https://") << host << "/conference-request/v1',\n"
     << "  bridgeChannel: { preferSctp: " << (options.has_data_channel ? "true" : "false") << " },\n"
     << "  p2p: { enabled: false },\n"
-    << "  disableSimulcast: true,  // the bridge forwards one encoding of each source\n"
     << "  enableWelcomePage: true,\n  disableThirdPartyRequests: true,\n  analytics: { disabled: true },\n"
     << "};\n";
   return o.str();

@@ -24,6 +24,7 @@
 #include <functional>
 #include <optional>
 
+#include "host/daemon/config_file.h"
 #include "host/daemon/daemon.h"
 #include "host/daemon/http.h"
 #include "host/linux/udp.h"
@@ -52,7 +53,7 @@ constexpr const char* kUsage =
     "  --plain              HTTP in place of HTTPS: behind a proxy that does TLS, or on localhost\n"
     "  --bridges N          (1)\n"
     "  --media-port N       UDP port of the first bridge, the others follow (10000); 0: any free ones\n"
-    "  --advertise ADDRESS  where people send media, when that is not an address of this machine; may be repeated\n"
+    "  --advertise ADDRESS  where people send media, when that is not what the bridge binds; with a port if it differs; may be repeated\n"
     "  --channel KIND       messages between clients and bridges: websocket, data (SCTP data channel) (websocket)\n"
     "  --web-root DIR       a web client of your own, such as a Jitsi Meet build\n"
     "  --state DIR          secrets, configurations and logs (~/.local/state/tacoma/up)\n"
@@ -89,7 +90,7 @@ Result<Options> parse(int argc, char** argv) {
       is_known = true;
     }
     if (word == "--advertise") {
-      if (!IpAddress::parse(value)) return fail("--advertise: '" + value + "' is no address");
+      if (!IpAddress::parse(value) && !host::parse_socket_address(value)) return fail("--advertise: '" + value + "' is no address, with or without a port");
       options.advertise.push_back(value);
       is_known = true;
     }

@@ -56,6 +56,7 @@ export class Conference {
     });
     this.media = new MediaLink(this.store, {
       endpoint: () => this.room.endpoint,
+      sending: deployment.sending,
       addresses: () => ({ own: this.room.own_address, focus: this.room.focus_address }),
       ask_focus: (type, payload) => this.stream?.iq(type, this.room.focus_address, payload) ?? Promise.reject(new Error('no stream')),
       invite_focus: () => this.invite_again(),

@@ -1,4 +1,5 @@
 // Where the deployment is and how it looks: /config.js (as any Jitsi Meet web build has it) and /branding.json.
+import type { Sending } from './jingle/layers';
 
 interface JitsiConfig {
   hosts?: { domain?: string; muc?: string; focus?: string; anonymousdomain?: string };
@@ -7,6 +8,8 @@ interface JitsiConfig {
   bridgeChannel?: { preferSctp?: boolean };
   p2p?: { enabled?: boolean };
   resolution?: number;
+  disableSimulcast?: boolean;
+  videoQuality?: { codecPreferenceOrder?: string[] };
 }
 declare global {
   interface Window { config?: JitsiConfig }
@@ -21,11 +24,15 @@ export interface Deployment {
   conference_request_url?: string;
   prefer_sctp: boolean;
   height: number;
+  sending: Sending;
 }
 
-export function read_deployment(config: JitsiConfig | undefined, location: { protocol: string; host: string; hostname: string }): Deployment {
+export function read_deployment(config: JitsiConfig | undefined, location: { protocol: string; host: string; hostname: string; hash?: string }): Deployment {
   const domain = config?.hosts?.domain ?? location.hostname;
   const ws = `${location.protocol === 'http:' ? 'ws' : 'wss'}://${location.host}/xmpp-websocket`;
+  const asked = new URLSearchParams(location.hash?.replace(/^#/, ''));
+  const wanted = (asked.get('codec') ?? config?.videoQuality?.codecPreferenceOrder?.[0] ?? '').toUpperCase();
+  const known = ['AV1', 'VP8', 'H264', 'VP9'] as const;
   return {
     domain,
     login_domain: config?.hosts?.anonymousdomain ?? domain,
@@ -34,7 +41,9 @@ export function read_deployment(config: JitsiConfig | undefined, location: { pro
     websocket: config?.websocket ?? ws,
     conference_request_url: config?.conferenceRequestUrl,
     prefer_sctp: config?.bridgeChannel?.preferSctp !== false,
-    height: config?.resolution ?? 720,
+    // An address may say otherwise, to compare: #codec=AV1&height=360&layers=0
+    height: Number(asked.get('height')) || (config?.resolution ?? 720),
+    sending: { codec: known.find((c) => c === wanted) ?? 'VP8', layers: asked.has('layers') ? asked.get('layers') !== '0' : config?.disableSimulcast !== true },
   };
 }
 

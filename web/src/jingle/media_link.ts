@@ -3,12 +3,14 @@ import { StatsReader, quality_of, type Report } from '../media/stats';
 import type { RemoteTrack, Store } from '../state';
 import { StanzaError } from '../xmpp/connection';
 import { session_ping } from './messages';
+import type { Sending } from './layers';
 import { parse_offer, parse_restart } from './offer';
 import { Session, type MediaState, type Own, type OwnTracks } from './session';
 import { parse_sources } from './sources';
 
 interface Host {
   endpoint(): string;
+  readonly sending: Sending;
   /** Our full address in the room, and that of the focus. */
   addresses(): { own: string; focus: string };
   /** Resolves with the focus's answer; rejects with a StanzaError. */
@@ -142,7 +144,7 @@ export class MediaLink {
         streams: (pc) => this.host.streams(pc),
         step: (name) => this.host.step(name),
       },
-      []);
+      [], this.host.sending);
     this.session = session;
     this.stats = new StatsReader();
     this.store.set({ media: 'connecting', bridge_missing: false });
@@ -214,7 +216,7 @@ export class MediaLink {
   private async sample(): Promise<void> {
     const { session } = this;
     if (!session || session.pc.connectionState === 'closed') return;
-    const report = await this.stats.read(session.pc, session.lines, { endpoint: this.host.endpoint() });
+    const report = await this.stats.read(session.pc, session.lines, { endpoint: this.host.endpoint(), encoding_of: (ssrc) => session.encoding_of(ssrc) });
     if (this.session !== session) return;
     this.report = report;
     const quality = quality_of(report);

@@ -1,4 +1,5 @@
 // One media session with the bridge: the browser always answers. Changes are made one after the other.
+import { can_simulcast, draw_extra, encodings_for, is_layered, with_simulcast, type Sending } from './layers';
 import { Lines } from './lines';
 import { ask_ice_restart, ice_failed, own_sources, session_accept, session_terminate, source_change, source_name, transport_info } from './messages';
 import type { Candidate, Offer, Transport } from './offer';
@@ -36,8 +37,13 @@ export class Session {
   private closed = false;
   private shown = new Map<string, string>(); // mid -> name of the source whose track was announced
   private announced: Source[] = [];
+  private readonly extra = draw_extra();
+  private most = new Map<Own, number>(); // the heights that the bridge can use, as it said
 
-  constructor(readonly offer: Offer, private host: SessionHost, private own: OwnTracks, private events: SessionEvents, ice_servers: RTCIceServer[]) {
+  constructor(
+    readonly offer: Offer, private host: SessionHost, private own: OwnTracks, private events: SessionEvents, ice_servers: RTCIceServer[],
+    private sending: Sending,
+  ) {
     const with_data = offer.sctp_port !== undefined;
     this.lines = new Lines(offer.sources, (['audio', 'video'] as const).filter((k) => offer.formats[k]), with_data);
     this.pc = new RTCPeerConnection({ iceServers: ice_servers, bundlePolicy: 'max-bundle', rtcpMuxPolicy: 'require' });
@@ -94,15 +100,15 @@ export class Session {
   /** The heights that the bridge can use: 0 stops the encoder, -1 lifts the limit. */
   async limit_height(source: string, height: number): Promise<void> {
     const which = (['camera', 'screen'] as const).find((w) => source_name(this.host.endpoint, w) === source);
-    const sender = which && this.transceiver(which)?.sender;
-    const parameters = sender?.getParameters();
-    if (!sender || !parameters?.encodings?.length) return;
-    const captured = sender.track?.getSettings().height ?? 0;
-    for (const encoding of parameters.encodings) {
-      encoding.active = height !== 0;
-      encoding.scaleResolutionDownBy = height > 0 && captured > height ? captured / height : 1;
-    }
-    await sender.setParameters(parameters);
+    if (!which) return;
+    this.most.set(which, height);
+    await this.set_encodings(which);
+  }
+
+  /** Which of our camera's encodings an SSRC is, from 0 (the lowest), and of how many; undefined where there is one only. */
+  encoding_of(ssrc: number): { index: number; count: number } | undefined {
+    const group = this.announced.flatMap((s) => s.groups).find((g) => g.semantics === 'SIM' && g.ssrcs.includes(ssrc));
+    return group && { index: group.ssrcs.indexOf(ssrc), count: group.ssrcs.length };
   }
 
   /** Whether packets find their way, as far as the browser knows. */
@@ -162,8 +168,21 @@ export class Session {
     return mid === undefined ? undefined : this.pc.getTransceivers().find((t) => t.mid === mid);
   }
 
+  private async set_encodings(which: 'camera' | 'screen'): Promise<void> {
+    const sender = this.transceiver(which)?.sender;
+    const parameters = sender?.getParameters();
+    if (!sender || !parameters?.encodings?.length) return;
+    const captured = sender.track?.getSettings().height ?? 0;
+    const { codec, layers } = this.sending;
+    const has_layers = layers && which === 'camera';
+    parameters.encodings = encodings_for(parameters.encodings, captured, this.most.get(which) ?? -1, codec, has_layers);
+    // The bridge chooses the height: a busy machine shall send fewer pictures, not smaller ones.
+    if (has_layers) parameters.degradationPreference = 'maintain-resolution';
+    await sender.setParameters(parameters);
+  }
+
   private async negotiate(): Promise<LocalDescription> {
-    await this.pc.setRemoteDescription({ type: 'offer', sdp: write_offer(this.offer, this.lines, ++this.version) });
+    await this.pc.setRemoteDescription({ type: 'offer', sdp: write_offer(this.offer, this.lines, ++this.version, this.sending.codec) });
     this.events.streams(this.pc); // before anything else is awaited: Chromium takes a transform of new streams now or never
     for (const which of ['microphone', 'camera', 'screen'] as const) {
       const transceiver = this.transceiver(which);
@@ -173,7 +192,12 @@ export class Session {
       const track = this.own[which] ?? null;
       if (transceiver.sender.track !== track) await transceiver.sender.replaceTrack(track);
     }
-    await this.pc.setLocalDescription(await this.pc.createAnswer());
+    const answer = await this.pc.createAnswer();
+    const camera = this.lines.own('camera')?.mid;
+    const repeats = this.sending.layers && !is_layered(this.sending.codec) && can_simulcast(navigator.userAgent);
+    if (repeats && camera !== undefined) answer.sdp = with_simulcast(answer.sdp!, camera, this.extra);
+    await this.pc.setLocalDescription(answer);
+    if (this.sending.layers) await this.set_encodings('camera').catch((error) => this.events.step(`layers refused: ${(error as Error).message}`));
     this.announce_tracks();
     return read_answer(this.pc.localDescription!.sdp);
   }

@@ -33,16 +33,18 @@ type Stat = Record<string, never> & { id: string; type: string; timestamp: numbe
 export class StatsReader {
   private before = new Map<string, { at: number; bytes: number; packets: number; lost: number; frames: number }>();
 
-  async read(pc: RTCPeerConnection, lines: Lines, own: { endpoint: string }): Promise<Report> {
+  async read(pc: RTCPeerConnection, lines: Lines, own: { endpoint: string; encoding_of(ssrc: number): { index: number; count: number } | undefined }): Promise<Report> {
     const stats = new Map<string, Stat>();
     (await pc.getStats()).forEach((s: Stat) => stats.set(s.id, s));
     const rows: StreamRow[] = [];
     for (const s of stats.values())
       if (s.type === 'inbound-rtp' || s.type === 'outbound-rtp') {
         const row = this.row(s as never, stats, lines, own.endpoint);
+        const encoding = row?.direction === 'out' ? own.encoding_of(row.ssrc) : undefined;
+        if (row && encoding) row.layer = [`${encoding.index + 1}/${encoding.count}`, row.layer].filter(Boolean).join(' ');
         if (row) rows.push(row);
       }
-    rows.sort((a, b) => a.direction.localeCompare(b.direction) * -1 || a.source.localeCompare(b.source));
+    rows.sort((a, b) => a.direction.localeCompare(b.direction) * -1 || a.source.localeCompare(b.source) || (a.layer ?? '').localeCompare(b.layer ?? ''));
     return { at: performance.now(), rows, path: path_of(stats) };
   }
 

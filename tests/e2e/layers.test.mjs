@@ -1,0 +1,174 @@
+// Simulcast and SVC between real browsers: what a receiver gets follows what it wants and what its path can carry.
+import assert from 'node:assert/strict';
+import dgram from 'node:dgram';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { open_browser, Person, until } from './browser.mjs';
+import { Deployment } from './deployment.mjs';
+import { Shaper } from './shaper.mjs';
+
+const { TACOMA: tacoma, WEB: web_root, OUT: out = 'e2e-out' } = process.env;
+fs.mkdirSync(out, { recursive: true });
+
+const free_udp_port = () => new Promise((done) => {
+  const socket = dgram.createSocket('udp4').bind(0, '127.0.0.1', () => {
+    const { port } = socket.address();
+    socket.close(() => done(port));
+  });
+});
+
+let deployment, browser, shaper;
+const people = [];
+before(async () => {
+  const media_port = await free_udp_port();
+  shaper = await Shaper.start(media_port);
+  deployment = await Deployment.start({
+    tacoma, web_root, state: fs.mkdtempSync(path.join(out, 'state-')), log: path.join(out, 'tacoma-up-layers.log'),
+    extra: ['--media-port', String(media_port), '--advertise', `127.0.0.1:${shaper.port}`],
+  });
+  browser = await open_browser();
+}, { timeout: 90_000 });
+
+after(async () => {
+  for (const person of people) fs.writeFileSync(path.join(out, `layers-${person.name}.log`), [...person.errors, ...person.log].join('\n'));
+  await browser?.close();
+  await deployment?.stop();
+  shaper?.stop();
+}, { timeout: 60_000 });
+
+/** Two people in a room of their own. The second only receives, so that one camera is encoded at a time. */
+async function meet(room, codec) {
+  const address = (room) => `${deployment.room(room)}#codec=${codec}`;
+  const sender = await Person.open(browser, address(room), `${codec} sender`);
+  await sender.join();
+  await sender.joined();
+  const flows = shaper.flows.length; // those to come are the receiver's
+  const receiver = await Person.open(browser, address(room), `${codec} receiver`);
+  people.push(sender, receiver);
+  await receiver.join({ camera: false });
+  await receiver.joined();
+  return [sender, receiver, flows];
+}
+
+const video_out = (person) =>
+  person.page.evaluate(async () => {
+    const rows = [];
+    const stats = await window.tacoma.session.pc.getStats();
+    stats.forEach((s) => s.type === 'outbound-rtp' && s.kind === 'video' && rows.push({
+      ssrc: s.ssrc, frames: s.framesEncoded ?? 0, packets: s.packetsSent, width: s.frameWidth, height: s.frameHeight,
+      mode: s.scalabilityMode, codec: stats.get(s.codecId)?.mimeType, active: s.active,
+    }));
+    return rows;
+  });
+const video_in = (person) =>
+  person.page.evaluate(async () => {
+    let row;
+    const stats = await window.tacoma.session.pc.getStats();
+    stats.forEach((s) => {
+      if (s.type === 'inbound-rtp' && s.kind === 'video' && (s.framesDecoded ?? 0) > (row?.frames ?? -1) && s.frameWidth)
+        row = { frames: s.framesDecoded, width: s.frameWidth, height: s.frameHeight, freezes: s.freezeCount, keys: s.keyFramesDecoded, codec: stats.get(s.codecId)?.mimeType };
+    });
+    return row;
+  });
+/** Asks the bridge for so many lines of the sender's camera, in place of what the page shows. */
+const want = (receiver, sender, maxHeight) =>
+  receiver.page.evaluate(([source, maxHeight]) => window.tacoma.channel.send({
+    colibriClass: 'ReceiverVideoConstraints', lastN: -1, selectedSources: [], onStageSources: [source],
+    defaultConstraints: { maxHeight: 0 }, constraints: { [source]: { maxHeight } },
+  }), [`${sender.id}-v0`, maxHeight]);
+
+async function gets(receiver, lines, within) {
+  const before = Date.now();
+  const row = await until(`pictures of ${lines} lines`, async () => {
+    const now = await video_in(receiver);
+    return now?.height === lines && now;
+  }, { within, every: 100 });
+  return { ...row, after: Date.now() - before };
+}
+
+async function advances(receiver) {
+  const { frames } = await video_in(receiver);
+  await until('pictures go on', async () => (await video_in(receiver)).frames > frames + 5, { within: 5_000 });
+}
+
+const captured = (sender) => sender.page.evaluate(() => window.tacoma.store.state.own_camera.getSettings().height);
+
+/** Through each of these heights in turn: within 3 s, and pictures go on. Returns how often the pictures froze meanwhile. */
+async function follow(t, sender, receiver, heights) {
+  const before = (await video_in(receiver)).freezes;
+  for (const lines of heights) {
+    await want(receiver, sender, lines);
+    const { after } = await gets(receiver, lines, 3_000);
+    t.diagnostic(`${lines} lines after ${after} ms`);
+    await advances(receiver);
+  }
+  return (await video_in(receiver)).freezes - before;
+}
+
+/** Later parts need what earlier ones made. */
+let vp8;
+
+test('VP8: three encodings leave the browser, and the one that is wanted arrives within 3 s, down and up', { timeout: 120_000 }, async (t) => {
+  const [sender, receiver, flows] = await meet('vp8', 'VP8');
+  const height = await captured(sender);
+  await until('a channel', async () => (await receiver.state()).channel === 'open');
+  await want(receiver, sender, height);
+  let rows = [];
+  await until('three encodings', async () => {
+    rows = (await video_out(sender)).filter((r) => r.codec === 'video/VP8');
+    return rows.length === 3 && rows.every((r) => r.frames > 10);
+  }, { within: 40_000 }).catch((error) => { throw new Error(`${error.message}: ${JSON.stringify(rows)}`); });
+  const encodings = rows;
+  assert.deepEqual(encodings.map((e) => e.height).sort((a, b) => a - b), [height / 4, height / 2, height]);
+  await gets(receiver, height, 20_000);
+  assert.equal(await follow(t, sender, receiver, [height / 4, height / 2, height, height / 4, height]), 0, 'no freeze at a switch');
+  await sender.page.getByRole('navigation', { name: 'Controls' }).getByRole('button', { name: 'Streams' }).click();
+  await until('the overlay tells the encodings', () => sender.page.locator('.overlay', { hasText: '3/3 L1T3' }).count());
+  await sender.page.screenshot({ path: path.join(out, 'layers-streams.png') });
+  vp8 = { sender, receiver, height, flows };
+});
+
+test('VP8: what nobody wants is not encoded', { timeout: 60_000 }, async () => {
+  const { sender, receiver, height } = vp8;
+  await want(receiver, sender, height / 4);
+  await gets(receiver, height / 4, 3_000);
+  const sizes = async () => (await video_out(sender)).map((r) => [r.ssrc, r.frames]);
+  await until('only the lowest goes on', async () => {
+    const before = new Map(await sizes());
+    await new Promise((done) => setTimeout(done, 1_000));
+    return (await sizes()).filter(([ssrc, frames]) => frames > before.get(ssrc) + 3).length === 1;
+  });
+  await want(receiver, sender, height);
+  await gets(receiver, height, 3_000);
+});
+
+test('VP8: the height follows a path that narrows, and comes back with it', { timeout: 90_000 }, async (t) => {
+  const { sender, receiver, height, flows } = vp8;
+  shaper.limit(flows, 450_000);
+  let from = Date.now();
+  await until('a lower encoding', async () => (await video_in(receiver)).height < height, { within: 6_000, every: 100 });
+  t.diagnostic(`lower ${Date.now() - from} ms after the path became narrow`);
+  await advances(receiver);
+  shaper.limit(flows, Infinity);
+  from = Date.now();
+  await gets(receiver, height, 40_000);
+  t.diagnostic(`all of it again ${Date.now() - from} ms after the path became wide`);
+  await sender.page.context().close();
+  await receiver.page.context().close();
+});
+
+for (const [codec, mode] of [['VP9', 'L3T3_KEY'], ['AV1', 'L3T3_KEY'], ['H264', 'L1T1']])
+  test(`${codec}: what is wanted arrives, down and up`, { timeout: 120_000 }, async (t) => {
+    const [sender, receiver] = await meet(codec.toLowerCase(), codec);
+    const height = await captured(sender);
+    await gets(receiver, height, 20_000);
+    assert.equal((await video_in(receiver)).codec, `video/${codec}`);
+    const sent = (await video_out(sender)).filter((r) => r.codec);
+    assert.equal(sent.length, codec === 'H264' ? 3 : 1);
+    assert.ok(sent.every((r) => r.mode === mode), JSON.stringify(sent));
+    t.diagnostic(`${await follow(t, sender, receiver, [height / 4, height / 2, height])} freezes`);
+    assert.deepEqual([...sender.errors, ...receiver.errors], []);
+    await sender.page.context().close();
+    await receiver.page.context().close();
+  });

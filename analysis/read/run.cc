@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <sstream>
+#include <tuple>
 
 #include "analysis/read/database.h"
 
@@ -72,6 +73,7 @@ class Loader {
     load_received();
     load_sent();
     load_links();
+    load_layers();
     load_end();
   }
 
@@ -167,11 +169,13 @@ class Loader {
   }
 
   bool knows(int64_t person) const { return person >= 0 && person < static_cast<int64_t>(run_.people.size()); }
+  // The middle of the interval that a sample ends decides, so that jitter at a bin's edge does not.
+  size_t bin_at(int64_t at) const {
+    return static_cast<size_t>(std::clamp<int64_t>((at - run_.sample_every.ns() / 2) / run_.bin.ns(), 0, run_.bins - 1));
+  }
   PersonBin* bin_of(int64_t person, int64_t at) {
     if (!knows(person) || run_.bins == 0) return nullptr;
-    // The middle of the interval that a sample ends decides, so that jitter at a bin's edge does not.
-    const int64_t k = std::clamp<int64_t>((at - run_.sample_every.ns() / 2) / run_.bin.ns(), 0, run_.bins - 1);
-    return &run_.by_person[static_cast<size_t>(person)][static_cast<size_t>(k)];
+    return &run_.by_person[static_cast<size_t>(person)][bin_at(at)];
   }
 
   void load_received() {
@@ -252,6 +256,36 @@ class Loader {
   static void carry_rate(LinkBin& before, LinkBin& now) {
     if (!now.known) set_rate(now, before.rate);
     before = now;
+  }
+
+  // Runs of before this was measured have no such columns: then there is nothing to show, and nothing to complain about.
+  void load_layers() {
+    bool has_layers = false;
+    each("tables", "SELECT 1 FROM sqlite_master WHERE name = 'rates'", [&](const Row&) { has_layers = true; });
+    if (!has_layers || run_.bins == 0) return;
+    each("layers", "SELECT person, sender, media FROM received WHERE media <> 'audio' GROUP BY person, sender, media HAVING MAX(height) > 0 "
+         "ORDER BY SUM(switches) + SUM(NOT forwarded) DESC, person, sender, media LIMIT " + std::to_string(kMaxLayerRows),
+         [&](const Row& r) {
+           if (!knows(r.integer(0)) || !knows(r.integer(1))) return;
+           run_.layers.push_back({static_cast<uint32_t>(r.integer(0)), static_cast<uint32_t>(r.integer(1)), r.text(2), std::vector<LayerBin>(run_.bins)});
+         });
+    std::stable_sort(run_.layers.begin(), run_.layers.end(), [](const LayerRow& a, const LayerRow& b) {
+      return std::tie(a.person, a.sender, a.media) < std::tie(b.person, b.sender, b.media);
+    });
+    for (LayerRow& row : run_.layers) {
+      each("layers", "SELECT at, height, wanted_height, forwarded FROM received WHERE person = " + std::to_string(row.person) + " AND sender = " +
+           std::to_string(row.sender) + " AND media = '" + row.media + "' ORDER BY at",
+           [&](const Row& r) {
+             row.bins[bin_at(r.integer(0))] = {static_cast<int32_t>(r.integer(1)), static_cast<int32_t>(r.integer(2)), r.integer(3) != 0};
+           });
+      for (uint32_t person : {row.person, row.sender}) run_.rates.try_emplace(person, run_.bins);
+    }
+    for (auto& [person, bins] : run_.rates)
+      each("rates", "SELECT at, estimate, target, sent_height, max_height, last_n, forwarded FROM rates WHERE person = " + std::to_string(person),
+           [&, &of = bins](const Row& r) {
+             of[bin_at(r.integer(0))] = {r.maybe(1), r.maybe(2), static_cast<int32_t>(r.integer(3)), static_cast<int32_t>(r.integer(4)),
+                                         static_cast<int32_t>(r.integer(5)), static_cast<uint32_t>(r.integer(6))};
+           });
   }
 
   void load_end() {

@@ -89,6 +89,26 @@ struct PersonBin {
   double loss_after() const;  // after repair
 };
 
+/// What one person was shown of one other's video, bin by bin.
+struct LayerBin {
+  int32_t height = -1;      // lines; -1: nothing was measured
+  int32_t wanted = -1;      // lines asked for; -1 any, 0 none
+  bool forwarded = true;    // the bridge sends it
+};
+struct LayerRow {
+  uint32_t person = 0, sender = 0;
+  std::string media;        // "video", "screen"
+  std::vector<LayerBin> bins;
+};
+/// What decided about a person's layers, bin by bin.
+struct RateBin {
+  std::optional<int64_t> estimate, target;  // bit/s
+  int32_t sent_height = -1, max_height = -1, last_n = -1;
+  uint32_t forwarded = 0;
+};
+/// Rows beyond this many are not read: those with the most changes are.
+constexpr uint32_t kMaxLayerRows = 40;
+
 /// Times of packets or frames between low and high.
 struct Bucket { Duration low, high; uint64_t count = 0; };
 enum class DelayKind : uint8_t { audio_packets, video_packets, frames };
@@ -117,6 +137,8 @@ struct Run {
   uint32_t bins = 0;
   std::vector<std::vector<PersonBin>> by_person;  // [person][bin]; bin k covers k * bin to (k + 1) * bin
   std::map<std::string, Delays> delays_by_group;
+  std::vector<LayerRow> layers;                      // by person, then sender
+  std::map<uint32_t, std::vector<RateBin>> rates;    // of the people in `layers`
 
   const Metric* metric(const std::string& name) const;
 };

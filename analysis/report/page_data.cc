@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "analysis/report/layers.h"
 #include "analysis/report/quality.h"
 #include "core/base/drop.h"
 
@@ -482,6 +483,7 @@ Json run_json(const Run& run, const ReportLimits& limits) {
           {"bins", run.bins},
           {"end_s", seconds(std::max(run.manifest.reached, run.bin * run.bins))},
           {"rows", rows},
+          {"layers", layers_json(run)},
           {"delays", delays(run, lines.groups())},
           {"events", events(run, limits)},
           {"drops", drops(run)},

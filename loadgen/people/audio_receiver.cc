@@ -11,6 +11,7 @@ namespace {
 constexpr MissingPackets::Policy kPolicy = {false, Duration::milliseconds(100), Duration::seconds(1), 0};
 // Chromium's NetEq starts at 80 ms and does not go below about 20 ms.
 constexpr PlayoutDelay::Limits kWait = {Duration::milliseconds(20), Duration::milliseconds(400)};
+constexpr int64_t kLongestGap = 250;       // packets: 5 s; a longer one is a new beginning
 constexpr int64_t kMostConcealed = 5;      // packets in a row; beyond that a decoder fades to silence
 constexpr int64_t kLoudSquare = 10'737;    // -50 dBov: (32768 x 10^(-50/20))^2
 }  // namespace
@@ -26,6 +27,8 @@ bool AudioReceiver::packet(Instant arrived, const RtpView& packet, bool voice, H
   const int64_t seq = sequences_.unwrap(packet.sequence());
   const MissingPackets::Arrival arrival = missing_.arrived(arrived, seq);
   if (arrival == MissingPackets::Arrival::known) return false;
+  if (seq > highest_ + 1 && highest_ >= 0 && seq - highest_ < kLongestGap) ++gap_ends_;
+  highest_ = std::max(highest_, seq);
   if (const auto delay = meter_.packet(packet, arrived)) {
     delays.add(*delay);
     delay_least_ = std::min(delay_least_, *delay);
@@ -71,7 +74,7 @@ void AudioReceiver::restart() {
   sequences_ = SequenceUnwrapper();
   timestamps_ = TimestampUnwrapper();
   playout_ = PlayoutDelay(kWait);
-  next_decoded_ = -1;
+  next_decoded_ = highest_ = -1;
 }
 
 void AudioReceiver::take(ReceiveSample& sample) {
@@ -79,14 +82,16 @@ void AudioReceiver::take(ReceiveSample& sample) {
   sample.lost = missing_.take_lost();
   if (sample.expected >= kEnoughToJudge) {
     CallConditions conditions;
-    conditions.loss = std::min(1.0, static_cast<double>(sample.lost + late_) / static_cast<double>(sample.expected));
+    // The last packet of each gap is rebuilt from the one behind it, which the playout waits for.
+    const double rebuilt = kFecCredit * std::min(gap_ends_, sample.lost);
+    conditions.loss = std::clamp((sample.lost + late_ - rebuilt) / static_cast<double>(sample.expected), 0.0, 1.0);
     conditions.equipment_impairment = kOpusImpairment;
     conditions.loss_robustness = kOpusLossRobustness;
     const Duration quickest = delay_least_.is_infinite() ? Duration::zero() : delay_least_;
     conditions.mouth_to_ear = quickest + playout_.wait() + kCodecDelay;
     sample.mos = mos_of_rating(transmission_rating(conditions));
   }
-  late_ = 0;
+  late_ = gap_ends_ = 0;
   delay_least_ = Duration::infinite();
 }
 

@@ -24,6 +24,9 @@ struct AudioDecoded {
 
 class AudioReceiver {
  public:
+  /// The share of the missing packets with a successor that in-band FEC makes good: the encoder protects speech (its LBRR frames, RFC
+  /// 6716 section 2.1.7, at a lower rate), not silence and music, and what comes back sounds a little worse.
+  static constexpr double kFecCredit = 0.7;
   /// An interval with fewer packets than this (0.2 s of talk) says nothing about sound.
   static constexpr uint32_t kEnoughToJudge = 10;
   /// From the first sample of a packet at the microphone to its sending, and in the decoder: 20 ms of speech, 6.5 ms of
@@ -55,9 +58,10 @@ class AudioReceiver {
   TimestampUnwrapper timestamps_;
   PlayoutDelay playout_;
   uint32_t late_ = 0;               // in this interval: came after their time
+  uint32_t gap_ends_ = 0;           // likewise: packets that came right behind missing ones, with FEC of the one before
   Duration delay_least_ = Duration::infinite();  // of packets of this interval whose delay is known
   std::unique_ptr<AudioDecoder> decoder_;
-  int64_t next_decoded_ = -1;
+  int64_t next_decoded_ = -1, highest_ = -1;
   AudioDecoded decoded_;
 };
 

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "loadgen/plan/metrics_network.h"
+#include "loadgen/plan/metrics_layers.h"
 #include "loadgen/plan/sqlite.h"
 
 namespace tacoma {
@@ -45,6 +46,7 @@ struct Measured {
   std::map<std::string, std::vector<Bucket>> delays;  // by metric name
   std::map<int64_t, int64_t> sent_bytes;
   std::map<int64_t, std::pair<double, int64_t>> psnr;
+  PersonValues layers;
 };
 
 bool load_people(sqlite3* db, int64_t end, Measured& m) {
@@ -102,7 +104,7 @@ bool load_people(sqlite3* db, int64_t end, Measured& m) {
 
 bool load_measurements(sqlite3* db, Measured& m) {
   Statement received(db,
-      "SELECT person, media = 'video', SUM(packets), SUM(bytes), SUM(expected), SUM(lost), SUM(repaired), SUM(frames_rendered), SUM(freezes), SUM(frozen),"
+      "SELECT person, media <> 'audio', SUM(packets), SUM(bytes), SUM(expected), SUM(lost), SUM(repaired), SUM(frames_rendered), SUM(freezes), SUM(frozen),"
       " MIN(at), MAX(at), COUNT(*), SUM(CASE WHEN packets > 0 THEN jitter ELSE 0 END), SUM(packets > 0), SUM(mos), SUM(mos > 0)"
       " FROM received GROUP BY person, sender, media ORDER BY person, sender, media");
   while (received.step()) {
@@ -122,8 +124,7 @@ bool load_measurements(sqlite3* db, Measured& m) {
   Statement delays(db,
       "SELECT media, unit, person, low, high, SUM(count) FROM delays GROUP BY media, unit, person, low, high ORDER BY low");
   while (delays.step())
-    m.delays[delays.text(1) == "frame" ? "delay.frame" : "delay." +
-        delays.text(0)].push_back({delays.integer(2), delays.integer(3), delays.integer(4), delays.integer(5)});
+    m.delays[delays.text(1) == "frame" ? "delay.frame" : delays.text(0) == "audio" ? "delay.audio" : "delay.video"].push_back({delays.integer(2), delays.integer(3), delays.integer(4), delays.integer(5)});
   Statement sent(db, "SELECT person, SUM(bytes) FROM sent GROUP BY person");
   while (sent.step()) m.sent_bytes[sent.integer(0)] = sent.integer(1);
   Statement psnr(db, "SELECT person, SUM(psnr_db), COUNT(*) FROM decoded GROUP BY person");
@@ -142,6 +143,12 @@ class Figures {
     streams();
     rates();
     for (const auto& [name, buckets] : m_.delays) delay(name, buckets);
+    for (const auto& [name, values] : m_.layers) {
+      std::vector<double> counted;
+      for (const auto& [person, value] : values)
+        if (counts(static_cast<size_t>(person))) counted.push_back(value);
+      distribution(name, std::move(counted));
+    }
   }
 
  private:
@@ -293,7 +300,7 @@ Result<std::vector<MetricValue>> compute_metrics(const std::string& path, Durati
   if (code != SQLITE_OK) return fail(path + ": cannot be opened: " + sqlite3_errmsg(opened));
   Measured measured;
   const int64_t end = std::max<int64_t>(1, reached.ns());
-  if (!load_people(opened, end, measured) || !load_measurements(opened, measured))
+  if (!load_people(opened, end, measured) || !load_measurements(opened, measured) || !load_layer_values(opened, end, measured.layers))
     return fail(path + ": cannot be read: " + sqlite3_errmsg(opened));
   std::vector<MetricValue> out;
   Figures(measured, end, "", out).compute();

@@ -362,6 +362,64 @@ function qualityChart(run) {
   };
 }
 
+// --- Layers.
+const layerFill = (state, lines) =>
+  state === 'h' ? 'held' : state === 'n' ? 'idle' : lines >= 720 ? 'lines-4' : lines >= 360 ? 'lines-3' : lines >= 180 ? 'lines-2' : 'lines-1';
+function layersChart(run) {
+  const rows = run.layers,
+    narrow = isNarrow(),
+    items = [];
+  rows.forEach((row, y) => {
+    for (const [from, to, state, lines, why] of row.pieces)
+      items.push({ value: [from * run.bin_s, y, to * run.bin_s], fill: colour(layerFill(state, lines)), state, lines, why });
+  });
+  const name = (row) => `${row.viewer} ← ${row.sender.replace(/^[^/]*\//, '')}`;
+  return {
+    ...common(),
+    grid: { left: 4, right: narrow ? 12 : 20, top: 22, bottom: 4, containLabel: true },
+    tooltip: {
+      ...common().tooltip,
+      formatter: (p) => {
+        const { fill, state, lines, why, value } = p.data;
+        const shown = state === 'a' || state === 'l' ? `${lines} lines; ` : '';
+        return (
+          `<b>${escaped(name(rows[value[1]]))}</b><br>${swatch(fill)}${shown}${escaped(why)}<br>` +
+          `${clock(value[0])} to ${clock(Math.min(value[2], run.end_s))}`
+        );
+      },
+    },
+    xAxis: timeAxis(longest(), { position: 'bottom', splitLine: { show: false } }),
+    yAxis: axis({
+      type: 'category',
+      inverse: true,
+      data: rows.map(name),
+      splitLine: { show: false },
+      axisLine: { show: false },
+      axisLabel: { interval: 0, width: narrow ? 96 : 230, overflow: 'truncate' },
+    }),
+    series: [
+      {
+        type: 'custom',
+        encode: { x: [0, 2], y: 1 },
+        data: items,
+        clip: true,
+        renderItem: (params, api) => {
+          const item = items[params.dataIndex],
+            from = api.coord([api.value(0), api.value(1)]),
+            to = api.coord([api.value(2), api.value(1)]),
+            h = Math.max(2, api.size([0, 1])[1] - 3);
+          return {
+            type: 'rect',
+            shape: { x: from[0], y: from[1] - h / 2, width: Math.max(1, to[0] - from[0]), height: h },
+            style: { fill: item.fill },
+          };
+        },
+      },
+      { type: 'line', data: [], silent: true, markLine: eventLines(true, 'start') },
+    ],
+  };
+}
+
 // --- Delay.
 function delayChart(who) {
   const hue = hues(),

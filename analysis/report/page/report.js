@@ -339,6 +339,49 @@ function fillJoins() {
   );
 }
 
+// --- Layers.
+function fillLayers() {
+  if (!runs.some((r) => r.layers.length)) {
+    byId('layers').hidden = true;
+    return;
+  }
+  const key = [
+    ['lines-4', '720 lines and more'],
+    ['lines-3', '360 to 719'],
+    ['lines-2', '180 to 359'],
+    ['lines-1', 'fewer than 180'],
+    ['held', 'Held back by the bridge'],
+    ['idle', 'Not asked for'],
+  ];
+  byId('layers-key').append(
+    ...key.map(([name, words]) => el('li', {}, el('i', { style: `background:var(--${name})` }), words)),
+  );
+  runs.forEach((run, i) => {
+    const box = el('div', {}, two ? el('p', { class: 'chart-title' }, tag(i), ' ', run.name) : null);
+    byId('layers-charts').append(box);
+    if (!run.layers.length) return box.append(el('p', { class: 'empty' }, 'Nothing was measured.'));
+    addChart(box, `Layers over time of ${run.name}`, () => layersChart(run), 60 + 19 * run.layers.length, 'layers', 'canvas');
+  });
+  asTable(byId('layers-table'), () =>
+    runs.flatMap((run) =>
+      table(
+        `Layers of ${run.name}`,
+        ['Viewer', 'Sender', 'From', 'To', 'Lines', 'Why'],
+        run.layers.flatMap((row) =>
+          row.pieces.map(([from, to, state, lines, why]) => [
+            row.viewer,
+            row.sender,
+            clock(from * run.bin_s),
+            clock(Math.min(to * run.bin_s, run.end_s)),
+            state === 'a' || state === 'l' ? String(lines) : '–',
+            why,
+          ]),
+        ),
+      ),
+    ),
+  );
+}
+
 // --- Quality.
 const qualities = {
   g: ['good', 'Good'],
@@ -741,6 +784,7 @@ fillComparison();
 drawTopology(byId('topology-picture'), runs);
 fillJoins();
 fillQuality();
+fillLayers();
 fillDelay();
 fillRates();
 fillBridge();

@@ -146,11 +146,13 @@ class Story {
       const double frozen = share < 1 ? std::min(1.0, 1.1 - share) * kSecond : 0;
       const double mos = std::clamp(4.35 - 8 * lost - base / 1000, 1.0, 4.5);
       rows_.add("received", when, double(i), double(from), std::string("audio"), std::floor(30 * share), 2500 * share,
-                30., std::floor(30 * lost), 0., 2 * kMillisecond, delay, delay * 1.5, 0., 0., 0., 0., 0., 0., mos);
+                30., std::floor(30 * lost), 0., 2 * kMillisecond, delay, delay * 1.5, 0., 0., 0., 0., 0., 0., mos, 0., 0., 0., 1.,
+                -1., 0.);
       rows_.add("received", when, double(i), double(from), std::string("video"), video_packets, video_packets * 1050,
                 video_packets / share, std::floor(video_packets / share * lost),
                 std::floor(video_packets / share * std::min(lost, 0.1)), 4 * kMillisecond, delay, delay * 2, frames,
-                frames, delay * 1.2, delay * 2.4, frozen > 0 ? 1. : 0., frozen, 0.);
+                frames, delay * 1.2, delay * 2.4, frozen > 0 ? 1. : 0., frozen, 0., share < 1 ? 180. : 360., 0., 0.,
+                share < 1 && from % 2 == 1 ? 0. : 1., from == room + 2 ? 0. : 360., share < 1 ? 2. : 4.);
       bytes += video_packets * 1050 + 2500 * share;
       packets_ += video_packets + std::floor(30 * share);
       note_delay(i, delay, video_packets);
@@ -158,6 +160,7 @@ class Story {
       watched_[i] += kSecond;
     }
     bytes_ += bytes;
+    rows_.add("rates", when, double(i), 900e3, nullptr, share < 1 ? 400e3 : 3e6, -1., 360., 7., 6., 6., -1.);
     rows_.add("sent", when, double(i), std::string("audio"), 30., 2500., 0., 0., 0.);
     rows_.add("sent", when, double(i), std::string("video"), 72., 75000., share < 1 ? 6. : 1.,
               second % 11 == 0 ? 1. : 0., 25.);

@@ -21,6 +21,25 @@ Run loaded(const std::filesystem::path& folder) {
 
 }  // namespace
 
+TEST_CASE("what people were shown is read by viewer and sender, with what decided about it") {
+  Folder folder;
+  write_fixture(folder.path, Fixture());
+  const Run run = loaded(folder.path);
+  REQUIRE_FALSE(run.layers.empty());
+  CHECK(run.layers.size() <= kMaxLayerRows);
+  for (const LayerRow& row : run.layers) {
+    CHECK(row.media == "video");
+    REQUIRE(run.rates.count(row.person) == 1);
+    REQUIRE(run.rates.count(row.sender) == 1);
+    if (row.person != 6 || row.sender != 0) continue;
+    CHECK(row.bins[20].height == 360);
+    CHECK(row.bins[33].height == 180);
+    CHECK(row.bins[0].height == -1);  // not there yet
+    CHECK(run.rates.at(6)[33].estimate == 400'000);
+    CHECK(run.rates.at(6)[20].estimate == 3'000'000);
+  }
+}
+
 TEST_CASE("a run is read as it was written") {
   Folder folder;
   write_fixture(folder.path, Fixture());
@@ -145,8 +164,8 @@ TEST_CASE("rows that name nobody are passed over") {
   Folder folder;
   write_fixture(folder.path, Fixture());
   run_sql(folder.path / "run.sqlite",
-          "INSERT INTO received VALUES(1000000000, 99, 0, 'video', 1, 1000, 1, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0);"
-          "INSERT INTO received VALUES(1000000000, -1, 0, 'video', 1, 1000, 1, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0);"
+          "INSERT INTO received VALUES(1000000000, 99, 0, 'video', 1, 1000, 1, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 360, 0, 0, 1, -1, 0);"
+          "INSERT INTO received VALUES(1000000000, -1, 0, 'video', 1, 1000, 1, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 360, 0, 0, 1, -1, 0);"
           "INSERT INTO join_steps VALUES(99, 'ice', 5); INSERT INTO links VALUES(5, 4000000000, 'up', 1, 1, 1, 0, 0, 0);"
           "INSERT INTO delays VALUES(-7, 'audio', 'packet', 0, 1, 1);");
   CHECK(loaded(folder.path).people.size() == 8);

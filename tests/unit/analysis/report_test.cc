@@ -4,6 +4,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "analysis/report/layers.h"
 #include "analysis/report/quality.h"
 #include "analysis/report/report.h"
 #include "tests/unit/analysis/fixture.h"
@@ -231,4 +232,22 @@ TEST_CASE("a report is written whole or not at all") {
   const auto refused = write_report({run}, (folder.path / "missing" / "report.html").string());
   REQUIRE_FALSE(refused);
   CHECK_THAT(refused.error(), Catch::Contains("cannot be written: No such file"));
+}
+
+TEST_CASE("the page says of each stretch what was shown and why") {
+  const nlohmann::json rows = layers_json(made(Fixture()));
+  REQUIRE_FALSE(rows.empty());
+  std::string reasons;
+  for (const auto& row : rows) {
+    uint32_t last = 0;
+    for (const auto& piece : row["pieces"]) {
+      CHECK(piece[0].get<uint32_t>() >= last);
+      last = piece[1].get<uint32_t>();
+      reasons += piece[2].get<std::string>() + " " + piece[4].get<std::string>() + "\n";
+    }
+  }
+  CHECK_THAT(reasons, Catch::Contains("a 360 lines were asked for"));
+  CHECK_THAT(reasons, Catch::Contains("l 360 lines were asked for; the bridge's estimate for the viewer is 400.0 kbit/s"));
+  CHECK_THAT(reasons, Catch::Contains("h 360 lines were asked for, held back: the bridge's estimate"));
+  CHECK_THAT(reasons, Catch::Contains("n not asked for"));
 }

@@ -95,6 +95,34 @@ TEST_CASE("a key frame asked for anywhere comes next and everything after it dec
   }
 }
 
+TEST_CASE("temporal layers can be left out, and the rest decodes to the pictures that were drawn") {
+  for (uint32_t layers : {2u, 3u}) {
+    VideoFormat f = format(320, 180, 24, 200);
+    f.temporal_layers = layers;
+    const auto clip = encode_video(f, 1, {});
+    REQUIRE(clip);
+    for (uint32_t top = 0; top < layers; ++top) {
+      VideoDecoder decoder;
+      double bytes = 0;
+      for (uint32_t i = 0; i < clip->size(); ++i) {
+        if (temporal_layer_of(i, layers) > top) continue;
+        INFO(layers << " layers, up to " << top << ", frame " << i);
+        REQUIRE(shown(decoder, *clip, clip->frame(i)) > 27);
+        bytes += static_cast<double>(clip->frame(i).data.size());
+      }
+      const double rate = bytes * 8 * f.fps / clip->size();
+      CHECK(rate == Approx(temporal_share(top, layers) * 200e3).epsilon(0.2));
+    }
+    // The highest layer can also be left out here and there, and come back at once where it is in sync.
+    VideoDecoder decoder;
+    Rng rng(layers);
+    for (uint32_t i = 0; i < clip->size(); ++i) {
+      if (temporal_layer_of(i, layers) + 1u == layers && rng.chance(0.5)) continue;
+      REQUIRE(shown(decoder, *clip, clip->frame(i)) > 27);
+    }
+  }
+}
+
 TEST_CASE("a decoder without a key frame shows nothing and survives damaged frames") {
   const auto clip = encode_video(format(160, 90, 15, 80), 3, {});
   REQUIRE(clip);

@@ -30,6 +30,10 @@ class Downlink {
   static constexpr Duration kAgain = Duration::seconds(5);  // allocation is done anew at least so often
   static constexpr double kMoved = 0.15;                    // or when the estimate has moved by this
   static constexpr Duration kGrace = Duration::seconds(3), kNoGrace = Duration::seconds(30);
+  /// After a step up that did not hold for kProof, nothing more is tried for kHold, twice as long each time, kLongestHold at most; unless the
+  /// estimate is kMuchMore than what was tried.
+  static constexpr Duration kProof = Duration::seconds(8), kHold = Duration::seconds(8), kLongestHold = Duration::seconds(32);
+  static constexpr double kMuchMore = 1.5;
   static constexpr uint16_t kMostRepeats = 64;              // by the probes of one go; the rest is padding
   static constexpr Duration kMeter = Duration::milliseconds(500);
 
@@ -62,6 +66,10 @@ class Downlink {
   /// does not, and the next grace is kNoGrace away.
   bool tolerates_oversend(Instant now) const;
   void note_oversend(Instant now, bool oversends);
+  /// What may be shared out while steps up are held back: `available`, or no more than what was used last.
+  DataRate held(Instant now, DataRate available) const;
+  /// What the last sharing did: raised or lowered somebody, the latter for want of estimate.
+  void note_steps(Instant now, bool raised, bool lowered, DataRate used);
   bool dirty = true;                         // sources, wants or speakers have changed
 
   uint16_t next_padding_sequence = 1;        // of padding that has no RTX stream to go in
@@ -74,6 +82,9 @@ class Downlink {
   uint16_t plain_sequence_ = 1;
   Instant allocated_at_ = Instant::never();
   DataRate allocated_for_;
+  Instant raised_at_ = Instant::never(), hold_until_;
+  DataRate last_used_, raised_from_, raised_to_, held_at_;
+  Duration hold_ = kHold;
   Instant over_since_ = Instant::never(), gave_up_at_ = Instant::never();
   Instant metered_from_ = Instant::never();
   int64_t metered_bytes_ = 0;

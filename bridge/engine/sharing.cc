@@ -116,17 +116,22 @@ void Conference::allocate_for(Instant now, Endpoint& receiver) {
   Downlink& downlink = receiver.downlink;
   const std::optional<int64_t> assumed = receiver.constraints().assumed_bandwidth_bps;
   collect(now, receiver);
-  const DataRate available = downlink.for_video(assumed);
+  const DataRate available = downlink.held(now, downlink.for_video(assumed));
   allocate(available, last_n_of(receiver), candidates_, shares_);
   ++counts.allocations;
+  bool raised = false, lowered = false;
   for (size_t i = 0; i < wanted_.size(); ++i) {
     Projection& projection = *wanted_[i].projection;
     const Grant& grant = shares_.grants[i];
+    const auto& before = projection.target();
+    raised = raised || (grant.target && (!before || *before < *grant.target));
+    lowered = lowered || (grant.limit == Limit::estimate && before && (!grant.target || *grant.target < *before));
     if (projection.target() != grant.target) projection.set_target(grant.target);
     projection.allotment.wanted_height = grant.wanted_height;
     projection.allotment.limit = grant.limit;
   }
-  note_possible(available, downlink.side.is_informed() || assumed);
+  downlink.note_steps(now, raised, lowered, shares_.used);
+  note_possible(downlink.for_video(assumed), downlink.side.is_informed() || assumed);
   downlink.note_oversend(now, shares_.follower_oversends);
   downlink.side.set_wanted(worth_finding(downlink));
   downlink.allocated(now, assumed);

@@ -60,9 +60,9 @@ TEST_CASE("A receiver's narrow network is found within seconds, holds no queue, 
   CHECK(narrow > DataRate::kbps(300));
   CHECK(narrow < DataRate::kbps(1'500));
   CHECK(delay < 30 + 100);  // 30 ms of it is propagation
-  CHECK(video > 350);
+  CHECK(video > 200);  // one of the four pictures, most of the time: none of them adapts
   CHECK(audio.lost * 100 <= audio.expected);
-  CHECK(after > 1'700);
+  CHECK(after > 1'200);  // three of four at least: the last may still be held back
   // The others have noticed nothing.
   for (uint32_t i = 0; i < 4; ++i) CHECK(meeting.results.sum(i, Media::video, at_ms(5'000)).freezes == 0);
   meeting.finish();

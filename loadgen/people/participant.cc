@@ -118,7 +118,7 @@ class Participant::Core {
   uint32_t steps_ = 0;                // join steps that were reported, by bit
   uint32_t sessions_ = 0;
   uint64_t channel_messages_ = 0;
-  bool finished_ = false, sharing_ = false;
+  bool finished_ = false, sharing_ = false, has_new_sources_ = false;
   DropCounts drops_;
 };
 
@@ -220,9 +220,8 @@ void Participant::Core::turn_screen(Instant now, Outbox& out) {
 void Participant::Core::tell_wishes(Instant now, Outbox& out) {
   if (!channel_.is_open()) return;
   const auto wanted = viewer_.ask(now);
-  if (!wanted) return;
-  channel_.send(*wanted, out);
-  receiver_.set_wanted(viewer_);
+  if (wanted) channel_.send(*wanted, out);
+  if (wanted || std::exchange(has_new_sources_, false)) receiver_.set_wanted(viewer_);
 }
 
 void Participant::Core::on_offer(Instant now, const SignallingEvent& event, Outbox& out) {
@@ -284,6 +283,7 @@ void Participant::Core::add_sources(const jingle::ConferenceSources& sources) {
       const bool is_screen = is_screen_source(source.name);
       receiver_.add_source(owner, is_screen ? Media::screen : Media::video, source.ssrc, rtx, source.name);
       viewer_.add(source.name);
+      has_new_sources_ = true;
     }
   }
 }

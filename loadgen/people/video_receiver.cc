@@ -97,7 +97,11 @@ void VideoReceiver::play(Instant now, const AssembledFrame& frame) {
 
 void VideoReceiver::settle(Instant now) {
   size_t shown = 0;
-  while (shown < upcoming_.size() && upcoming_[shown] < now) freezes_.rendered(upcoming_[shown++]);
+  while (shown < upcoming_.size() && upcoming_[shown] < now) {
+    // What trickles in of a source that is held back begins nothing that could freeze.
+    if (forwarded_) freezes_.rendered(upcoming_[shown]);
+    ++shown;
+  }
   upcoming_.erase(upcoming_.begin(), upcoming_.begin() + static_cast<std::ptrdiff_t>(shown));
   rendered_ += static_cast<uint32_t>(shown);
   rendered_total_ += shown;
@@ -134,10 +138,9 @@ void VideoReceiver::restart() {
 
 void VideoReceiver::set_forwarded(Instant now, bool forwarded) {
   if (forwarded == forwarded_) return;
-  forwarded_ = forwarded;
-  if (forwarded) return;
   settle(now);
-  freezes_.pause(now);
+  forwarded_ = forwarded;
+  if (!forwarded) freezes_.pause(now);
 }
 
 void VideoReceiver::take(Instant now, Duration length, ReceiveSample& sample) {

@@ -29,10 +29,11 @@ struct Stream {
   int64_t first = 0, last = 0, rows = 0;  // of its rows
   bool is_video = false;
   double jitter_sum = 0, mos_sum = 0;
-  int64_t jitter_rows = 0, mos_rows = 0;
+  int64_t jitter_rows = 0, mos_rows = 0, shown_rows = 0;  // shown: asked for, and sent by the bridge
   /// The rows stand at the ends of their intervals, which are all alike: n rows over n-1 steps.
   double seconds() const { return rows > 1 ?
       static_cast<double>(last - first) * 1e-9 * static_cast<double>(rows) / static_cast<double>(rows - 1) : 0; }
+  double shown_seconds() const { return rows > 0 ? seconds() * static_cast<double>(shown_rows) / static_cast<double>(rows) : 0; }
 };
 
 struct Bucket {
@@ -105,7 +106,8 @@ bool load_people(sqlite3* db, int64_t end, Measured& m) {
 bool load_measurements(sqlite3* db, Measured& m) {
   Statement received(db,
       "SELECT person, media <> 'audio', SUM(packets), SUM(bytes), SUM(expected), SUM(lost), SUM(repaired), SUM(frames_rendered), SUM(freezes), SUM(frozen),"
-      " MIN(at), MAX(at), COUNT(*), SUM(CASE WHEN packets > 0 THEN jitter ELSE 0 END), SUM(packets > 0), SUM(mos), SUM(mos > 0)"
+      " MIN(at), MAX(at), COUNT(*), SUM(CASE WHEN packets > 0 THEN jitter ELSE 0 END), SUM(packets > 0), SUM(mos), SUM(mos > 0),"
+      " SUM(media = 'audio' OR (forwarded AND wanted_height <> 0))"
       " FROM received GROUP BY person, sender, media ORDER BY person, sender, media");
   while (received.step()) {
     Stream s;
@@ -119,6 +121,7 @@ bool load_measurements(sqlite3* db, Measured& m) {
     s.jitter_rows = received.integer(14);
     s.mos_sum = received.real(15);
     s.mos_rows = received.integer(16);
+    s.shown_rows = received.integer(17);
     m.streams.push_back(s);
   }
   Statement delays(db,
@@ -211,10 +214,10 @@ class Figures {
       p.jitter_rows[k] += s.jitter_rows;
       p.mos += s.mos_sum;
       p.mos_rows += s.mos_rows;
-      if (!s.is_video || s.seconds() <= 0) continue;
+      if (!s.is_video || s.shown_seconds() <= 0) continue;
       ++p.watched;
-      p.frozen_ratio += std::min(1.0, static_cast<double>(s.frozen) * 1e-9 / s.seconds());
-      p.fps += static_cast<double>(s.rendered) / s.seconds();
+      p.frozen_ratio += std::min(1.0, static_cast<double>(s.frozen) * 1e-9 / s.shown_seconds());
+      p.fps += static_cast<double>(s.rendered) / s.shown_seconds();
       p.freezes += s.freezes;
       p.longest = std::max(p.longest, s.seconds());
     }

@@ -373,7 +373,8 @@ function layersChart(run) {
     for (const [from, to, state, lines, why] of row.pieces)
       items.push({ value: [from * run.bin_s, y, to * run.bin_s], fill: colour(layerFill(state, lines)), state, lines, why });
   });
-  const name = (row) => `${row.viewer} ← ${row.sender.replace(/^[^/]*\//, '')}`;
+  const person = (name) => name.replace(/^[^/]*\//, '');
+  const name = (row) => `${narrow ? person(row.viewer) : row.viewer} ← ${person(row.sender)}`;
   return {
     ...common(),
     grid: { left: 4, right: narrow ? 12 : 20, top: 22, bottom: 4, containLabel: true },
@@ -395,7 +396,7 @@ function layersChart(run) {
       data: rows.map(name),
       splitLine: { show: false },
       axisLine: { show: false },
-      axisLabel: { interval: 0, width: narrow ? 96 : 230, overflow: 'truncate' },
+      axisLabel: { interval: 0, width: narrow ? 130 : 230, overflow: 'truncate' },
     }),
     series: [
       {

@@ -739,6 +739,7 @@ function fillContents() {
       topology: 'Network',
       joins: 'Joining',
       quality: 'Quality',
+      layers: 'Layers',
       delay: 'Delay',
       rates: 'Rates',
       bridge: 'Bridges',

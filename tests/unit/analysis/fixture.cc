@@ -151,7 +151,7 @@ class Story {
       rows_.add("received", when, double(i), double(from), std::string("video"), video_packets, video_packets * 1050,
                 video_packets / share, std::floor(video_packets / share * lost),
                 std::floor(video_packets / share * std::min(lost, 0.1)), 4 * kMillisecond, delay, delay * 2, frames,
-                frames, delay * 1.2, delay * 2.4, frozen > 0 ? 1. : 0., frozen, 0., share < 1 ? 180. : 360., 0., 0.,
+                frames, delay * 1.2, delay * 2.4, frozen > 0 ? 1. : 0., frozen, 0., share < 1 ? 180. : 360., share < 1 ? 1. : 0., 0.,
                 share < 1 && from % 2 == 1 ? 0. : 1., from == room + 2 ? 0. : 360., share < 1 ? 2. : 4.);
       bytes += video_packets * 1050 + 2500 * share;
       packets_ += video_packets + std::floor(30 * share);

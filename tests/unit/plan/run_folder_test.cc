@@ -315,3 +315,45 @@ TEST_CASE("SHA-256 of FIPS 180-4's examples") {
   CHECK(sha256_hex("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq") == "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
   CHECK(sha256_hex("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
+
+TEST_CASE("figures of layers: lines, what was asked for, rates, and how soon video is back after a drop") {
+  TempFolder temp;
+  const Plan plan = plan_of();
+  auto folder = open(temp.path + "/run", plan);
+  const HostId host = plan.people[2].host;  // a/far
+  for (int second = 1; second <= 60; ++second) {
+    const Instant at = Instant::at(Duration::seconds(second));
+    // From 20 s to 30 s the link is narrow; the rate is back at 34 s.
+    const bool narrow = second > 20 && second <= 30;
+    ReceiveSample video = sample(2, 0, Media::video);
+    video.bytes = second <= 20 || second > 34 ? 100'000 : 20'000;
+    video.height = second <= 20 || second > 34 ? 720 : 180;
+    video.wanted_height = 720;
+    video.switches = second == 21 || second == 35 ? 1 : 0;
+    video.quality = video.height == 720 ? 4.5 : 3;
+    folder->received(at, video);
+    ReceiveSample held = sample(2, 1, Media::video);
+    held.height = 360;
+    held.forwarded = second % 2 == 0;
+    held.wanted_height = second <= 40 ? 360 : 0;  // then nobody asks
+    folder->received(at, held);
+    RateSample rates;
+    rates.person = 2;
+    rates.target = DataRate::kbps(500);
+    if (second > 10) rates.estimate = DataRate::mbps(2);
+    folder->rates(at, rates);
+    folder->links(at, {{host, false, narrow ? DataRate::mbps(1) : DataRate::mbps(10), 1, 2, 0, 0, Duration::zero()}});
+  }
+  RunEnd end;
+  end.reached = Duration::seconds(60);
+  const auto summary = folder->finish(end);
+  REQUIRE(summary);
+  CHECK(metric(*summary, "estimate.mean") == 2e6);
+  CHECK(metric(*summary, "target.mean") == 5e5);
+  CHECK(metric(*summary, "forwarded.mean") == Approx(80. / 100));           // 60 of 60, and 20 of 40
+  CHECK(metric(*summary, "layer_switches.mean") == Approx(2 * 60. / 59));
+  CHECK(metric(*summary, "lines.mean") == Approx((46 * 720 + 14 * 180 + 20 * 360) / 80.));
+  CHECK(metric(*summary, "as_asked.mean") == Approx((46 + 20) / 80.));
+  CHECK(metric(*summary, "video_quality.mean") == Approx((46 * 4.5 + 14 * 3) / 60.));
+  CHECK(metric(*summary, "recovery.max") == Approx(4.5).margin(0.6));
+}

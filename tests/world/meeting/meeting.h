@@ -56,7 +56,9 @@ struct Meeting {
     plan.router_host = add_host("router", Duration::milliseconds(2));
     plan.focus_host = add_host("focus", Duration::milliseconds(2));
     plan.bridges.push_back({"eu-1", "eu", add_host("eu-1", Duration::milliseconds(5))});
-    plan.conferences.push_back({"standup", "standup@conference.tacoma.test", {}});
+    plan.conferences.emplace_back();
+    plan.conferences.back().name = "standup";
+    plan.conferences.back().room = "standup@conference.tacoma.test";
   }
   ~Meeting() {
     world.reset();  // before the processes that it holds

@@ -53,7 +53,8 @@ TEST_CASE("Two people meet: they hear and see each other") {
     CHECK(audio.mos > 4.3);
     // 10 ms to the region, 5 to the bridge, and back, and nothing in the way.
     CHECK(audio.delay_max.to_ms() == Approx(30).margin(1));
-    CHECK(video.frame_delay_max < Duration::milliseconds(75));
+    // The sender spreads a key frame over up to 250 ms.
+    CHECK(video.frame_delay_max < Duration::milliseconds(290));
   }
   meeting.finish();
   for (uint32_t i = 0; i < 2; ++i) CHECK(meeting.results.delay.count({i, Media::video, true}) == 1);
@@ -316,6 +317,10 @@ TEST_CASE("Who looks at nothing is told what is not sent, and counts no freeze")
     if (row.forwarded) continue;
     CHECK(row.packets == 0);
   }
+  for (const auto& [at, row] : meeting.results.receive)
+    if (row.person == 0 && row.media == Media::video)
+      UNSCOPED_INFO(at.since_start().to_seconds() << " from " << row.from << ": packets " << row.packets << " forwarded " << row.forwarded
+                                                  << " rendered " << row.frames_rendered << " freezes " << row.freezes);
   CHECK(meeting.results.sum(0, Media::video).freezes == 0);
   CHECK(meeting.results.sum(0, Media::video, at_ms(15'000)).frames_rendered >= 2 * 5 * 25 - 25);
   meeting.finish();

@@ -58,7 +58,7 @@ void add_allowed(const Candidate& c, std::vector<uint16_t>& allowed) {
 class Rounds {
  public:
   Rounds(DataRate estimate, Span<const Candidate> candidates, Shares& shares)
-      : candidates_(candidates), shares_(shares), unlimited_(estimate.is_infinite()), left_(static_cast<double>(estimate.bps())) {}
+      : candidates_(candidates), shares_(shares), unlimited_(estimate.is_infinite()), estimate_(static_cast<double>(estimate.bps())), left_(estimate_) {}
 
   bool unlimited() const { return unlimited_; }
 
@@ -100,7 +100,7 @@ class Rounds {
     if (unlimited_ || run_size(i) == 0) return;
     left_ -= charge(i, 0);
     shares_.chosen[i] = 0;
-    shares_.follower_oversends = shares_.follower_oversends || left_ < 0;
+    shares_.follower_oversends = shares_.follower_oversends || left_ < -kFollowing * estimate_;
   }
   void oversend(size_t i) {
     if (unlimited_ || run_size(i) == 0 || shares_.chosen[i] >= 0) return;
@@ -114,6 +114,7 @@ class Rounds {
   Span<const Candidate> candidates_;
   Shares& shares_;
   bool unlimited_;
+  const double estimate_;
   double left_;
 };
 

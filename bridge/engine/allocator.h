@@ -25,6 +25,8 @@ inline constexpr float kFpsTolerance = 0.8f;
 inline constexpr DataRate kOversend = DataRate::kbps(500);
 /// What a step up has to leave free, so that an estimate or a rate that wavers does not switch to and fro.
 inline constexpr double kHeadroom = 1.15;
+/// A sender that follows an estimate is always a little behind it: within so much of the estimate it does follow.
+inline constexpr double kFollowing = 0.5;
 }  // namespace allocation
 
 /// How a receiver wants a source.

@@ -29,7 +29,7 @@ class Downlink {
  public:
   static constexpr Duration kAgain = Duration::seconds(5);  // allocation is done anew at least so often
   static constexpr double kMoved = 0.15;                    // or when the estimate has moved by this
-  static constexpr Duration kGrace = Duration::seconds(3), kNoGrace = Duration::seconds(30);
+  static constexpr Duration kGrace = Duration::seconds(10), kNoGrace = Duration::seconds(30);
   /// After a step up that did not hold for kProof, nothing more is tried for kHold, twice as long each time, kLongestHold at most; unless the
   /// estimate is kMuchMore than what was tried.
   static constexpr Duration kProof = Duration::seconds(8), kHold = Duration::seconds(8), kLongestHold = Duration::seconds(32);

@@ -7,6 +7,7 @@
 namespace tacoma::bridge {
 
 namespace {
+constexpr double kComeback = 1.05;  // rates of layers waver
 constexpr Duration kLowerAfter = Duration::seconds(1);      // a want that falls is told when it has stayed so long
 constexpr Duration kLimitAgain = Duration::seconds(1);      // limits are repeated
 constexpr Duration kStatsEvery = Duration::seconds(10);     // ConnectionStats
@@ -157,7 +158,8 @@ void Conference::note_possible(DataRate available, bool informed) {
       possible = DataRate::infinite();
     } else {
       const double left = std::max(static_cast<double>(available.bps()) - before - after, 0.0);
-      possible = DataRate::bps(static_cast<int64_t>(left));
+      // Of one that is shown not at all for now, what it may cost to be shown again.
+      possible = DataRate::bps(static_cast<int64_t>(grant.target ? left : left / (allocation::kHeadroom * kComeback)));
     }
     before += static_cast<double>(grant.rate.bps());
   }

@@ -27,7 +27,7 @@ RateLimits limits_of(const PersonPlan& person) {
 
 MediaSender::MediaSender(const PersonPlan& person, Congestion congestion, const SpeechClip* speech, const EncodedClips& camera,
                          const EncodedClips& screen, Rng rng)
-    : person_(&person), side_(congestion, limits_of(person)), congestion_(congestion) {
+    : person_(&person), side_(congestion, limits_of(person)), congestion_(congestion), turns_at_(person.pauses_from) {
   Rng audio = rng.split("audio"), ids = rng.split("ssrc");
   if (speech) audio_ = std::make_unique<AudioTrack>(*speech, person.talks, audio);
   audio_ssrc_ = Ssrc(ids.u32() | 1);  // zero means "none" in signalling
@@ -71,7 +71,7 @@ void MediaSender::stop() {
 
 Instant MediaSender::next_due() const {
   if (!running_) return Instant::never();
-  Instant due = std::min({next_report_, pacer_.deadline(), side_.deadline()});
+  Instant due = std::min({next_report_, pacer_.deadline(), side_.deadline(), turns_at_});
   if (audio_) due = std::min(due, audio_->due());
   for (const VideoSource& source : sources_) due = std::min(due, source.due());
   return due;
@@ -87,6 +87,7 @@ void MediaSender::write_reports(Instant now, RtcpWriter& out) {
 
 void MediaSender::send_due(Instant now, SecurePath& path, Outbox& out) {
   if (!running_) return;
+  if (now >= turns_at_) pause_or_go_on(now);
   if (now >= side_.deadline()) {
     side_.on_deadline(now);
     set_budgets(now);
@@ -97,11 +98,21 @@ void MediaSender::send_due(Instant now, SecurePath& path, Outbox& out) {
   send_probe(now, path, out);
 }
 
+// The plan lets it pause once: the camera stops and the microphone is silent.
+void MediaSender::pause_or_go_on(Instant now) {
+  paused_ = !paused_;
+  turns_at_ = paused_ ? person_->pauses_to : Instant::never();
+  for (VideoSource& source : sources_)
+    if (source.media() == Media::video) source.set_shared(now, !paused_);
+  budgeted_ = DataRate::zero();
+  set_budgets(now);
+}
+
 void MediaSender::send_audio(Instant now, SecurePath& path, Outbox& out) {
   audio_->skip_to(now, kMostBehind);
   while (audio_->due() <= now) {
     const AudioTrack::Packet packet = audio_->take();
-    if (packet.payload.empty()) continue;
+    if (packet.payload.empty() || paused_) continue;
     const uint8_t level = encode_audio_level({packet.voice, packet.level});
     Rtp rtp;
     rtp.header = {formats_.opus, packet.first, audio_seq_++, packet.timestamp, audio_ssrc_};

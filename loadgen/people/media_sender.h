@@ -106,6 +106,7 @@ class MediaSender {
     bool probe = false;           // that nobody asked for
   };
   size_t send(Instant now, const Rtp& rtp, const ExtensionIds& ids, const uint8_t* audio_level, SecurePath& path, Outbox& out);
+  void pause_or_go_on(Instant now);
   void send_audio(Instant now, SecurePath& path, Outbox& out);
   void take_video(Instant now);
   void send_queued(Instant now, SecurePath& path, Outbox& out);
@@ -133,6 +134,8 @@ class MediaSender {
   Instant next_report_ = Instant::never();
   Instant refilled_;
   RepairBudget repairs_;
+  bool paused_ = false;
+  Instant turns_at_;  // when it pauses or goes on next
   uint32_t retransmit_tokens_ = kRetransmitBurst;
   Duration round_trip_ = Duration::milliseconds(100);  // until a report tells
   bool running_ = false;

@@ -10,16 +10,16 @@ void LayerMeter::roll(Instant now) {
   const int64_t bucket = now.since_start() / kBucket;
   if (bucket <= newest_) return;
   const int64_t steps = std::min<int64_t>(bucket - newest_, kBuckets);
-  for (int64_t i = 0; i < steps; ++i) {
-    Cells& old = buckets_[static_cast<size_t>(bucket - i) % kBuckets];
-    for (size_t s = 0; s < kMaxSpatialLayers; ++s) {
+  for (History& history : spatial_) {
+    for (int64_t i = 0; i < steps; ++i) {
+      Cells& old = history.buckets[static_cast<size_t>(bucket - i) % kBuckets];
       for (size_t t = 0; t < kMaxTemporalLayers; ++t) {
-        sum_[s][t].bytes -= old[s][t].bytes;
-        sum_[s][t].needed -= old[s][t].needed;
-        sum_[s][t].frames -= old[s][t].frames;
+        history.sum[t].bytes -= old[t].bytes;
+        history.sum[t].needed -= old[t].needed;
+        history.sum[t].frames -= old[t].frames;
       }
+      old = {};
     }
-    old = {};
   }
   newest_ = bucket;
 }
@@ -31,12 +31,14 @@ void LayerMeter::on_packet(Instant now, uint8_t spatial, uint8_t temporal, size_
     newest_ = now.since_start() / kBucket;
   }
   roll(now);
+  if (spatial >= spatial_.size()) spatial_.resize(spatial + size_t{1});
+  History& history = spatial_[spatial];
   const bool new_frame = seen_[spatial] == 0 || is_newer(timestamp, last_timestamp_[spatial]);
   if (new_frame) last_timestamp_[spatial] = timestamp;
   seen_[spatial] = static_cast<uint8_t>(seen_[spatial] | 1u << temporal);
   last_seen_[spatial][temporal] = now;
   const auto size = static_cast<uint32_t>(bytes);
-  for (Cell* cell : {&buckets_[static_cast<size_t>(newest_) % kBuckets][spatial][temporal], &sum_[spatial][temporal]}) {
+  for (Cell* cell : {&history.buckets[static_cast<size_t>(newest_) % kBuckets][temporal], &history.sum[temporal]}) {
     cell->bytes += size;
     cell->needed += needed_above ? size : 0;
     cell->frames += new_frame ? 1 : 0;
@@ -52,9 +54,9 @@ double LayerMeter::window_seconds(Instant now) const {
 DataRate LayerMeter::rate(Instant now, uint8_t spatial, uint8_t temporal) {
   roll(now);
   uint64_t bytes = 0;
-  for (size_t t = 0; t <= temporal; ++t) {
-    bytes += sum_[spatial][t].bytes;
-    for (size_t s = 0; s < spatial; ++s) bytes += sum_[s][t].needed;
+  for (size_t t = 0; t <= temporal && spatial < spatial_.size(); ++t) {
+    bytes += spatial_[spatial].sum[t].bytes;
+    for (size_t s = 0; s < spatial; ++s) bytes += spatial_[s].sum[t].needed;
   }
   return DataRate::bps(static_cast<int64_t>(static_cast<double>(bytes) * 8 / window_seconds(now)));
 }
@@ -62,7 +64,7 @@ DataRate LayerMeter::rate(Instant now, uint8_t spatial, uint8_t temporal) {
 float LayerMeter::fps(Instant now, uint8_t spatial, uint8_t temporal) {
   roll(now);
   uint32_t frames = 0;
-  for (size_t t = 0; t <= temporal; ++t) frames += sum_[spatial][t].frames;
+  for (size_t t = 0; t <= temporal && spatial < spatial_.size(); ++t) frames += spatial_[spatial].sum[t].frames;
   return static_cast<float>(frames / window_seconds(now));
 }
 

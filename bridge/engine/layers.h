@@ -5,6 +5,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "core/base/time.h"
 #include "core/base/units.h"
@@ -53,12 +54,16 @@ class LayerMeter {
     uint32_t needed = 0;  // of them, by higher spatial layers
     uint32_t frames = 0;
   };
-  using Cells = std::array<std::array<Cell, kMaxTemporalLayers>, kMaxSpatialLayers>;
+  using Cells = std::array<Cell, kMaxTemporalLayers>;
+  /// Of one spatial layer.
+  struct History {
+    std::array<Cells, kBuckets> buckets{};
+    Cells sum{};
+  };
   void roll(Instant now);
   double window_seconds(Instant now) const;
 
-  std::array<Cells, kBuckets> buckets_{};
-  Cells sum_{};
+  std::vector<History> spatial_;  // as many as have come: most streams have one
   int64_t newest_ = 0;  // number of the bucket that is being filled, counted from the start of the run
   Instant first_;
   bool started_ = false;

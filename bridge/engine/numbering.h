@@ -96,7 +96,7 @@ class Numbering {
   void continue_from(int64_t in, int64_t shift, const Deltas& deltas);
   int64_t extend(uint16_t out) const { return next_ - 1 + static_cast<int16_t>(static_cast<uint16_t>(out - static_cast<uint16_t>(next_ - 1))); }
 
-  std::vector<Run> ring_;         // one, until there are more; then all that may be
+  std::vector<Run> ring_;         // grows from one to max_runs_: few receivers need many
   size_t max_runs_;
   size_t first_ = 0, count_ = 0;
   int64_t highest_ = 0;           // incoming number of the newest packet of the current encoding

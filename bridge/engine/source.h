@@ -46,7 +46,7 @@ class Encoding {
   Encoding(const EncodingDescription& what, uint8_t index_, bool video, uint32_t clock_rate, bool nack)
       : ssrc(what.ssrc), rtx(what.rtx), index(index_), reception(clock_rate), cache(kCachePackets, kShortestCache) {
     if (nack) missing.emplace();
-    if (video) meter.emplace();
+    if (video) meter = std::make_unique<LayerMeter>();
   }
 
   const Ssrc ssrc, rtx;                 // rtx zero: none
@@ -56,7 +56,7 @@ class Encoding {
   Reception reception;
   std::optional<NackTracker> missing;   // video with nack
   PacketCache cache;                    // the same
-  std::optional<LayerMeter> meter;      // video
+  std::unique_ptr<LayerMeter> meter;    // video
   std::array<uint16_t, kMaxSpatialLayers> heights{};  // as the stream last said; 0: it has not
   uint8_t top_spatial = 0;              // the highest spatial id that it said it has, or that has come
   bool has_parameters = false;          // H.264: sequence parameter sets come in band

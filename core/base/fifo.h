@@ -48,7 +48,7 @@ class ByteFifo {
       if (bytes_.capacity() > kKeep) clear();
       bytes_.clear();
       head_ = 0;
-    } else if (head_ >= kKeep && head_ * 2 >= bytes_.size()) {
+    } else if (head_ >= kCompact && head_ * 2 >= bytes_.size()) {
       bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(head_));
       head_ = 0;
     }
@@ -57,7 +57,8 @@ class ByteFifo {
   void clear() { std::vector<uint8_t>().swap(bytes_); head_ = 0; }
 
  private:
-  static constexpr size_t kKeep = 1024;
+  static constexpr size_t kKeep = 128;  // thousands of streams are idle most of the time
+  static constexpr size_t kCompact = 1024;
   std::vector<uint8_t> bytes_;
   size_t head_ = 0;
 };

@@ -205,7 +205,7 @@ TEST_CASE("two people meet through tacoma up, on a stock Prosody") {
   CHECK(is_status(http(control, "nonsense\r\n\r\n"), "400"));
   CHECK(is_status(post(control, "/colibri/v2/conferences", "{"), "400"));
   CHECK(post(control, "/colibri/v2/conferences", "{").find("the body is no JSON object") != std::string::npos);
-  CHECK(post(control, "/colibri/v2/conferences", R"({"meeting-id":"m","create":true,"coffee":1})").find("there is no coffee") != std::string::npos);
+  CHECK(post(control, "/colibri/v2/conferences", R"({"meeting-id":"m","create":true,"coffee":{}})").find("there is no coffee") != std::string::npos);
 
   {
     People people(up.client_port());

@@ -62,7 +62,8 @@ class Stopwatch final : public Process {
       packets_in += batch.size();
       bytes_in += bytes;
       packets_out += own_.sends().size();
-      news += allocations() - before_new;
+      // A change of the dominant speaker writes messages to everybody's channel: that is no packet's cost.
+      if (own_.stream_ops().empty()) news += allocations() - before_new;
     }
     for (const Outbox::Send& send : own_.sends()) out.send(send.to, out.pool().copy(send.packet.bytes()));
     for (const Outbox::StreamOp& op : own_.stream_ops()) {

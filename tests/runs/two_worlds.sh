@@ -5,8 +5,8 @@ set -eu
 build=$1 scenario=$2 out=$3
 bounds=throughput=5%,delay.audio.p50=8ms,delay.video.p50=8ms,loss.audio.mean=1pt,loss.video.mean=1pt
 "$build/tacoma" run "$scenario" --world ns3 --quiet --out "$out/ns3"
-# The run in real time is tried five times. 98: the machine was too busy to keep the schedule. And its probing answers to the real
-# timing of every packet, so that what goes over the wire was 2.5 to 5.4 % more than in ns-3 in six runs (docs/status.md).
+# The run in real time is tried five times. 98: the machine was too busy to keep the schedule. And after a link's collapse the bridge's
+# estimate comes back at another moment in each run, which moves the throughput of its people (docs/status.md).
 for attempt in 1 2 3 4 5; do
   status=0
   "$build/tacoma" run "$scenario" --world sockets --quiet --out "$out/sockets" || status=$?

@@ -30,8 +30,11 @@ void Numbering::change_cut(int64_t in, uint32_t timestamp, const LayerCut& cut) 
   run.from = in;
   run.from_timestamp = timestamp;
   run.cut = cut;
+  // A run that nothing has gone out with gives way, unless the cut changed there, too: what is late of that frame is judged by it.
+  const bool remembers = current().changes_cut && current().from_timestamp != timestamp;
+  const bool replaces = current().from == in && !remembers;
   run.changes_cut = true;
-  if (current().from == in) at(count_ - 1) = run;
+  if (replaces) at(count_ - 1) = run;
   else push(run);
 }
 

@@ -146,6 +146,25 @@ TEST_CASE("the audit of numbers sees one that went out twice") {
   CHECK(numbers.violation() != "");
 }
 
+TEST_CASE("what is late of a frame that changed the cut is judged by that cut, however often it changed since") {
+  const auto cut_to = [](uint8_t mask) { LayerCut cut; cut.codec = Codec::vp8; cut.temporal_mask = mask; return cut; };
+  Numbering numbers;
+  numbers.restart(0, 5, 100, {}, cut_to(7));
+  numbers.pass(5);
+  numbers.change_cut(7, 200, cut_to(3));  // 6, of the same frame, is missing
+  numbers.leave_out(7, 1);
+  numbers.change_cut(8, 300, cut_to(1));
+  numbers.leave_out(8, 1);
+  uint16_t out = 0;
+  const Run* run = numbers.find_late(0, 6, 200, out);
+  REQUIRE(run);
+  CHECK(run->cut == cut_to(3));
+  CHECK(out == 6);
+  run = numbers.find_late(0, 6, 100, out);
+  REQUIRE(run);
+  CHECK(run->cut == cut_to(7));
+}
+
 TEST_CASE("runs older than the history cannot be placed any more") {
   Stream s(false);
   s.send(0);

@@ -241,3 +241,11 @@ TEST_CASE("under loss and repair and reordering all decodes that could have been
     }
   }
 }
+
+// A frame's second packet came first and changed the cut, and the frame behind it changed it again: the first packet went out late, by the
+// cut before both.
+TEST_CASE("a late packet is judged by the cut of its frame although the next frame changed it again (seed 1290)") {
+  Stage stage({Kind::vp8, false, 1290});
+  stage.run(250);
+  stage.check();
+}

@@ -50,7 +50,7 @@ void LayerFilter::start(const MediaPacket& key, const LayerId& target) {
   cut_ = {};
   cut_.codec = key.codec;
   cut_.temporal_mask = up_to(target.temporal);
-  needs_key_frame_ = may_raise_temporal_ = false;
+  needs_key_frame_ = may_raise_temporal_ = gapped_ = false;
   withheld_spatial_ = 0;
   if (key.codec == Codec::vp9) cut_.spatial = std::min(target.spatial, key.top_spatial);
   if (key.codec == Codec::av1) {
@@ -84,6 +84,10 @@ void LayerFilter::advance_vp8(const MediaPacket& packet, const LayerId& target) 
 void LayerFilter::advance_vp9(const MediaPacket& packet, bool new_picture, bool follows, const LayerId& target) {
   const Vp9Descriptor& d = packet.vp9();
   const uint8_t wanted = std::min(target.spatial, packet.top_spatial);
+  // What is missing may be such a frame, and will be left out when it comes late.
+  layers_part_ |= d.not_needed_above && d.spatial < packet.top_spatial;
+  gapped_ |= !follows;
+  if (layers_part_ && gapped_) withheld_spatial_ = up_to(kMaxSpatialLayers - 1);
   if (new_picture) {
     // RFC 9628: after a switching up point, nothing of higher temporal layers refers to what was before it. What is missing since then
     // would be left out when it comes late.

@@ -48,6 +48,8 @@ class LayerFilter {
   bool may_raise_temporal_ = false;   // VP9: a switching up point went out
   bool needs_key_frame_ = false;
   uint8_t withheld_spatial_ = 0;      // VP9: bit s, frames of this layer were left out since the key frame
+  bool layers_part_ = false;          // VP9: there are frames that the layers above do not need (k-SVC)
+  bool gapped_ = false;               // VP9: something has been missing since the key frame
   /// AV1: frames that went out since the key frame, by number modulo the size.
   struct Frames {
     static constexpr size_t kSize = 256;

@@ -17,12 +17,13 @@ void AimdRate::raise_to(DataRate measured) {
   if (measured > rate_) set(measured);
 }
 
-// One packet more each response time, as TCP does; at least 4 kbps a second.
+// One packet more each response time, as TCP does; at least 4 kbps a second. Times the priority: those who share a link are cut together,
+// so their rates come to the proportion of what they add in between.
 double AimdRate::additive_bps(double seconds) const {
   const double response = round_trip_.to_seconds() + 0.1;
   const double frame_bits = static_cast<double>(rate_.bps()) / 30.0;
   const double packet_bits = frame_bits / std::ceil(frame_bits / kPacketBits);
-  return std::max(4'000.0, packet_bits / response) * seconds;
+  return limits_.priority * std::max(4'000.0, packet_bits / response) * seconds;
 }
 
 DataRate AimdRate::update(Instant now, PathUse use, std::optional<DataRate> delivered, bool limited) {

@@ -109,10 +109,10 @@ class Gcc final : public RateController {
   }
 
   // Who has little of what it wants stands more of a queue than who has nearly all: so those who share one come to equal rates, as by
-  // the reference delay of RFC 8698 section 4.3.
+  // the reference delay of RFC 8698 section 4.3, or to rates in the proportion of their priorities.
   Duration tolerated(Duration queue) const {
     const double wanted = static_cast<double>((wanted_ > DataRate::zero() ? wanted_ : limits_.highest).bps());
-    return Duration::from_seconds(queue.to_seconds() * std::clamp(wanted / static_cast<double>(target().bps()), 1.0, kMostTolerant));
+    return Duration::from_seconds(queue.to_seconds() * std::clamp(limits_.priority * wanted / static_cast<double>(target().bps()), 1.0, kMostTolerant));
   }
   // A full link that was full before is perhaps full of others: half of the way is left for the next probe.
   DataRate believed(Instant now, const ProbeResult& result) const {

@@ -13,7 +13,6 @@ namespace tacoma {
 
 namespace {
 
-constexpr double kPriority = 1.0;       // PRIO
 constexpr double kXref = 10;            // ms
 constexpr double kKappa = 0.5;
 constexpr double kEta = 2.0;
@@ -71,7 +70,7 @@ class Nada final : public RateController {
       const double gamma = std::min(kGammaMax, kQbound / (round_trip_.to_ms() + elapsed + kDfilt));
       if (const auto delivered = delivered_.rate()) rate_ = std::max(rate_, (1 + gamma) * static_cast<double>(delivered->bps()));
     } else {
-      const double offset = signal - kPriority * kXref * highest / rate_;
+      const double offset = signal - limits_.priority * kXref * highest / rate_;
       const double difference = signal - previous_signal_;
       double next = rate_ - kKappa * (elapsed / kTau) * (offset / kTau) * rate_;
       next -= kKappa * kEta * (difference / kTau) * next;

@@ -47,6 +47,7 @@ struct RateLimits {
   DataRate start = DataRate::kbps(2'500);
   DataRate lowest = DataRate::kbps(30);
   DataRate highest = DataRate::mbps(20);
+  double priority = 1;  // where flows share a link, one of 2 aims at twice the rate of one of 1 (PRIO of RFC 8698)
 };
 
 /// A congestion controller. All inputs are clamped: lies in feedback move the target inside of the limits at most.

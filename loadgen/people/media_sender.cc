@@ -14,6 +14,7 @@ constexpr double kNoticeable = 0.02;     // a change of the budget below it chan
 
 RateLimits limits_of(const PersonPlan& person) {
   RateLimits limits;
+  limits.priority = person.priority;
   limits.start = MediaSender::kStartRate;
   limits.lowest = MediaSender::kLowestRate;
   DataRate most = MediaSender::kAudioShare;

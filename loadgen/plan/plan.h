@@ -80,6 +80,7 @@ struct PersonPlan {
   VideoFormat video;
   std::optional<VideoFormat> screen;  // a second source
   Instant screen_from, screen_to = Instant::never();  // when it is shared
+  double priority = 1;                                // of what is sent, where others share the network
   std::optional<DataRate> audio_rate;                 // constant, without silences, in place of speech
   Instant pauses_from = Instant::never(), pauses_to = Instant::never();  // sends nothing meanwhile
   ViewPlan view;

@@ -41,7 +41,7 @@ const std::vector<KeySet>& scenario_keys() {
       {"flow end", {"access", "region"}},
       {"bursts", {"every", "length", "loss"}},
       {"conference", {"name", "count", "people", "talk", "direct", "fair"}},
-      {"group", {"name", "count", "region", "access", "sends", "audio", "video", "screen", "pauses", "view", "joins", "leaves", "decode"}},
+      {"group", {"name", "count", "region", "access", "sends", "audio", "video", "screen", "priority", "pauses", "view", "joins", "leaves", "decode"}},
       {"video", {"size", "fps", "rate", "content", "lowest", "simulcast", "temporal"}},
       {"screen", {"size", "fps", "rate", "content", "lowest", "at", "for"}},
       {"view", {"mode", "pinned", "tiles", "turns", "last_n", "max_height", "hidden"}},
@@ -306,6 +306,7 @@ void ScenarioReader::read_group(const YamlNode& item, ConferenceSpec& conference
     read_video(*video, what + ".video", "video", group.video);
   }
   read_audio(item.find("audio"), what + ".audio", group);
+  read_priority(item.find("priority"), what + ".priority", group);
   read_pauses(item.find("pauses"), what + ".pauses", group);
   if (const YamlNode* screen = item.find("screen")) read_screen(*screen, what + ".screen", group);
   if (const YamlNode* view = item.find("view")) read_view(*view, what + ".view", group);

@@ -95,6 +95,7 @@ struct GroupSpec {
   std::optional<VideoFormat> screen;
   Instant screen_from;
   std::optional<Duration> screen_for;  // nullopt: to the end
+  double priority = 1;
   std::optional<DataRate> audio_rate;
   Instant pauses_from = Instant::never(), pauses_to = Instant::never();
   ViewPlan view;

@@ -36,6 +36,16 @@ void ScenarioReader::read_audio(const YamlNode* node, const std::string& what, G
   else group.audio_rate = rate;
 }
 
+void ScenarioReader::read_priority(const YamlNode* node, const std::string& what, GroupSpec& group) {
+  std::string text;
+  if (!node || !scalar(*node, what, text)) return;
+  char rest = 0;
+  double weight = 0;
+  if (text.size() > 8 || std::sscanf(text.c_str(), "%lf%c", &weight, &rest) != 1 || !(weight >= 0.1 && weight <= 10))
+    error(node->place, what + ": " + in_quotes(text) + " is not a weight within 0.1 and 10");
+  else group.priority = weight;
+}
+
 void ScenarioReader::read_pauses(const YamlNode* node, const std::string& what, GroupSpec& group) {
   if (!node || !is_map(*node, what, keys_of("pauses"))) return;
   for (const char* key : {"at", "for"})

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <memory>
 #include <string>
 
 #include "core/base/link_model.h"
@@ -17,12 +18,19 @@ Instant at_ms(int64_t ms) { return Instant::at(Duration::milliseconds(ms)); }
 // One sender that obeys its controller over one link, with feedback every 50 ms over a clean way back.
 class Path {
  public:
+  // Packets of several senders go in at one clock: `last_offer` is never before an earlier one's.
+  struct Shared {
+    LinkModel model;
+    Instant last_offer;
+  };
   Path(const std::string& kind, const LinkConfig& link, uint64_t seed = 1)
-      : controller_(kind == "nada" ? make_nada(limits()) : make_gcc(limits())), link_(link, Rng(seed)) {
+      : Path(kind, std::make_shared<Shared>(Shared{LinkModel(link, Rng(seed)), {}}), limits()) {}
+  Path(const std::string& kind, std::shared_ptr<Shared> link, const RateLimits& limits)
+      : controller_(kind == "nada" ? make_nada(limits) : make_gcc(limits)), link_(std::move(link)) {
     controller_->set_wanted(DataRate::mbps(4));
   }
-  static RateLimits limits() { return {DataRate::kbps(300), DataRate::kbps(50), DataRate::mbps(4)}; }
-  LinkModel& link() { return link_; }
+  static RateLimits limits(double priority = 1) { return {DataRate::kbps(300), DataRate::kbps(50), DataRate::mbps(4), priority}; }
+  LinkModel& link() { return link_->model; }
   RateController& controller() { return *controller_; }
   void set_application_limit(DataRate limit) { application_ = limit; }
 
@@ -61,8 +69,8 @@ class Path {
   void send_one(int64_t bytes, uint32_t probe, Instant when) {
     const uint16_t sequence = history_.next_sequence();
     history_.on_sent(when, DataSize::bytes(bytes), probe);
-    const LinkVerdict verdict = link_.offer(std::max(when, last_offer_), bytes);
-    last_offer_ = std::max(when, last_offer_);
+    link_->last_offer = std::max(when, link_->last_offer);
+    const LinkVerdict verdict = link_->model.offer(link_->last_offer, bytes);
     flying_.push_back({verdict.delivered ? verdict.arrival : when + Duration::milliseconds(150), sequence, !verdict.delivered, bytes, when});
   }
   void send() {
@@ -73,7 +81,7 @@ class Path {
       for (uint32_t i = 0; i < probe.packets; ++i) send_one(bytes, probe.id, now_ + (DataSize::bytes(bytes * i) / probe.rate));
     }
     budget_ += static_cast<double>(rate_.bps()) / 8 / 1000;
-    for (; budget_ >= 1000; budget_ -= 1000) send_one(1000, 0, std::max(now_, last_offer_));
+    for (; budget_ >= 1000; budget_ -= 1000) send_one(1000, 0, std::max(now_, link_->last_offer));
   }
   void deliver() {
     std::stable_sort(flying_.begin(), flying_.end(), [](const Flying& a, const Flying& b) { return a.arrives < b.arrives; });
@@ -96,9 +104,9 @@ class Path {
   }
 
   std::unique_ptr<RateController> controller_;
-  LinkModel link_;
+  std::shared_ptr<Shared> link_;
   SentHistory history_;
-  Instant now_, last_offer_;
+  Instant now_;
   DataRate rate_ = DataRate::kbps(300), application_ = DataRate::infinite();
   double budget_ = 0;
   std::deque<ProbeCluster> probes_;
@@ -140,6 +148,20 @@ TEST_CASE("a controller follows capacity down and up again") {
   CHECK(path.received_kbps(40'000, 60'000) > (kind == "nada" ? 320 : 380));
   CHECK(path.p95_delay_ms(40'000, 60'000) < 200);
   CHECK(path.received_kbps(75'000, 100'000) > 1'500);
+}
+
+TEST_CASE("of two who share a link the one of twice the priority gets about twice as much") {
+  const std::string kind = "nada";
+  const auto link = std::make_shared<Path::Shared>(Path::Shared{LinkModel(bottleneck(DataRate::mbps(2)), Rng(1)), {}});
+  Path first(kind, link, Path::limits(2)), second(kind, link, Path::limits());
+  for (int64_t ms = 1; ms <= 180'000; ++ms) {
+    first.run_until(at_ms(ms));
+    second.run_until(at_ms(ms));
+  }
+  const double ratio = first.received_kbps(60'000, 180'000) / second.received_kbps(60'000, 180'000);
+  INFO(kind << ": " << first.received_kbps(60'000, 180'000) << " and " << second.received_kbps(60'000, 180'000) << " kbps");
+  CHECK(ratio > 1.4);
+  CHECK(ratio < 2.8);
 }
 
 TEST_CASE("a little loss that is not congestion does not starve GCC") {

@@ -137,6 +137,12 @@ traffic:
   CHECK(flows[11].periods[1].rate == DataRate::zero());
 }
 
+TEST_CASE("a group's priority is that of its people") {
+  const Plan plan = plan_of("scenario: s\nduration: 10s\nconferences: [ { people: [ { priority: 2.5 }, { name: b } ] } ]");
+  CHECK(plan.people[0].priority == 2.5);
+  CHECK(plan.people[1].priority == 1);
+}
+
 TEST_CASE("constant audio is never silent") {
   const Plan plan = plan_of("scenario: s\nduration: 10s\nconferences: [ { people: [ { audio: 20kbps, pauses: { at: 4s, for: 2s } }, { name: b, sends: nothing } ] } ]");
   REQUIRE(plan.people[0].talks.size() == 1);

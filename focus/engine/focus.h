@@ -49,9 +49,10 @@ struct FocusConfig {
   size_t max_participants_per_bridge = 500; // of one conference; later ones wait (there is one bridge a conference)
   double overloaded_stress = 0.8;          // such a bridge is chosen only when all are
   size_t min_participants = 2;             // invites start with as many
-  bool use_sctp = true;                    // a data channel, for clients that can do it on bridges that have it
+  /// A data channel, for clients that can do it on bridges that have it; all others are offered the bridge's WebSocket. Never both.
+  bool use_sctp = true;
   /// Clients that can do it hear of others' sources from the bridge, by its channel; they are signalled the bridge's own only.
-  bool use_ssrc_rewriting = false;
+  bool use_ssrc_rewriting = true;
   /// Bare JIDs of rooms that a focus before this one was in: those that still hold people are entered.
   std::vector<std::string> rooms_before;
   FocusLimits limits;

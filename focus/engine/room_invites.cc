@@ -85,7 +85,10 @@ void Room::on_allocated(Instant now, Member& member, const Element* answer) {
 }
 
 void Room::send_offer(Instant now, Member& member, const colibri2::Transport& bridge) {
-  const jingle::IceTransport& transport = *bridge.ice;
+  // Only what was asked for and is there: a data channel that never comes up would leave the client without any.
+  const bool offers_data = shared_.config.use_sctp && member.features.sctp && bridge.sctp;
+  jingle::IceTransport transport = *bridge.ice;
+  if (offers_data) transport.web_socket.reset();  // one channel, or clients choose differently
   jingle::Jingle message;
   message.action = jingle::Action::session_initiate;
   message.sid = make_hex(rng_, 16);
@@ -102,8 +105,7 @@ void Room::send_offer(Instant now, Member& member, const colibri2::Transport& br
     content.transport = transport;
     message.bundle.push_back(content.name);
   }
-  // Only what was asked for and is there: a data channel that never comes up would leave the client without any.
-  if (shared_.config.use_sctp && member.features.sctp && bridge.sctp) {
+  if (offers_data) {
     jingle::Content& content = message.contents.emplace_back();
     content.name = "data";
     content.media = jingle::Media::application;

@@ -36,11 +36,13 @@ export class Conference {
   private retry_timer?: ReturnType<typeof setTimeout>;
   private began = 0;
   private joined_once = false;
+  private readonly features: string[];
   private readonly own: OwnMedia;
   private readonly link: BridgeLink;
   private readonly media: MediaLink;
 
   constructor(private deployment: Deployment) {
+    this.features = features({ sctp: deployment.prefer_sctp, rewriting: deployment.rewriting });
     this.own = new OwnMedia(this.store, {
       height: deployment.height,
       send: (which, track) => this.media.set_track(which, track),
@@ -53,6 +55,7 @@ export class Conference {
       prefer_sctp: deployment.prefer_sctp,
       step: (name) => this.step(name),
       video_types: () => Object.fromEntries((['camera', 'screen'] as const).map((w) => [source_name(this.room.endpoint, w), this.own.video_type(w)])),
+      mapped: (sources) => this.media.map_sources(sources),
     });
     this.media = new MediaLink(this.store, {
       endpoint: () => this.room.endpoint,
@@ -84,10 +87,11 @@ export class Conference {
     this.steps = [];
     this.retry = 0;
     this.joined_once = false;
-    this.room = new Room(`${wish.room}@${this.deployment.muc}`, wish.name, this.deployment.prefer_sctp, this.store, {
+    this.room = new Room(`${wish.room}@${this.deployment.muc}`, wish.name, this.features, this.store, {
       entered: (alone) => this.on_entered(alone),
       removed: (why) => this.on_removed(why),
       lost: (why) => this.on_lost(why),
+      left: (endpoint) => this.media.forget(endpoint),
       focus_gone: () => void setTimeout(() => void this.invite_again(), 500), // the media may well flow on without it
       sources: (endpoint) => this.own.source_states(endpoint),
     });
@@ -244,7 +248,7 @@ export class Conference {
   }
 
   private on_iq(request: Element): Element | undefined {
-    if (child(request, 'query', NS.disco_info)) return disco_answer(request, features(this.deployment.prefer_sctp));
+    if (child(request, 'query', NS.disco_info)) return disco_answer(request, this.features);
     if (child(request, 'ping', NS.ping)) return undefined;
     const [room, nick] = split_jid(request.getAttribute('from'));
     const from_focus = room === this.room.jid && nick === 'focus';

@@ -9,6 +9,7 @@ interface JitsiConfig {
   p2p?: { enabled?: boolean };
   resolution?: number;
   disableSimulcast?: boolean;
+  flags?: { ssrcRewritingEnabled?: boolean };
   videoQuality?: { codecPreferenceOrder?: string[] };
 }
 declare global {
@@ -23,6 +24,7 @@ export interface Deployment {
   websocket: string;
   conference_request_url?: string;
   prefer_sctp: boolean;
+  rewriting: boolean;
   height: number;
   sending: Sending;
 }
@@ -41,7 +43,8 @@ export function read_deployment(config: JitsiConfig | undefined, location: { pro
     websocket: config?.websocket ?? ws,
     conference_request_url: config?.conferenceRequestUrl,
     prefer_sctp: config?.bridgeChannel?.preferSctp !== false,
-    // An address may say otherwise, to compare: #codec=AV1&height=360&layers=0
+    // An address may say otherwise, to compare: #codec=AV1&height=360&layers=0&rewriting=0
+    rewriting: asked.has('rewriting') ? asked.get('rewriting') !== '0' : config?.flags?.ssrcRewritingEnabled !== false,
     height: Number(asked.get('height')) || (config?.resolution ?? 720),
     sending: { codec: known.find((c) => c === wanted) ?? 'VP8', layers: asked.has('layers') ? asked.get('layers') !== '0' : config?.disableSimulcast !== true },
   };

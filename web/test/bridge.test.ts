@@ -12,6 +12,20 @@ describe('messages of the bridge', () => {
     expect(parse_message('{"colibriClass":"SenderSourceConstraints","sourceName":"a-v0","maxHeight":0}')).toEqual({ kind: 'send_at_most', source: 'a-v0', height: 0 });
     expect(parse_message('{"colibriClass":"ConnectionStats","estimatedDownlinkBandwidth":5}')).toEqual({ kind: 'bandwidth', bps: 5 });
   });
+  it('map SSRCs of its own to sources; what cannot be is left out', () => {
+    const map = (kind: string, ...mappedSources: unknown[]) => parse_message(JSON.stringify({ colibriClass: `${kind}SourcesMap`, mappedSources }));
+    expect(map('Video', { source: 'a-v0', owner: 'a', ssrc: 5, rtx: 6, videoType: 'camera' }, { source: 'b-v1', owner: 'b', ssrc: 7, rtx: -1, videoType: 'desktop' })).toEqual({
+      kind: 'mapped', sources: [
+        { owner: 'a', name: 'a-v0', kind: 'video', video_type: 'camera', ssrcs: [{ ssrc: 5 }, { ssrc: 6 }], groups: [{ semantics: 'FID', ssrcs: [5, 6] }] },
+        { owner: 'b', name: 'b-v1', kind: 'video', video_type: 'desktop', ssrcs: [{ ssrc: 7 }], groups: [] },
+      ],
+    });
+    expect(map('Audio', { source: 'a-a0', owner: 'a', ssrc: 4294967295 })).toEqual({
+      kind: 'mapped', sources: [{ owner: 'a', name: 'a-a0', kind: 'audio', ssrcs: [{ ssrc: 4294967295 }], groups: [] }] });
+    expect(map('Audio', null, 7, { source: 'a-a0', owner: 'a', ssrc: 0 }, { source: 'a-a0', owner: 'a', ssrc: 4294967296 }, { owner: 'a', ssrc: 1 }, { source: 'x', ssrc: 1 }))
+      .toEqual({ kind: 'mapped', sources: [] });
+    expect(parse_message('{"colibriClass":"AudioSourcesMap","mappedSources":7}')).toEqual({ kind: 'mapped', sources: [] });
+  });
   it.each(['', 'null', '[]', '7', '{"colibriClass":"SomethingNew"}', '{"colibriClass":"SenderSourceConstraints","maxHeight":"x"}'])('%s is passed over', (text) =>
     expect(parse_message(text)).toBeUndefined());
 });

@@ -96,6 +96,48 @@ describe('lines', () => {
   });
 });
 
+describe('SSRCs that the bridge lends', () => {
+  const lent = (name: string, ssrc: number): Source =>
+    ({ owner: name.split('-')[0], name, kind: 'video', video_type: 'camera', ssrcs: [{ ssrc }, { ssrc: ssrc + 1 }], groups: [{ semantics: 'FID', ssrcs: [ssrc, ssrc + 1] }] });
+  const o = offer();
+  const use_of = (lines: Lines) => lines.all.slice(2).map((l) => (l.use.kind === 'remote' ? l.use.source.name : l.use.kind));
+
+  it('keep their line and what the browser was told of them, whosever they are', () => {
+    const lines = new Lines([], ['audio', 'video'], false);
+    expect(lines.map([lent('a-v0', 10), lent('b-v0', 20)])).toBe(true);
+    const before = write_offer(o, lines, 1);
+    expect(before).toContain('a=ssrc:10 msid:lent-2 lent-2-track');
+    expect(lines.map([lent('c-v0', 10)])).toBe(false); // nothing that the browser has to hear
+    expect(use_of(lines)).toEqual(['c-v0', 'b-v0']);
+    expect(lines.map([lent('a-v0', 20)])).toBe(false);
+    expect(use_of(lines)).toEqual(['c-v0', 'a-v0']);
+    expect(lines.map([lent('c-v0', 20)])).toBe(false); // it moved: its old line stands for nobody
+    expect(use_of(lines)).toEqual(['idle', 'c-v0']);
+    expect(write_offer(o, lines, 1)).toBe(before);
+    expect(lines.map([lent('d-v0', 10), lent('e-v0', 30)])).toBe(true);
+    expect(use_of(lines)).toEqual(['d-v0', 'c-v0', 'e-v0']);
+  });
+
+  it('wait for the next where their owner has left, and are not given to sources with SSRCs of their own', () => {
+    const lines = new Lines([], ['audio', 'video'], false);
+    lines.map([lent('a-v0', 10)]);
+    lines.add([source('b-v0', 70)]);
+    lines.forget_owner('a');
+    lines.forget_owner('b'); // the focus says when it goes
+    lines.add([source('c-v0', 71)]);
+    expect(use_of(lines)).toEqual(['idle', 'b-v0', 'c-v0']);
+    expect(lines.screen()?.mid).toBe('5');
+    expect(lines.map([lent('d-v0', 10)])).toBe(false);
+    expect(lines.of_source('d-v0')?.mid).toBe('2');
+  });
+
+  it('have the limit of all lines', () => {
+    const lines = new Lines([], ['audio', 'video'], false);
+    lines.map(Array.from({ length: kMaxLines + 5 }, (_, i) => lent(`c${i}-v0`, 10 * i + 10)));
+    expect(lines.all).toHaveLength(kMaxLines);
+  });
+});
+
 describe('what we send', () => {
   const o = offer();
   const local = read_answer(answer);

@@ -66,6 +66,7 @@ describe('a codec', () => {
     const at = (hash: string, config = {}) => read_deployment(config, { protocol: 'https:', host: 'x', hostname: 'x', hash });
     expect(at('#codec=vp9&height=360&layers=0')).toMatchObject({ height: 360, sending: { codec: 'VP9', layers: false } });
     expect(at('', { videoQuality: { codecPreferenceOrder: ['AV1', 'VP8'] }, disableSimulcast: true })).toMatchObject({ height: 720, sending: { codec: 'AV1', layers: false } });
+    expect([at('#rewriting=0'), at('', { flags: { ssrcRewritingEnabled: false } }), at('')].map((d) => d.rewriting)).toEqual([false, false, true]);
     expect(at('#codec=MJPEG')).toMatchObject({ sending: { codec: 'VP8', layers: true } });
   });
 });

@@ -7,7 +7,7 @@ import { with_links } from '../src/ui/links';
 describe('the deployment', () => {
   it('is read from config.js', () => {
     const d = read_deployment({ hosts: { domain: 'x', muc: 'muc.x' }, websocket: 'wss://x/xmpp-websocket' }, { protocol: 'https:', host: 'h:1', hostname: 'h' });
-    expect(d).toMatchObject({ domain: 'x', login_domain: 'x', muc: 'muc.x', focus: 'focus.x', websocket: 'wss://x/xmpp-websocket', prefer_sctp: true });
+    expect(d).toMatchObject({ domain: 'x', login_domain: 'x', muc: 'muc.x', focus: 'focus.x', websocket: 'wss://x/xmpp-websocket', prefer_sctp: true, rewriting: true });
   });
   it('is guessed without it', () =>
     expect(read_deployment(undefined, { protocol: 'https:', host: 'meet.example:8443', hostname: 'meet.example' })).toMatchObject({

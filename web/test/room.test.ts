@@ -16,9 +16,9 @@ describe('a room', () => {
     store = new Store();
     events = [];
     store.set({ phase: 'joining', room: 'r' });
-    room = new Room('r@muc.x', 'Ada', false, store, {
+    room = new Room('r@muc.x', 'Ada', [], store, {
       entered: (alone) => events.push(alone ? 'alone' : 'entered'), removed: (why) => events.push(`removed: ${why}`), lost: (why) => events.push(`lost: ${why}`),
-      focus_gone: () => events.push('focus gone'), sources: () => ({}),
+      left: (id) => events.push(`left: ${id}`), focus_gone: () => events.push('focus gone'), sources: () => ({}),
     });
   });
   const enter = () => room.on_presence(presence('me', own_status));
@@ -42,6 +42,7 @@ describe('a room', () => {
     room.on_presence(presence('bob', info(true, ',"bob-v1":{"muted":false,"videoType":"desktop"}')));
     room.on_presence(presence('bob', '', 'type="unavailable"'));
     expect(said()).toEqual(['You are in the room r, alone.', 'BOB joined.', 'BOB is muted.', 'BOB shares a screen.', 'BOB left.']);
+    expect(events).toEqual(['alone', 'left: bob']);
     expect(store.state.announcements.map((a) => a.kind)).toEqual(['quiet', 'shown', 'quiet', 'quiet', 'shown']);
   });
 
@@ -83,6 +84,9 @@ describe('the pictures', () => {
   it('are everybody’s face or picture, the screens, and we ourselves last', () =>
     expect(pictures_of(state).map((p) => [p.key, p.screen, !!p.track])).toEqual([
       ['bob-v0', false, false], ['cleo-v0', false, true], ['cleo-v1', true, true], ['me-v0', false, false]]));
+  it('are asked for before their tracks are there: the bridge says whose they are when it sends them', () =>
+    expect(pictures_of({ ...state, tracks: {} }).map((p) => [p.key, p.sends, !!p.track])).toEqual([
+      ['bob-v0', false, false], ['cleo-v0', true, false], ['cleo-v1', true, false], ['me-v0', true, false]]));
   it('go on stage: the pinned, else a screen, else who speaks', () => {
     const all = pictures_of(state);
     const faces = all.filter((p) => !p.screen);

@@ -58,12 +58,13 @@ describe('moderation', () => {
 });
 
 describe('disco', () => {
-  it('never offers ssrc-rewriting, and sctp only when wanted', () => {
-    expect(features(false).some((f) => f.includes('ssrc-rewriting'))).toBe(false);
-    expect(features(true)).toContain('urn:xmpp:jingle:transports:dtls-sctp:1');
-    expect(features(false)).not.toContain('urn:xmpp:jingle:transports:dtls-sctp:1');
-    const answer = disco_answer(parse_xml(`<iq><query xmlns='http://jabber.org/protocol/disco#info' node='n#v'/></iq>`), features(false));
-    expect([answer.getAttribute('node'), children(answer, 'feature').length]).toEqual(['n#v', features(false).length]);
+  const neither = features({ sctp: false, rewriting: false });
+  it('says SSRC rewriting and data channels only when wanted', () => {
+    const both = ['urn:xmpp:jingle:transports:dtls-sctp:1', 'http://jitsi.org/ssrc-rewriting-1'];
+    const count = (sctp: boolean, rewriting: boolean) => both.map((f) => features({ sctp, rewriting }).includes(f));
+    expect([count(true, false), count(false, true), count(false, false)]).toEqual([[true, false], [false, true], [false, false]]);
+    const answer = disco_answer(parse_xml(`<iq><query xmlns='http://jabber.org/protocol/disco#info' node='n#v'/></iq>`), neither);
+    expect([answer.getAttribute('node'), children(answer, 'feature').length]).toEqual(['n#v', neither.length]);
   });
   it('hashes as XEP-0115 does, whatever the order', async () => {
     const a = await caps(['b', 'a']);

@@ -231,9 +231,7 @@ TEST_CASE("no more rooms are found than the focus may have") {
 }
 
 TEST_CASE("for a client that can do SSRC rewriting the bridge does it, and only its own sources are signalled") {
-  FocusConfig config = FocusConfig::embedded(Rng(3));
-  config.use_ssrc_rewriting = true;
-  Pair c(config);
+  Pair c;
   c.alice.features.features.emplace_back(kFeatureSsrcRewriting);
   c.come();
   const colibri2::Endpoint& created = c.bridges[0]->requests.at(0).endpoints[0];
@@ -260,7 +258,9 @@ TEST_CASE("for a client that can do SSRC rewriting the bridge does it, and only 
 }
 
 TEST_CASE("SSRC rewriting is left alone where the configuration says so") {
-  Pair c;
+  FocusConfig config = FocusConfig::embedded(Rng(3));
+  config.use_ssrc_rewriting = false;
+  Pair c(config);
   c.alice.features.features.emplace_back(kFeatureSsrcRewriting);
   c.come();
   CHECK(c.bridges[0]->requests.at(0).endpoints[0].capabilities == std::vector<std::string>{"source-names"});

@@ -167,8 +167,7 @@ TEST_CASE("stock JVB: what it answers is what clients are offered") {
   const std::string transport = R"(<transport xmlns='urn:xmpp:jingle:transports:ice-udp:1' ufrag='aklv91jjj4sn38' pwd='1o5idrnq5qf9shu0ei8l8b5b5e'>
      <rtcp-mux/><fingerprint xmlns='urn:xmpp:jingle:apps:dtls:0' hash='sha-256' setup='actpass'>)" + kFingerprint + R"(</fingerprint>%
      <candidate component='1' foundation='1' generation='0' port='10000' priority='2130706431' protocol='udp' type='host' ip='10.0.0.5'/>
-     <candidate component='1' foundation='2' generation='0' port='10000' priority='1694498815' protocol='udp' type='srflx' ip='203.0.113.9' rel-addr='10.0.0.5' rel-port='10000'/>
-     <web-socket xmlns='http://jitsi.org/protocol/colibri' url='wss://jvb1.example.com:443/colibri-ws/jvb1/6cd4dc03/aaaaaaaa?pwd=2n6u'/></transport>)";
+     <candidate component='1' foundation='2' generation='0' port='10000' priority='1694498815' protocol='udp' type='srflx' ip='203.0.113.9' rel-addr='10.0.0.5' rel-port='10000'/></transport>)";
   const auto with = [&](const std::string& sctp) {
     std::string text = transport;
     return text.replace(text.find('%'), 1, sctp);
@@ -186,7 +185,11 @@ TEST_CASE("stock JVB: what it answers is what clients are offered") {
   REQUIRE((sources && sources->contains("jvb")));
   CHECK(sources->at("jvb").audio.sources.at(0).ssrc == Ssrc(3735928559u));
   CHECK(sources->at("jvb").video.sources.at(0).msid == "mixedmslabel mixedlabelvideo0");
-  CHECK(m.bob.offer.content("data") == nullptr);  // he cannot
+  // One channel each: she has the data channel, he cannot have one.
+  for (const jingle::Content& content : m.alice.offer.contents) CHECK_FALSE(content.transport->web_socket);
+  CHECK(m.bob.offer.content("data") == nullptr);
+  for (const jingle::Content& content : m.bob.offer.contents)
+    CHECK(content.transport->web_socket == "wss://jvb1.example.com:443/colibri-ws/jvb1/6cd4dc03/bbbbbbbb?pwd=2n6u");
 }
 
 TEST_CASE("stock JVB: without SCTP in its answer no data channel is offered; nor where the configuration says so") {
@@ -199,6 +202,7 @@ TEST_CASE("stock JVB: without SCTP in its answer no data channel is offered; nor
   m.come();
   CHECK(m.alice.offers == 1);
   CHECK(m.alice.offer.content("data") == nullptr);
+  for (const jingle::Content& content : m.alice.offer.contents) CHECK(content.transport->web_socket);
   check_said(jvb.requests.at(0), std::string("<iq><conference-modify xmlns='jitsi:colibri2'><endpoint id='aaaaaaaa'><transport only='true'>") +
                                      (config.use_sctp ? "<sctp/>" : "") + "</transport></endpoint></conference-modify></iq>");
 }

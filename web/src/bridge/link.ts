@@ -1,5 +1,6 @@
 // What we tell the bridge and what it tells us, over whichever channel the session has.
 import type { Session } from '../jingle/session';
+import type { Source } from '../jingle/sources';
 import { quality_of_percent, type Quality } from '../media/stats';
 import type { VideoType } from '../media/own';
 import type { Store } from '../state';
@@ -12,6 +13,8 @@ interface Host {
   step(name: string): void;
   /** The types of our video sources, said anew whenever the channel opens. */
   video_types(): Record<string, VideoType>;
+  /** What SSRCs of the bridge stand for. */
+  mapped(sources: Source[]): void;
 }
 
 const kSettle = 150; // ms: a moving layout does not flood the bridge
@@ -79,6 +82,7 @@ export class BridgeLink {
       case 'dominant': return this.store.set({ dominant: m.endpoint || undefined });
       case 'connectivity': return this.store.set_member(m.endpoint, { active: m.active });
       case 'forwarded': return this.store.set({ forwarded: m.sources });
+      case 'mapped': return this.host.mapped(m.sources);
       case 'bandwidth': return this.store.set({ downlink_bps: m.bps });
       case 'send_at_most': return void this.session?.limit_height(m.source, m.height).catch(() => undefined);
       case 'stats': {

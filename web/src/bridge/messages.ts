@@ -1,4 +1,5 @@
 // What is said on the bridge channel: JSON, the type in `colibriClass`.
+import { parse_mapped, type Source } from '../jingle/sources';
 
 export interface VideoConstraint { maxHeight: number; maxFrameRate?: number }
 export interface ReceiverVideoConstraints {
@@ -16,6 +17,7 @@ export type FromBridge =
   | { kind: 'forwarded'; sources: string[] }
   | { kind: 'send_at_most'; source: string; height: number }
   | { kind: 'bandwidth'; bps: number }
+  | { kind: 'mapped'; sources: Source[] }
   | { kind: 'stats'; from: string; stats: Record<string, unknown> }
   | { kind: 'endpoint'; from: string; payload: unknown };
 
@@ -39,6 +41,10 @@ export function parse_message(text: string): FromBridge | undefined {
       return { kind: 'connectivity', endpoint: String(m.endpoint ?? ''), active: m.active === 'true' || m.active === true };
     case 'ForwardedSources':
       return { kind: 'forwarded', sources: strings(m.forwardedSources) };
+    case 'VideoSourcesMap':
+      return { kind: 'mapped', sources: parse_mapped('video', m.mappedSources) };
+    case 'AudioSourcesMap':
+      return { kind: 'mapped', sources: parse_mapped('audio', m.mappedSources) };
     case 'SenderSourceConstraints':
       return typeof m.maxHeight === 'number' ? { kind: 'send_at_most', source: String(m.sourceName ?? ''), height: m.maxHeight } : undefined;
     case 'ConnectionStats':

@@ -1,10 +1,11 @@
 // The m-lines of one session. They never shrink and never move: the index of a line is its mid. A line whose source has
-// gone becomes free and may carry the next source of its kind.
+// gone becomes free and may carry the next source of its kind; one whose SSRCs the bridge lends keeps them, and changes its source.
 import { is_bridge_source, type MediaKind, type Source } from './sources';
 
 export type Use =
   | { kind: 'own'; name: 'microphone' | 'camera' | 'screen'; feedback?: Source }
   | { kind: 'remote'; source: Source }
+  | { kind: 'idle'; source: Source } // SSRCs of the bridge that stand for nobody now
   | { kind: 'free' }
   | { kind: 'data' };
 export interface Line { mid: string; media: MediaKind | 'application'; use: Use }
@@ -57,8 +58,24 @@ export class Lines {
     return gone;
   }
 
-  remove_owner(owner: string): string[] {
-    return this.remove(this.remote().filter((s) => s.owner === owner));
+  /** The bridge's SSRCs stand for these sources from now on. True where the browser has to hear of new lines. */
+  map(mapped: Source[]): boolean {
+    let is_new = false;
+    for (const source of mapped) {
+      let line = this.all.find((l) => l.media === source.kind && lent_ssrc(l.use) === source.ssrcs[0].ssrc);
+      const before = this.of_source(source.name);
+      if (before && before !== line && before.use.kind === 'remote') before.use = { kind: 'idle', source: before.use.source };
+      if (!line || !same_ssrcs(line.use, source)) is_new = true;
+      line ??= this.take(source.kind, { kind: 'remote', source });
+      if (line) line.use = { kind: 'remote', source: { ...source, stream: `lent-${line.mid}` } };
+    }
+    return is_new;
+  }
+
+  /** Who has left is nobody any more; what the bridge lent for them waits for the next. */
+  forget_owner(owner: string): void {
+    for (const line of this.all)
+      if (line.use.kind === 'remote' && line.use.source.stream && line.use.source.owner === owner) line.use = { kind: 'idle', source: line.use.source };
   }
 
   /** The line for our screen, made when it is first needed. Undefined when there are too many. */
@@ -93,6 +110,10 @@ export class Lines {
     return line;
   }
 }
+
+const lent_ssrc = (use: Use) => ((use.kind === 'remote' || use.kind === 'idle') && use.source.stream ? use.source.ssrcs[0].ssrc : undefined);
+const same_ssrcs = (use: Use, source: Source) =>
+  (use.kind === 'remote' || use.kind === 'idle') && use.source.ssrcs.map((s) => s.ssrc).join() === source.ssrcs.map((s) => s.ssrc).join();
 
 function merge(a: Source, b: Source): Source {
   const fresh = b.ssrcs.filter((s) => !a.ssrcs.some((k) => k.ssrc === s.ssrc));

@@ -6,7 +6,7 @@ import { session_ping } from './messages';
 import type { Sending } from './layers';
 import { parse_offer, parse_restart } from './offer';
 import { Session, type MediaState, type Own, type OwnTracks } from './session';
-import { parse_sources } from './sources';
+import { parse_sources, type Source } from './sources';
 
 interface Host {
   endpoint(): string;
@@ -92,6 +92,18 @@ export class MediaLink {
 
   async set_track(which: Own, track: MediaStreamTrack | null): Promise<void> {
     await this.session?.set_track(which, track).catch((e: Error) => console.warn(`tacoma: ${which}:`, e.message));
+  }
+
+  /** What SSRCs of the bridge stand for now. */
+  map_sources(sources: Source[]): void {
+    const { session } = this;
+    if (session) void this.careful(session, session.map_sources(sources));
+  }
+
+  /** Somebody is not in the room any more. */
+  forget(endpoint: string): void {
+    const { session } = this;
+    if (session) void this.careful(session, session.forget_owner(endpoint));
   }
 
   /** Asks for a new session in place of this one. */

@@ -6,7 +6,7 @@ import type { Line, Lines } from './lines';
 import type { Source } from './sources';
 
 const direction_of = (line: Line): 'sendrecv' | 'sendonly' | 'recvonly' | 'inactive' => {
-  if (line.use.kind === 'remote') return 'sendonly';
+  if (line.use.kind === 'remote' || line.use.kind === 'idle') return 'sendonly';
   if (line.use.kind === 'own') return line.use.name === 'screen' ? 'recvonly' : 'sendrecv';
   return 'inactive';
 };
@@ -20,6 +20,7 @@ function candidate_of(c: Candidate) {
 
 /** Two tokens, as browsers want it. */
 function msid_of(source: Source): string {
+  if (source.stream) return `${source.stream} ${source.stream}-track`;
   const msid = source.ssrcs.find((s) => s.msid)?.msid;
   return msid && /^\S+ \S+$/.test(msid) ? msid : `${source.name} ${source.name}-track`;
 }
@@ -37,7 +38,7 @@ function media_of(formats: Formats, source: Source | undefined) {
     rtcpFb: formats.payload_types.flatMap((p) => p.feedback.map((f) => ({ payload: p.id, type: f.type, subtype: f.subtype }))),
     ext: formats.extensions.map((e) => ({ value: e.id, uri: e.uri })),
     ssrcs: source?.ssrcs.flatMap((s) => [
-      { id: s.ssrc, attribute: 'cname', value: source.owner || 'bridge' },
+      { id: s.ssrc, attribute: 'cname', value: source.stream ?? (source.owner || 'bridge') },
       { id: s.ssrc, attribute: 'msid', value: msid! },
     ]),
     ssrcGroups: source?.groups.map((g) => ({ semantics: g.semantics, ssrcs: g.ssrcs.join(' ') })),
@@ -67,7 +68,7 @@ export function write_offer(offer: Offer, lines: Lines, version: number, codec?:
       };
     const offered = offer.formats[line.media]!;
     const formats = codec && line.media === 'video' ? prefer(offered, codec) : offered;
-    const source = line.use.kind === 'remote' ? line.use.source : line.use.kind === 'own' ? line.use.feedback : undefined;
+    const source = line.use.kind === 'remote' || line.use.kind === 'idle' ? line.use.source : line.use.kind === 'own' ? line.use.feedback : undefined;
     return { ...common, type: line.media, direction: direction_of(line), rtcpMux: 'rtcp-mux', ...media_of(formats, source) };
   });
   const allow_mixed = offer.formats.audio?.extmap_allow_mixed || offer.formats.video?.extmap_allow_mixed;

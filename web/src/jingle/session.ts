@@ -1,6 +1,6 @@
 // One media session with the bridge: the browser always answers. Changes are made one after the other.
 import { can_simulcast, draw_extra, encodings_for, is_layered, with_simulcast, type Sending } from './layers';
-import { Lines } from './lines';
+import { Lines, type Line } from './lines';
 import { ask_ice_restart, ice_failed, own_sources, session_accept, session_terminate, source_change, source_name, transport_info } from './messages';
 import type { Candidate, Offer, Transport } from './offer';
 import { read_answer, write_offer, type LocalDescription } from './sdp';
@@ -35,7 +35,8 @@ export class Session {
   private queue: Promise<unknown> = Promise.resolve();
   private accepted = false;
   private closed = false;
-  private shown = new Map<string, string>(); // mid -> name of the source whose track was announced
+  private shown = new Map<string, Source>(); // by mid: the sources whose tracks were announced
+  private mapped: Source[] = []; // heard of the bridge, and not applied yet
   private announced: Source[] = [];
   private readonly extra = draw_extra();
   private most = new Map<Own, number>(); // the heights that the bridge can use, as it said
@@ -81,6 +82,24 @@ export class Session {
   remove_sources(sources: Source[]): Promise<void> {
     return this.enqueue(async () => {
       if (this.lines.remove(sources.filter((s) => !is_bridge_source(s))).length) await this.negotiate();
+    });
+  }
+
+  /** SSRCs that the bridge lends, and what they stand for now. What is heard while the session is busy is applied together. */
+  map_sources(sources: Source[]): Promise<void> {
+    const is_first = this.mapped.length === 0;
+    this.mapped.push(...sources);
+    if (!is_first || !sources.length) return Promise.resolve();
+    return this.enqueue(async () => {
+      if (this.lines.map(this.mapped.splice(0))) await this.negotiate();
+      else this.announce_tracks();
+    });
+  }
+
+  forget_owner(owner: string): Promise<void> {
+    return this.enqueue(async () => {
+      this.lines.forget_owner(owner);
+      this.announce_tracks();
     });
   }
 
@@ -217,15 +236,19 @@ export class Session {
 
   /** Compares the lines with what was announced: a track event alone would miss lines that are used again. */
   private announce_tracks(): void {
-    for (const line of this.lines.all) {
-      const name = line.use.kind === 'remote' ? line.use.source.name : undefined;
-      if (this.shown.get(line.mid) === name) continue;
-      this.shown.delete(line.mid);
-      if (line.use.kind !== 'remote') continue;
-      const receiver = this.pc.getTransceivers().find((t) => t.mid === line.mid)?.receiver;
+    const source_of = (line: Line) => (line.use.kind === 'remote' ? line.use.source : undefined);
+    const changed = this.lines.all.filter((line) => this.shown.get(line.mid)?.name !== source_of(line)?.name);
+    for (const { mid } of changed) { // what goes first: a name may have moved to another line
+      const before = this.shown.get(mid);
+      this.shown.delete(mid);
+      if (before) this.events.track(before, null);
+    }
+    for (const line of changed) {
+      const source = source_of(line);
+      const receiver = source && this.pc.getTransceivers().find((t) => t.mid === line.mid)?.receiver;
       if (!receiver) continue;
-      this.shown.set(line.mid, line.use.source.name);
-      this.events.track(line.use.source, receiver.track);
+      this.shown.set(line.mid, source);
+      this.events.track(source, receiver.track);
     }
   }
 

@@ -13,6 +13,8 @@ export interface Source {
   video_type?: 'camera' | 'desktop';
   ssrcs: Ssrc[];
   groups: SsrcGroup[];
+  /** What the browser is told of SSRCs that the bridge lends: it stays while owners change. */
+  stream?: string;
 }
 
 const kMaxSources = 2000; // of one message; a room of 500 people with camera, screen and voice stays below
@@ -21,6 +23,23 @@ const kMaxSsrc = 0xffffffff;
 export function is_bridge_source(s: Source): boolean {
   return s.owner === 'jvb';
 }
+
+/** SSRCs of the bridge's own, and what they stand for now (SSRC rewriting). Entries that cannot be are left out. */
+export function parse_mapped(kind: MediaKind, list: unknown): Source[] {
+  const made: Source[] = [];
+  for (const m of Array.isArray(list) ? list.slice(0, kMaxSources) : []) {
+    const { source: name, owner, ssrc, rtx, videoType } = (m ?? {}) as Record<string, unknown>;
+    if (typeof name !== 'string' || !name || typeof owner !== 'string' || !is_ssrc(ssrc)) continue;
+    const pair = kind === 'video' && is_ssrc(rtx) ? [ssrc, rtx] : [ssrc]; // without RTX it is -1, or not there
+    made.push({
+      owner, name, kind, ssrcs: pair.map((s) => ({ ssrc: s })), groups: pair.length > 1 ? [{ semantics: 'FID', ssrcs: pair }] : [],
+      ...(kind === 'video' ? { video_type: String(videoType).toLowerCase().startsWith('desktop') ? 'desktop' as const : 'camera' as const } : {}),
+    });
+  }
+  return made;
+}
+
+const is_ssrc = (n: unknown): n is number => typeof n === 'number' && Number.isInteger(n) && n > 0 && n <= kMaxSsrc;
 
 function as_ssrc(value: unknown): number {
   const n = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;

@@ -18,13 +18,13 @@ export function Floor({ pictures, staged, state, pinned, on_pin, on_others }: Fl
   const conference = useConference();
   const ref = useRef<HTMLDivElement>(null);
   const { width, height } = useSize(ref);
-  const urgency = (p: Picture) => (p.owner === state.dominant ? 3 : p.own ? 2 : p.track ? 1 : 0);
+  const urgency = (p: Picture) => (p.owner === state.dominant ? 3 : p.own ? 2 : p.sends ? 1 : 0);
   const all = staged ? pictures.filter((p) => p.key !== staged.key) : pictures;
   const rest = pick(all, staged ? kMostInStrip : how_many_fit(width, height), urgency);
   const others = all.length - rest.length;
   const grid = best_grid(rest.length + (others ? 1 : 0), width, height, kGap);
   const size = { inlineSize: grid.width, blockSize: grid.height };
-  const wanted = JSON.stringify([...(staged ? [staged] : []), ...rest].filter((p) => !p.own && p.track).map((p): Shown => ({
+  const wanted = JSON.stringify([...(staged ? [staged] : []), ...rest].filter((p) => !p.own && p.sends).map((p): Shown => ({
     source: p.key,
     height: Math.round((p.key === staged?.key ? Math.max(0, height - (rest.length ? kStrip : 0)) : staged ? kStrip : grid.height) * devicePixelRatio),
     stage: p.key === staged?.key,

@@ -8,21 +8,23 @@ export interface Picture {
   name: string;
   own: boolean;
   screen: boolean;
+  /** There is a picture to be had, though its track may be yet to come: the bridge says whose it is when it sends it. */
+  sends: boolean;
   track?: MediaStreamTrack;
   member?: Member;
 }
 
 export function pictures_of(state: RoomState): Picture[] {
   const { me } = state;
-  const mine: Picture[] = [{ key: `${me.id}-v0`, owner: me.id, name: me.name || 'You', own: true, screen: false, track: state.own_camera }];
-  if (me.sharing) mine.push({ key: `${me.id}-v1`, owner: me.id, name: 'Your screen', own: true, screen: true, track: state.own_screen });
+  const mine: Picture[] = [{ key: `${me.id}-v0`, owner: me.id, name: me.name || 'You', own: true, screen: false, sends: !me.video_muted, track: state.own_camera }];
+  if (me.sharing) mine.push({ key: `${me.id}-v1`, owner: me.id, name: 'Your screen', own: true, screen: true, sends: true, track: state.own_screen });
   const others = state.members.flatMap((member) => {
-    const shown = (name: string) => (member.sources[name] && !member.sources[name].muted ? state.tracks[name]?.track : undefined);
-    const screens = Object.entries(member.sources).filter(([n, s]) => s.video_type === 'desktop' && !s.muted && state.tracks[n]);
-    return [
-      { key: `${member.id}-v0`, owner: member.id, name: member.name, own: false, screen: false, member, track: shown(`${member.id}-v0`) },
-      ...screens.map(([n]) => ({ key: n, owner: member.id, name: `${member.name}’s screen`, own: false, screen: true, member, track: state.tracks[n].track })),
-    ];
+    const picture = (key: string, name: string, screen: boolean): Picture => {
+      const sends = !!member.sources[key] && !member.sources[key].muted;
+      return { key, owner: member.id, name, own: false, screen, member, sends, track: sends ? state.tracks[key]?.track : undefined };
+    };
+    const screens = Object.entries(member.sources).filter(([, s]) => s.video_type === 'desktop' && !s.muted);
+    return [picture(`${member.id}-v0`, member.name, false), ...screens.map(([n]) => picture(n, `${member.name}’s screen`, true))];
   });
   return [...others, ...mine];
 }

@@ -5,14 +5,14 @@ import { child, el } from '../xml';
 const kNode = 'https://tacoma.test/web';
 const identity = { category: 'client', type: 'web', name: 'Tacoma' };
 
-// No ssrc-rewriting: every source has an SSRC of its own.
-export const features = (with_sctp: boolean): string[] =>
+/** `sctp`: a data channel to the bridge. `rewriting`: the bridge, and not the focus, says whose SSRCs come. */
+export const features = (can: { sctp: boolean; rewriting: boolean }): string[] =>
   [
     NS.disco_info, NS.jingle, NS.rtp, NS.ice, NS.dtls,
     'urn:xmpp:jingle:apps:rtp:audio', 'urn:xmpp:jingle:apps:rtp:video',
     'urn:ietf:rfc:4588', 'http://jitsi.org/tcc', 'http://jitsi.org/remb', 'http://jitsi.org/json-encoded-sources',
     'http://jitsi.org/source-name', 'http://jitsi.org/receive-multiple-video-streams',
-    ...(with_sctp ? [NS.sctp] : []),
+    ...(can.sctp ? [NS.sctp] : []), ...(can.rewriting ? ['http://jitsi.org/ssrc-rewriting-1'] : []),
   ].sort();
 
 export function disco_answer(request: Element, list: string[]): Element {

@@ -3,7 +3,7 @@ import { NS } from '../namespaces';
 import type { Member, Store } from '../state';
 import { child, el, text_of } from '../xml';
 import { StanzaError, type Stream } from './connection';
-import { caps, features } from './disco';
+import { caps } from './disco';
 import {
   chat_message, is_locked, kick, make_endpoint_id, mute_order, parse_presence, password_form, write_presence, type Occupant, type SourceState,
 } from './muc';
@@ -15,6 +15,7 @@ export interface RoomEvents {
   removed(why: string): void;
   /** Out for a reason that may pass. */
   lost(why: string): void;
+  left(endpoint: string): void;
   focus_gone(): void;
   /** Our sources as others are to see them. */
   sources(endpoint: string): Record<string, SourceState>;
@@ -38,7 +39,7 @@ export class Room {
   private refused = 0; // times in a row, for a reason that may pass
   private fresh: Member[] = []; // seen before our own presence, which comes last
 
-  constructor(readonly jid: string, private name: string, private with_sctp: boolean, private store: Store, private events: RoomEvents) {}
+  constructor(readonly jid: string, private name: string, private features: string[], private store: Store, private events: RoomEvents) {}
 
   get own_address(): string {
     return `${this.jid}/${this.endpoint}`;
@@ -129,7 +130,7 @@ export class Room {
   }
 
   private async presence_now() {
-    return { name: this.name, sources: this.events.sources(this.endpoint), codecs: 'vp8', encrypted: this.store.state.encrypted, caps: await caps(features(this.with_sctp)) };
+    return { name: this.name, sources: this.events.sources(this.endpoint), codecs: 'vp8', encrypted: this.store.state.encrypted, caps: await caps(this.features) };
   }
 
   private on_refused(presence: Element): void {
@@ -185,6 +186,7 @@ export class Room {
     if (name === undefined) return;
     const tracks = Object.fromEntries(Object.entries(this.store.state.tracks).filter(([, t]) => t.source.owner !== occupant.id));
     this.store.set({ members: this.store.state.members.filter((m) => m.id !== occupant.id), tracks });
+    this.events.left(occupant.id);
     this.store.announce(occupant.codes.includes(307) ? `${name} was removed by a moderator.` : `${name} left.`, 'shown');
   }
 

@@ -395,8 +395,8 @@ bridge::Endpoint& Bridge::add_endpoint(Instant now, Conference& conference, cons
 /// The endpoint is to get every source under SSRCs of the bridge's own.
 void Bridge::rewrite_ssrcs(Endpoint& endpoint) {
   endpoint.rewrites_ssrcs = true;
-  endpoint.audio_ssrcs = bridge::SsrcPool(rng_.split("audio-ssrcs", made_));
-  endpoint.video_ssrcs = bridge::SsrcPool(rng_.split("video-ssrcs", made_));
+  endpoint.audio_ssrcs = bridge::SsrcPool(rng_.split("audio-ssrcs", made_), config_.limits.audio_ssrcs);
+  endpoint.video_ssrcs = bridge::SsrcPool(rng_.split("video-ssrcs", made_), config_.limits.video_ssrcs);
 }
 
 void Bridge::remove_endpoint(Instant now, Endpoint& endpoint, Outbox& out) {

@@ -141,7 +141,7 @@ void Conference::route(Instant now, MediaPacket& packet, Outbox& out) {
       counts.drops.count(*drop);
       ++counts.route_drops;
     }
-    if (projection.awaits_key_frame() && projection.receiver().sender.ready())
+    if (projection.awaits_key_frame() && projection.receiver().sender.ready() && has_ssrc_for(projection))
       if (const auto encoding = projection.asks_key_frame(now)) wants_key_frame[*encoding] = true;
   }
   if (packet.held_back == Drop::force_muted) return;
@@ -155,7 +155,10 @@ std::optional<Drop> Conference::forward(Instant now, MediaPacket& packet, Projec
     projection.held_back(packet, true);
     return Drop::receiver_not_ready;
   }
-  if (projection.ssrc() == Ssrc() && projection.begins_with(packet) && !lend_ssrc(now, *packet.source, projection, out)) return Drop::no_ssrc;
+  if (projection.ssrc() == Ssrc() && projection.begins_with(packet)) {
+    if (!lend_ssrc(now, *packet.source, projection)) return Drop::no_ssrc;
+    tell_new_maps(projection.receiver(), packet.is_video, out);
+  }
   const Projection::Placement placement = projection.place(packet, now);
   if (placement.drop) {
     if (placement.fills) fill(now, packet, projection, placement.rewrite, out);

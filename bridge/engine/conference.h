@@ -116,7 +116,10 @@ class Conference {
   void on_remb(Instant now, Endpoint& from, const Remb& remb, Outbox& out);
 
   // Receivers that know the bridge's SSRCs only: source_maps.cc.
-  bool lend_ssrc(Instant now, Source& source, Projection& projection, Outbox& out);
+  bool lend_ssrc(Instant now, Source& source, Projection& projection);
+  void lend_ahead(Instant now, Outbox& out);
+  bool has_ssrc_for(const Projection& projection) const;
+  void tell_new_maps(Endpoint& receiver, bool video, Outbox& out);
   void take_back_ssrc(const Source& source, Projection& projection);
   void tell_source_maps(Endpoint& receiver, Outbox& out);
   void tell_video_type(const Endpoint& owner, const std::string& source_name, Outbox& out);
@@ -135,6 +138,7 @@ class Conference {
   uint64_t joins_ = 0;
   const CongestionConfig& congestion_;
   bool shares_moved_ = false;
+  bool lacks_ssrcs_ = false;   // somebody is to be shown to a receiver that has no SSRC left, or could not be told
   int32_t load_last_n_ = -1;
 
   struct Wanted {

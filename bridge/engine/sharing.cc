@@ -33,6 +33,7 @@ void Conference::on_tick(Instant now, Outbox& out) {
   note_loudest(now);
   for (Endpoint* receiver : endpoints)
     if (receiver->sender.ready() && receiver->downlink.is_due(now, receiver->constraints().assumed_bandwidth_bps)) allocate_for(now, *receiver);
+  if (lacks_ssrcs_) lend_ahead(now, out);  // somebody may have fallen silent
   tell_shares(now, out);
   for (Endpoint* endpoint : endpoints) tell_statistics(now, *endpoint, out);
 }
@@ -182,6 +183,7 @@ DataRate Conference::worth_finding(const Downlink& downlink) const {
 void Conference::tell_shares(Instant now, Outbox& out) {
   if (shares_moved_) {
     shares_moved_ = false;
+    lend_ahead(now, out);
     tell_forwarded(out);
     for (Endpoint* sender : endpoints) sum_up(*sender);
   }

@@ -22,8 +22,9 @@ channel::AudioMapping audio_mapping(const SsrcPool::Slot& slot) {
 }
 }  // namespace
 
-/// Gives the projection a stream of the receiver's pool, and tells the receiver. False: none is free, or it cannot be told.
-bool Conference::lend_ssrc(Instant now, Source& source, Projection& projection, Outbox& out) {
+/// Gives the projection a stream of the receiver's pool, about which the receiver is still to be told. False: none is free, or it
+/// cannot be told.
+bool Conference::lend_ssrc(Instant now, Source& source, Projection& projection) {
   Endpoint& receiver = projection.receiver();
   if (!receiver.channel.is_open()) return false;
   const bool video = source.description.video;
@@ -36,13 +37,51 @@ bool Conference::lend_ssrc(Instant now, Source& source, Projection& projection, 
   if (!slot) return false;
   if (slot->holder) take_back_ssrc(*slot->holder, *slot->holder->subscriber(receiver));
   slot->holder = &source;
+  slot->last_sent = now;  // it has its second
+  slot->is_told = false;
   projection.lend(slot->stream);
-  const std::string text = video ? channel::write(channel::VideoSourcesMap{{video_mapping(*slot)}})
-                                 : channel::write(channel::AudioSourcesMap{{audio_mapping(*slot)}});
-  receiver.channel.send(text, out);
-  ++counts.channel_messages_out;
   ++counts.ssrcs_lent;
   return true;
+}
+
+/// Lends SSRCs to the video that receivers are about to get: by the time that a key frame comes, they know whose it is. Those who
+/// have not said yet what they want are not served ahead, or what they will not want would hold their SSRCs.
+void Conference::lend_ahead(Instant now, Outbox& out) {
+  lacks_ssrcs_ = false;
+  for (Endpoint* sender : endpoints) {
+    for (const auto& source : sender->receiver.sources) {
+      if (!source->description.video || !source->started()) continue;
+      for (Projection& projection : source->subscribers) {
+        Endpoint& receiver = projection.receiver();
+        if (receiver.rewrites_ssrcs && receiver.channel.is_open() && receiver.channel.wants.is_known && projection.target() && projection.ssrc() == Ssrc())
+          if (!lend_ssrc(now, *source, projection)) lacks_ssrcs_ = true;
+      }
+    }
+  }
+  for (Endpoint* receiver : endpoints)
+    if (receiver->rewrites_ssrcs) tell_new_maps(*receiver, true, out);
+}
+
+/// Whether a key frame for it would find an SSRC: it is not worth asking for otherwise.
+bool Conference::has_ssrc_for(const Projection& projection) const {
+  Endpoint& receiver = projection.receiver();
+  if (!receiver.rewrites_ssrcs || projection.ssrc() != Ssrc()) return true;
+  return receiver.channel.is_open() && !receiver.channel.wants.is_known && receiver.ssrcs(true).has_room();
+}
+
+/// What this receiver's SSRCs stand for, where it has not been told yet.
+void Conference::tell_new_maps(Endpoint& receiver, bool video, Outbox& out) {
+  channel::VideoSourcesMap of_video;
+  channel::AudioSourcesMap of_audio;
+  for (SsrcPool::Slot& slot : receiver.ssrcs(video).slots()) {
+    if (!slot.holder || slot.is_told) continue;
+    slot.is_told = true;
+    if (video) of_video.mapped.push_back(video_mapping(slot));
+    else of_audio.mapped.push_back(audio_mapping(slot));
+  }
+  if (of_video.mapped.empty() && of_audio.mapped.empty()) return;
+  receiver.channel.send(video ? channel::write(of_video) : channel::write(of_audio), out);
+  ++counts.channel_messages_out;
 }
 
 /// The source gives up its stream to this receiver, if it holds one.
@@ -58,6 +97,7 @@ void Conference::take_back_ssrc(const Source& source, Projection& projection) {
 /// All that the receiver's SSRCs stand for now: its channel has just come up.
 void Conference::tell_source_maps(Endpoint& receiver, Outbox& out) {
   if (!receiver.rewrites_ssrcs) return;
+  lacks_ssrcs_ = true;  // it can be told again
   channel::VideoSourcesMap video;
   channel::AudioSourcesMap audio;
   for (const SsrcPool::Slot& slot : receiver.ssrcs(true).slots())

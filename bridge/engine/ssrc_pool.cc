@@ -22,8 +22,8 @@ SsrcPool::Slot* SsrcPool::choose(Instant now, bool with_rtx, const std::function
     const auto rank = [](const Slot& s) { return std::pair(s.holder != nullptr, s.last_sent); };
     if (!oldest || rank(slot) < rank(*oldest)) oldest = &slot;
   }
-  if (slots_.size() == kLimit || (oldest && !oldest->holder)) return oldest;
-  if (slots_.empty()) slots_.reserve(kLimit);  // slots do not move
+  if (slots_.size() >= limit_ || (oldest && !oldest->holder)) return oldest;
+  if (slots_.empty()) slots_.reserve(limit_);  // slots do not move
   slots_.emplace_back();
   Slot& slot = slots_.back();
   slot.stream.ssrc = draw(taken);

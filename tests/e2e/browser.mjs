@@ -86,12 +86,37 @@ export class Person {
         const use = session.lines.of_mid(s.mid)?.use;
         if (use?.kind === 'remote')
           rows.push({
-            source: use.source.name, owner: use.source.owner, kind: s.kind, frames: s.framesDecoded ?? 0, width: s.frameWidth, height: s.frameHeight,
+            ssrc: s.ssrc, source: use.source.name, owner: use.source.owner, kind: s.kind, frames: s.framesDecoded ?? 0, width: s.frameWidth, height: s.frameHeight,
             packets: s.packetsReceived, energy: s.totalAudioEnergy ?? 0, samples: s.totalSamplesReceived ?? 0,
           });
       });
       return rows;
     });
+  }
+
+  /** SSRCs of this person's session: those that are sent, those of others that arrive, and those that the focus signalled. */
+  ssrcs() {
+    return this.page.evaluate(async () => {
+      const { session } = window.tacoma;
+      const [sent, arriving] = [[], []];
+      (await session.pc.getStats()).forEach((s) => {
+        if (s.type === 'outbound-rtp') sent.push(s.ssrc);
+        if (s.type === 'inbound-rtp' && session.lines.of_mid(s.mid)?.use.kind === 'remote') arriving.push(s.ssrc);
+      });
+      return { sent, arriving, signalled: session.offer.sources.filter((s) => s.owner !== 'jvb').flatMap((s) => s.ssrcs.map((x) => x.ssrc)) };
+    });
+  }
+
+  /** Asks the bridge for so many lines of this person's camera and for nobody else's: from now on in place of what the page shows. */
+  want(other, maxHeight) {
+    return this.page.evaluate(([source, maxHeight]) => {
+      window.tacoma.set_shown = () => undefined;
+      clearTimeout(window.tacoma.link.timer);
+      window.tacoma.channel.send({
+        colibriClass: 'ReceiverVideoConstraints', lastN: -1, selectedSources: [], onStageSources: [source],
+        defaultConstraints: { maxHeight: 0 }, constraints: { [source]: { maxHeight } },
+      });
+    }, [`${other.id}-v0`, maxHeight]);
   }
 
   /** Video of `other` advances and has a size, and its audio brings sound. */

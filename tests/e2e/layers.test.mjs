@@ -71,13 +71,6 @@ const video_in = (person) =>
     });
     return row;
   });
-/** Asks the bridge for so many lines of the sender's camera, in place of what the page shows. */
-const want = (receiver, sender, maxHeight) =>
-  receiver.page.evaluate(([source, maxHeight]) => window.tacoma.channel.send({
-    colibriClass: 'ReceiverVideoConstraints', lastN: -1, selectedSources: [], onStageSources: [source],
-    defaultConstraints: { maxHeight: 0 }, constraints: { [source]: { maxHeight } },
-  }), [`${sender.id}-v0`, maxHeight]);
-
 async function gets(receiver, lines, within) {
   const before = Date.now();
   const row = await until(`pictures of ${lines} lines`, async () => {
@@ -98,7 +91,7 @@ const captured = (sender) => sender.page.evaluate(() => window.tacoma.store.stat
 async function follow(t, sender, receiver, heights) {
   const before = (await video_in(receiver)).freezes;
   for (const lines of heights) {
-    await want(receiver, sender, lines);
+    await receiver.want(sender, lines);
     const { after } = await gets(receiver, lines, 3_000);
     t.diagnostic(`${lines} lines after ${after} ms`);
     await advances(receiver);
@@ -113,7 +106,7 @@ test('VP8: three encodings leave the browser, and the one that is wanted arrives
   const [sender, receiver, flows] = await meet('vp8', 'VP8');
   const height = await captured(sender);
   await until('a channel', async () => (await receiver.state()).channel === 'open');
-  await want(receiver, sender, height);
+  await receiver.want(sender, height);
   let rows = [];
   await until('three encodings', async () => {
     rows = (await video_out(sender)).filter((r) => r.codec === 'video/VP8');
@@ -131,7 +124,7 @@ test('VP8: three encodings leave the browser, and the one that is wanted arrives
 
 test('VP8: what nobody wants is not encoded', { timeout: 60_000 }, async () => {
   const { sender, receiver, height } = vp8;
-  await want(receiver, sender, height / 4);
+  await receiver.want(sender, height / 4);
   await gets(receiver, height / 4, 3_000);
   const sizes = async () => (await video_out(sender)).map((r) => [r.ssrc, r.frames]);
   await until('only the lowest goes on', async () => {
@@ -139,7 +132,7 @@ test('VP8: what nobody wants is not encoded', { timeout: 60_000 }, async () => {
     await new Promise((done) => setTimeout(done, 1_000));
     return (await sizes()).filter(([ssrc, frames]) => frames > before.get(ssrc) + 3).length === 1;
   });
-  await want(receiver, sender, height);
+  await receiver.want(sender, height);
   await gets(receiver, height, 3_000);
 });
 

@@ -73,6 +73,11 @@ part('two people decode each other', async () => {
   assert.equal(first.me.moderator, true);
   assert.equal(second.me.moderator, false);
   assert.equal(first.channel, 'open');
+  // The bridge lends SSRCs of its own: nobody else's were signalled, and none of theirs arrives.
+  const [of_ada, of_bob] = [await ada.ssrcs(), await bob.ssrcs()];
+  assert.deepEqual([...of_ada.signalled, ...of_bob.signalled], []);
+  assert.equal(of_ada.arriving.length, 2);
+  assert.deepEqual(of_ada.arriving.filter((s) => of_bob.sent.includes(s)), []);
 });
 
 part('a third joins, and all six directions flow', async () => {
@@ -191,7 +196,7 @@ part('a shared screen is seen, and goes', async () => {
   await until('Bob shares', async () => (await bob.state()).me.sharing);
   await until('Ada decodes the screen', async () => (await ada.received()).some((r) => r.source === `${bob.id}-v1` && r.frames > 2 && r.width > 0));
   await control(bob, 'Stop sharing').click();
-  await until('the screen is gone', async () => !(await ada.received()).some((r) => r.source === `${bob.id}-v1`));
+  await until('the screen is gone', () => ada.page.locator(`article[data-source="${bob.id}-v1"]`).count().then((n) => n === 0));
   await ada.sees_and_hears(bob);
 });
 

@@ -80,6 +80,10 @@ export class Conference {
     window.addEventListener('pagehide', () => this.leave());
   }
 
+  get camera_height(): number {
+    return this.deployment.height;
+  }
+
   // ---- what a person does
 
   async join(wish: JoinWish): Promise<void> {

@@ -179,6 +179,107 @@ TEST_CASE("fifty SSRCs serve any number of sources: who is silent gives way, who
   CHECK(h.bridge->audit().violations == std::vector<std::string>());
 }
 
+TEST_CASE("video that somebody wants to see is mapped before its key frame comes, and what nobody wants is not") {
+  Harness h(Crypto::null, with_channels);
+  Client& a = h.join("m", "aaaaaaaa");
+  Client& c = h.join("m", "cccccccc");
+  h.join_rewriting = true;
+  Client& b = h.join("m", "bbbbbbbb");
+  const uint32_t channel = h.open_channel(h.channel_target("bbbbbbbb"));
+  const auto all_send = [&] {  // nothing that a receiver could begin with
+    for (int i = 0; i < 10; ++i) {
+      a.send_video(h.now, false);
+      c.send_video(h.now, false);
+      h.run(Duration::milliseconds(100));
+    }
+  };
+  all_send();
+  CHECK(Maps(h.channels[channel]).video.empty());  // it has not said what it wants
+  channel::ReceiverVideoConstraints wants;
+  wants.defaults = channel::VideoConstraints{0, 0};
+  wants.constraints.emplace()["cccccccc-v0"] = channel::VideoConstraints{360, 30};
+  h.say(channel, channel::write(wants));
+  h.settle();
+  const Maps maps(h.channels[channel]);
+  REQUIRE(maps.video.size() == 1);
+  CHECK(maps.video[0].source == "cccccccc-v0");
+  CHECK(b.rtp.empty());
+  c.send_video(h.now, true);
+  h.settle();
+  CHECK(b.of(maps.video[0].ssrc).size() == 1);
+  // Said once, it is not said again.
+  all_send();
+  CHECK(Maps(h.channels[channel]).video == maps.video);
+}
+
+TEST_CASE("with fewer SSRCs than pictures wanted, the one that gives way is silent for a second, and nobody is asked for key frames in vain") {
+  Harness h(Crypto::null, [](BridgeConfig& config) {
+    with_channels(config);
+    config.limits.video_ssrcs = 1;
+  });
+  Client& a = h.join("m", "aaaaaaaa");
+  Client& c = h.join("m", "cccccccc");
+  h.join_rewriting = true;
+  Client& b = h.join("m", "bbbbbbbb");
+  const uint32_t channel = h.open_channel(h.channel_target("bbbbbbbb"));
+  const auto want = [&](std::vector<std::string> names) {
+    channel::ReceiverVideoConstraints wants;
+    wants.defaults = channel::VideoConstraints{0, 0};
+    wants.constraints.emplace();
+    for (const std::string& name : names) (*wants.constraints)[name] = channel::VideoConstraints{360, 30};
+    h.say(channel, channel::write(wants));
+    h.settle();
+  };
+  const auto send = [&](int times, bool key) {
+    for (int i = 0; i < times; ++i) {
+      a.send_video(h.now, key && i == 0);
+      c.send_video(h.now, key && i == 0);
+      h.run(Duration::milliseconds(100));
+    }
+  };
+  const auto holder = [&] {
+    const Maps maps(h.channels[channel]);
+    return maps.video.empty() ? std::string() : maps.video.back().source;
+  };
+  const auto plis = [](Client& of) { return of.count(RtcpType::payload_feedback, kFormatPli); };
+  send(3, true);
+  want({"aaaaaaaa-v0", "cccccccc-v0"});
+  send(3, true);
+  CHECK(holder() == "aaaaaaaa-v0");
+  const size_t asked_a = plis(a), asked_c = plis(c);
+  send(30, false);
+  CHECK(plis(a) == asked_a);
+  CHECK(plis(c) == asked_c);
+  want({"cccccccc-v0"});
+  send(8, false);
+  CHECK(holder() == "aaaaaaaa-v0");
+  send(4, false);
+  CHECK(holder() == "cccccccc-v0");
+  CHECK(plis(c) > asked_c);
+  const Ssrc ssrc = Maps(h.channels[channel]).video.back().ssrc;
+  CHECK(Maps(h.channels[channel]).video.front().ssrc == ssrc);
+  const size_t before = b.of(ssrc).size();
+  send(2, true);
+  CHECK(b.of(ssrc).size() == before + 2);
+  CHECK(h.bridge->audit().violations == std::vector<std::string>());
+}
+
+TEST_CASE("a receiver whose SSRCs are rewritten and that never opens a channel costs nobody key frames") {
+  Harness h(Crypto::null, with_channels);
+  Client& a = h.join("m", "aaaaaaaa");
+  h.join_rewriting = true;
+  Client& b = h.join("m", "bbbbbbbb");
+  a.send_video(h.now, true);
+  h.settle();
+  const size_t asked = a.count(RtcpType::payload_feedback, kFormatPli);
+  for (int i = 0; i < 50; ++i) {
+    a.send_video(h.now, false);
+    h.run(Duration::milliseconds(100));
+  }
+  CHECK(b.rtp.empty());
+  CHECK(a.count(RtcpType::payload_feedback, kFormatPli) == asked);
+}
+
 TEST_CASE("a pool draws SSRCs that nobody has, and lends those that nobody holds first") {
   SsrcPool pool(Rng(5));
   int refused = 0;

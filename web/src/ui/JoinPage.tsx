@@ -48,7 +48,7 @@ export function JoinPage({ room: given, notice, ended, on_join }: { room: string
   const [problems, set_problems] = useState<Record<string, string>>({});
   const problem = (key: string) => (text: string) => set_problems((p) => ({ ...p, [key]: text }));
   const microphone = useTrack(with_microphone && looking, () => open_microphone(chosen.microphone), chosen.microphone, (t) => { problem('microphone')(t); set_with_microphone(false); });
-  const camera = useTrack(with_camera && looking, () => open_camera(chosen.camera, 720), chosen.camera, (t) => { problem('camera')(t); set_with_camera(false); });
+  const camera = useTrack(with_camera && looking, () => open_camera(chosen.camera, conference.camera_height), chosen.camera, (t) => { problem('camera')(t); set_with_camera(false); });
 
   const devices = useDevices(camera.track ?? microphone.track);
 

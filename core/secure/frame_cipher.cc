@@ -50,14 +50,20 @@ std::unique_ptr<FrameCipher> FrameCipher::from_material(BytesView material, uint
   return made;
 }
 
-std::unique_ptr<FrameCipher> FrameCipher::from_password(std::string_view password, std::string_view room) {
+std::optional<FrameCipher::Material> FrameCipher::material_of_password(std::string_view password, std::string_view room) {
   const std::string salt = "tacoma-e2ee:" + std::string(room);
-  Key material;
+  Material material;
   if (PKCS5_PBKDF2_HMAC(password.data(), static_cast<int>(password.size()), reinterpret_cast<const unsigned char*>(salt.data()),
                         static_cast<int>(salt.size()), kPasswordRounds, EVP_sha256(), static_cast<int>(material.size()), material.data()) != 1)
-    return nullptr;
-  auto made = from_material(BytesView(material.data(), material.size()));
-  OPENSSL_cleanse(material.data(), material.size());
+    return std::nullopt;
+  return material;
+}
+
+std::unique_ptr<FrameCipher> FrameCipher::from_password(std::string_view password, std::string_view room) {
+  std::optional<Material> material = material_of_password(password, room);
+  if (!material) return nullptr;
+  auto made = from_material(BytesView(material->data(), material->size()));
+  OPENSSL_cleanse(material->data(), material->size());
   return made;
 }
 

@@ -26,10 +26,12 @@ class FrameCipher {
   static constexpr uint8_t kKeys = 16;             // of a ring; an index is below
   static constexpr int kPasswordRounds = 100'000;  // of PBKDF2
 
+  using Material = std::array<uint8_t, 32>;
   /// `material`: secret bytes of any length. Null when memory is short.
   static std::unique_ptr<FrameCipher> from_material(BytesView material, uint8_t key_index = 0);
   /// Material from a password that everybody in the room knows: PBKDF2-HMAC-SHA-256 (RFC 8018), 32 bytes, salt "tacoma-e2ee:" and the
   /// room's address. Slow on purpose: some 30 ms.
+  static std::optional<Material> material_of_password(std::string_view password, std::string_view room);
   static std::unique_ptr<FrameCipher> from_password(std::string_view password, std::string_view room);
   FrameCipher(const FrameCipher&) = delete;
   ~FrameCipher();

@@ -79,6 +79,7 @@ void add_participant(Element& presence, const ParticipantPresence& p) {
   if (!p.sources.empty()) add("SourceInfo", write_source_info(p.sources));
   add_flag(presence, "audiomuted", p.audio_muted);
   add_flag(presence, "videomuted", p.video_muted);
+  if (p.encrypted) add("jitsi_participant_e2ee.enabled", "true");
   if (p.features.empty()) return;
   Element& features = presence.add("features");
   for (const std::string& feature : p.features) features.add("feature").set("var", feature);
@@ -92,6 +93,7 @@ ParticipantPresence parse_participant(const Element& presence) {
   p.codecs = presence.child_text("jitsi_participant_codecList", presence.ns);
   p.audio_muted = read_flag(presence, "audiomuted");
   p.video_muted = read_flag(presence, "videomuted");
+  p.encrypted = presence.child_text("jitsi_participant_e2ee.enabled", presence.ns) == "true";
   if (const Element* info = presence.child("SourceInfo")) {
     auto sources = parse_source_info(info->text);
     if (sources) p.sources = std::move(*sources);

@@ -31,6 +31,7 @@ struct ParticipantPresence {
   std::string stats_id, region, codecs; // codecs: "vp8", "av1,vp9,vp8,h264"
   std::vector<SourceState> sources;
   std::optional<bool> audio_muted, video_muted;
+  bool encrypted = false;               // its media is, end to end
   std::string caps_node, caps_ver;      // XEP-0115; both or none
   std::vector<std::string> features;    // <features><feature var=''/></features>: jibri and jigasi write it
 };

@@ -153,6 +153,18 @@ std::unique_ptr<Bridge> Cast::make_bridge(size_t index) {
   return std::make_unique<Bridge>(std::move(config));
 }
 
+// Once for all who share it: that takes a while.
+const FrameCipher::Material* Cast::key_of(const PersonPlan& person) {
+  if (person.key == PersonPlan::kNoKey) return nullptr;
+  const std::pair<uint32_t, uint16_t> which{person.conference, person.key};
+  const auto known = keys_.find(which);
+  if (known != keys_.end()) return &known->second;
+  const ConferencePlan& conference = plan_.conferences[person.conference];
+  const auto material = FrameCipher::material_of_password(conference.passwords[person.key], conference.room);
+  TACOMA_ASSERT(material);
+  return &keys_.emplace(which, *material).first->second;
+}
+
 void Cast::add_person(size_t index, const Clips& clips) {
   const PersonPlan& person = plan_.people[index];
   ParticipantConfig config;
@@ -162,6 +174,7 @@ void Cast::add_person(size_t index, const Clips& clips) {
   config.speech = clips.speech[index];
   config.video = clips.video[index];
   config.screen = clips.screen[index];
+  config.key = key_of(person);
   config.results = &results_;
   config.rng = Rng(person.seed);
   config.randomness = plan_.deployment ? SecureRandomness::system : kRandomness;  // out there, keys are for keeping

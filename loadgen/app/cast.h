@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -76,6 +77,7 @@ class Cast {
   const std::vector<std::string>& conservation_problems() const { return problems_; }
 
  private:
+  const FrameCipher::Material* key_of(const PersonPlan& person);
   std::unique_ptr<Bridge> make_bridge(size_t index);
   void retire_bridge(size_t index);
   void add_servers();
@@ -93,6 +95,7 @@ class Cast {
   std::vector<std::unique_ptr<Bridge>> dead_;        // until the world is gone; as many as the plan lets die
   std::vector<uint32_t> bridge_lives_;               // how often each was started
   std::vector<std::pair<HostId, std::unique_ptr<TrafficProcess>>> traffic_[2];  // both ends of each flow; null where the world sends it
+  std::map<std::pair<uint32_t, uint16_t>, FrameCipher::Material> keys_;  // of conferences, by their number and that of the password
   std::vector<BridgeStatsNow> past_;                 // of each bridge's earlier lives
   std::vector<std::unique_ptr<Participant>> people_;  // null where the conference is direct:
   std::vector<std::unique_ptr<DirectPeer>> direct_;   // then this is not

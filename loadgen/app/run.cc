@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <ctime>
 #include <fstream>
+#include <functional>
+#include <set>
 #include <thread>
 
 #include <sys/utsname.h>
@@ -61,19 +63,26 @@ std::string cpu_name() {
   return "unknown";
 }
 
-/// Results travel: a room's password stays out of them.
-std::string without(const std::string& password, std::string text) {
-  for (size_t at = 0; !password.empty() && (at = text.find(password, at)) != std::string::npos; at += 1) text.replace(at, password.size(), "*");
+/// Results travel: passwords of rooms and of encryption stay out of them.
+std::string without_passwords(const Scenario& scenario, std::string text) {
+  std::set<std::string, std::greater<>> passwords;  // one that another begins with comes after it
+  if (scenario.deployment) passwords.insert(scenario.deployment->password);
+  for (const ConferenceSpec& conference : scenario.conferences) {
+    passwords.insert(conference.password);
+    for (const GroupSpec& group : conference.people) passwords.insert(group.password.value_or(""));
+  }
+  passwords.erase("");
+  for (const std::string& password : passwords)
+    for (size_t at = 0; (at = text.find(password, at)) != std::string::npos; at += 1) text.replace(at, password.size(), "*");
   return text;
 }
 
 RunManifest make_manifest(const RunRequest& request, const WorldFactory& world) {
   const BuildInfo& build = build_info();
   RunManifest m;
-  const std::string password = request.scenario.deployment ? request.scenario.deployment->password : "";
-  m.scenario_text = without(password, request.scenario.text);
+  m.scenario_text = without_passwords(request.scenario, request.scenario.text);
   m.world = world.name;
-  for (const std::string& set : request.sets) m.sets.push_back(without(password, set));
+  for (const std::string& set : request.sets) m.sets.push_back(without_passwords(request.scenario, set));
   m.commit = build.commit;
   m.dirty = build.dirty;
   m.version = build.version;

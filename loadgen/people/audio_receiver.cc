@@ -23,7 +23,7 @@ AudioReceiver::~AudioReceiver() = default;
 AudioReceiver::AudioReceiver(AudioReceiver&&) noexcept = default;
 AudioReceiver& AudioReceiver::operator=(AudioReceiver&&) noexcept = default;
 
-bool AudioReceiver::packet(Instant arrived, const RtpView& packet, bool voice, Histogram& delays) {
+bool AudioReceiver::packet(Instant arrived, const RtpView& packet, BytesView sound, bool voice, Histogram& delays) {
   const int64_t seq = sequences_.unwrap(packet.sequence());
   const MissingPackets::Arrival arrival = missing_.arrived(arrived, seq);
   if (arrival == MissingPackets::Arrival::known) return false;
@@ -38,7 +38,9 @@ bool AudioReceiver::packet(Instant arrived, const RtpView& packet, bool voice, H
   // A packet that had counted as lost is concealed already; it is not counted again as late.
   if (arrival != MissingPackets::Arrival::repaired && playout_.known() && transit > playout_.transit()) ++late_;
   playout_.add(arrived, transit);
-  if (decoder_) decode(seq, packet.payload(), voice);
+  if (sound.empty()) return true;
+  ++sounds_;
+  if (decoder_) decode(seq, sound, voice);
   return true;
 }
 
@@ -80,7 +82,7 @@ void AudioReceiver::restart() {
 void AudioReceiver::take(ReceiveSample& sample) {
   meter_.take(sample);
   sample.lost = missing_.take_lost();
-  if (sample.expected >= kEnoughToJudge) {
+  if (sample.expected >= kEnoughToJudge && sounds_ > 0) {
     CallConditions conditions;
     // The last packet of each gap is rebuilt from the one behind it, which the playout waits for.
     const double rebuilt = kFecCredit * std::min(gap_ends_, sample.lost);
@@ -91,7 +93,7 @@ void AudioReceiver::take(ReceiveSample& sample) {
     conditions.mouth_to_ear = quickest + playout_.wait() + kCodecDelay;
     sample.mos = mos_of_rating(transmission_rating(conditions));
   }
-  late_ = gap_ends_ = 0;
+  late_ = gap_ends_ = sounds_ = 0;
   delay_least_ = Duration::infinite();
 }
 

@@ -38,8 +38,9 @@ class AudioReceiver {
   AudioReceiver(AudioReceiver&&) noexcept;
   AudioReceiver& operator=(AudioReceiver&&) noexcept;
 
-  /// False for a duplicate. `voice`: the voice activity bit of RFC 6464. Its delay, where known, is added to `delays`.
-  bool packet(Instant arrived, const RtpView& packet, bool voice, Histogram& delays);
+  /// False for a duplicate. `sound`: what it holds for a decoder, empty when we have no key for it. `voice`: the voice activity bit of
+  /// RFC 6464. Its delay, where known, is added to `delays`.
+  bool packet(Instant arrived, const RtpView& packet, BytesView sound, bool voice, Histogram& delays);
   void sender_report(const SenderInfo& info, Instant arrived) { meter_.sender_report(info, arrived); }
   void set_foreign_clock() { meter_.set_foreign_clock(); }
   Instant next_due() const { return missing_.next_due(); }
@@ -57,6 +58,7 @@ class AudioReceiver {
   SequenceUnwrapper sequences_;
   TimestampUnwrapper timestamps_;
   PlayoutDelay playout_;
+  uint32_t sounds_ = 0;             // in this interval: packets with sound
   uint32_t late_ = 0;               // in this interval: came after their time
   uint32_t gap_ends_ = 0;           // likewise: packets that came right behind missing ones, with FEC of the one before
   Duration delay_least_ = Duration::infinite();  // of packets of this interval whose delay is known

@@ -40,6 +40,7 @@ class DirectPeer::Core {
   ParticipantConfig config_;
   const bool is_first_;
   const PersonPlan& person_;
+  std::unique_ptr<FrameCipher> cipher_;
   MediaSender sender_;
   MediaReceiver receiver_;
   MediaSession session_;
@@ -54,6 +55,12 @@ DirectPeer::Core::Core(ParticipantConfig config, bool is_first)
       receiver_(config_.index, *config_.plan, *config_.results),
       session_(path_config(config_, is_first), MediaFormats(), sender_, receiver_, Ssrc(config_.rng.split("reporter").u32() | 1), person_.endpoint_id),
       leave_at_(person_.leaves.value_or(Instant::never())) {
+  if (config_.key) {
+    cipher_ = FrameCipher::from_material(BytesView(config_.key->data(), config_.key->size()));
+    TACOMA_ASSERT(cipher_);
+    sender_.encrypt(*cipher_);
+    receiver_.decrypt(*cipher_);
+  }
   // Nobody can be called before he is there.
   for (const uint32_t member : config_.plan->conferences[person_.conference].people) join_at_ = std::max(join_at_, config_.plan->people[member].joins);
 }

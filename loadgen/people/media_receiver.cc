@@ -29,11 +29,13 @@ void MediaReceiver::add_source(std::string_view owner, Media media, Ssrc ssrc, S
   }
   const bool is_guest = remote.person == kUnknown;
   if (is_guest) remote.person = results_->guest(self.conference, owner).value_or(kUnknown);
+  remote.encrypted = cipher_ || (remote.person < plan_->people.size() && plan_->people[remote.person].key != PersonPlan::kNoKey);
   if (media == Media::audio) {
     remote.audio = std::make_unique<AudioReceiver>(self.decodes);
     if (is_guest) remote.audio->set_foreign_clock();
   } else {
     remote.video = std::make_unique<VideoReceiver>();
+    if (remote.encrypted) remote.video->decrypt(cipher_);
     if (is_guest) remote.video->set_foreign_clock();
     if (self.decodes && !is_guest)
       remote.video->decode_for_real(plan_->people[remote.person].clip % ClipLibrary::kVariants);
@@ -92,13 +94,21 @@ void MediaReceiver::rtp(Instant now, Datagram& datagram) {
   else on_video(now, datagram, *view, remote, route->is_rtx);
 }
 
-void MediaReceiver::on_audio(const Datagram& datagram, const RtpView& view, Remote& remote) {
+void MediaReceiver::on_audio(Datagram& datagram, const RtpView& view, Remote& remote) {
   if (view.payload_type() != formats_.opus) return drops_.count(Drop::rtp_unknown_payload_type);
   if (view.payload().empty()) return drops_.count(Drop::padding_only);
   const auto level = read_audio_level(view, formats_.audio_level);
-  if (!remote.audio->packet(datagram.arrived, view, level && level->voice, audio_delays_)) return drops_.count(Drop::rtp_duplicate);
+  BytesView sound = view.payload();
+  if (remote.encrypted) {
+    const auto at = static_cast<size_t>(sound.data() - datagram.packet.bytes().data());
+    const auto size = cipher_ ? cipher_->open(FrameCipher::Kind::audio, datagram.packet.mutable_bytes().subspan(at, sound.size())) : std::nullopt;
+    if (!size) drops_.count(Drop::frame_undecryptable);
+    sound = sound.subspan(0, size.value_or(0));
+  }
+  if (!remote.audio->packet(datagram.arrived, view, sound, level && level->voice, audio_delays_)) return drops_.count(Drop::rtp_duplicate);
   repair_due_ = std::min(repair_due_, remote.audio->next_due());
   ++gone_.packets;
+  if (sound.empty()) return;
   if (!heard_) {
     heard_ = true;
     results_->join_step(person_, JoinStep::first_audio, datagram.arrived);
@@ -125,6 +135,7 @@ void MediaReceiver::on_video(Instant now, Datagram& datagram, const RtpView& fir
     case VideoReceiver::Outcome::malformed: return drops_.count(Drop::descriptor_malformed);
   }
   repair_due_ = std::min(repair_due_, video.next_due());
+  if (const uint32_t closed = video.take_undecryptable()) drops_.count(Drop::frame_undecryptable, closed);
   if (!is_rtx) ++gone_.packets;
   if (!seen_ && !had_picture && video.has_picture()) {
     seen_ = true;

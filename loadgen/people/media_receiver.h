@@ -35,6 +35,9 @@ class MediaReceiver {
   MediaReceiver(uint32_t person, const Plan& plan, ResultSink& results);
   ~MediaReceiver();
 
+  /// Everything that comes is encrypted end to end, with this key; before the first source. The cipher outlives the receiver.
+  void decrypt(FrameCipher& cipher) { cipher_ = &cipher; }
+
   /// Signalling told of a source. `owner` is its endpoint id; one that the plan does not know is a guest: its clock is not
   /// the run's, and it is written to the results if they take it. `rtx`: zero without. A source that is known already stays as it is.
   /// `name`: of the source, "ab12cd34-v0".
@@ -83,6 +86,7 @@ class MediaReceiver {
     uint32_t person = 0;    // or guest; kUnknown: not recorded
     Media media = Media::audio;
     bool forwarded = true;
+    bool encrypted = false; // end to end
     int32_t wanted = -1;    // lines
     std::string name;
     std::unique_ptr<AudioReceiver> audio;  // one of the two
@@ -94,7 +98,7 @@ class MediaReceiver {
   };
   static constexpr uint32_t kUnknown = 0xffffffff;
   void route(uint32_t index);
-  void on_audio(const Datagram& datagram, const RtpView& view, Remote& remote);
+  void on_audio(Datagram& datagram, const RtpView& view, Remote& remote);
   void on_video(Instant now, Datagram& datagram, const RtpView& view, Remote& remote, bool is_rtx);
   void write_repairs(Instant now, Duration round_trip, Ssrc source, RtcpBatch& rtcp);
   void write_reports(Instant now, Ssrc source, RtcpBatch& rtcp);
@@ -104,6 +108,7 @@ class MediaReceiver {
   uint32_t person_;
   const Plan* plan_;
   ResultSink* results_;
+  FrameCipher* cipher_ = nullptr;
   ReceiveFormats formats_;
   std::vector<Remote> remotes_;  // in order of appearance
   FlatMap<Ssrc, Route> routes_;

@@ -38,6 +38,12 @@ MediaSender::MediaSender(const PersonPlan& person, Congestion congestion, const 
   if (!screen.empty() && person.screen) sources_.emplace_back(Media::screen, *person.screen, screen, rng.split("screen"), ids);
 }
 
+void MediaSender::encrypt(FrameCipher& cipher) {
+  cipher_ = &cipher;
+  for (VideoSource& source : sources_)
+    for (VideoSource::Stream& stream : source.streams) stream.track.encrypt(cipher, stream.ssrc.value());
+}
+
 jingle::SourceSet MediaSender::describe(std::string_view endpoint) const {
   jingle::SourceSet set = jingle::make_sources(endpoint, audio_ssrc(), Ssrc(0), Ssrc(0));
   for (const VideoSource& source : sources_)
@@ -118,11 +124,14 @@ void MediaSender::send_audio(Instant now, SecurePath& path, Outbox& out) {
     Rtp rtp;
     rtp.header = {formats_.opus, packet.first, audio_seq_++, packet.timestamp, audio_ssrc_};
     rtp.payload = packet.payload;
+    uint8_t sealed[kMaxRtpPacket];
+    if (cipher_ && packet.payload.size() + FrameCipher::kOverhead <= sizeof sealed)
+      rtp.payload = BytesView(sealed, cipher_->seal(FrameCipher::Kind::audio, audio_ssrc_.value(), packet.timestamp, audio_sealed_++, packet.payload, sealed));
     const size_t size = send(now, rtp, formats_.audio_extensions, &level, path, out);
     if (size == 0) continue;
     pacer_.on_unpaced(now, DataSize::bytes(static_cast<int64_t>(size)));
     ++audio_packets_;
-    audio_bytes_ += packet.payload.size();
+    audio_bytes_ += rtp.payload.size();
     ++audio_sample_.packets;
     ++audio_sample_.frames;
     audio_sample_.bytes += static_cast<uint32_t>(size);

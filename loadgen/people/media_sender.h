@@ -43,6 +43,9 @@ class MediaSender {
   MediaSender(const PersonPlan& person, Congestion congestion, const SpeechClip* speech, const EncodedClips& camera,
               const EncodedClips& screen, Rng rng);
 
+  /// All frames go out encrypted end to end; before start(). The cipher outlives the sender.
+  void encrypt(FrameCipher& cipher);
+
   /// Zero where the medium is not sent.
   Ssrc audio_ssrc() const { return audio_ ? audio_ssrc_ : Ssrc(0); }
   /// Of the first encoding of the first source.
@@ -127,7 +130,9 @@ class MediaSender {
   std::vector<PacketResult> results_;  // scratch
   SendFormats formats_;
   Ssrc audio_ssrc_;
+  FrameCipher* cipher_ = nullptr;
   uint16_t audio_seq_ = 0;
+  uint32_t audio_sealed_ = 0;   // frames
   uint32_t audio_packets_ = 0;
   uint64_t audio_bytes_ = 0;
   SendSample audio_sample_;

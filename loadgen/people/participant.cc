@@ -43,6 +43,7 @@ Signalling::Config signalling_of(const ParticipantConfig& config) {
     signalling.region.clear();  // its regions are its own
     signalling.display_name = person.name;
   }
+  signalling.is_encrypted = config.key != nullptr;
   return signalling;
 }
 
@@ -106,6 +107,7 @@ class Participant::Core {
   Signalling signalling_;
   ChannelClient channel_;
   Viewer viewer_;
+  std::unique_ptr<FrameCipher> cipher_;  // of the person's key
   MediaSender sender_;
   MediaReceiver receiver_;
   std::shared_ptr<const DtlsIdentity> identity_;  // made with the first offer
@@ -129,6 +131,12 @@ Participant::Core::Core(ParticipantConfig config)
               person_.sends_video ? config_.video : EncodedClips(), config_.screen, config_.rng.split("media")),
       receiver_(config_.index, *config_.plan, *config_.results), join_at_(person_.joins),
       leave_at_(person_.leaves.value_or(Instant::never())), screen_at_(person_.screen ? person_.screen_from : Instant::never()) {
+  if (config_.key) {
+    cipher_ = FrameCipher::from_material(BytesView(config_.key->data(), config_.key->size()));
+    TACOMA_ASSERT(cipher_);
+    sender_.encrypt(*cipher_);
+    receiver_.decrypt(*cipher_);
+  }
   source_ = sender_.video_ssrc() != Ssrc(0) ? sender_.video_ssrc() : sender_.audio_ssrc();
   if (source_ == Ssrc(0)) source_ = Ssrc(config_.rng.split("reporter").u32() | 1);
 }

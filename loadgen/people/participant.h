@@ -11,6 +11,7 @@
 #include "core/base/process.h"
 #include "core/base/rng.h"
 #include "core/secure/credentials.h"
+#include "core/secure/frame_cipher.h"
 #include "loadgen/plan/plan.h"
 #include "loadgen/plan/result_sink.h"
 
@@ -40,6 +41,7 @@ struct ParticipantConfig {
   std::shared_ptr<const SpeechClip> speech;     // needed if it sends audio
   // Needed if it sends video or shares a screen: a clip each encoding of its person's format, small to large; null for a model.
   std::vector<std::shared_ptr<const VideoClip>> video, screen;
+  const FrameCipher::Material* key = nullptr;   // of end-to-end encryption; null: none
   ResultSink* results = nullptr;
   Rng rng{1};                                   // SSRCs, ICE credentials, keys, phase of the media clocks
   SecureRandomness randomness = SecureRandomness::system;  // of its DTLS and ICE; seeded: from rng, for runs that repeat

@@ -271,6 +271,7 @@ void Signalling::send_presence(bool is_join) {
     us.sources.push_back({name, false, !is_video ? jingle::VideoType::none : name.back() == '0' ? jingle::VideoType::camera : jingle::VideoType::desktop});
     (is_video ? us.video_muted : us.audio_muted) = false;
   }
+  us.encrypted = config_.is_encrypted;
   add_participant(presence, us);
   send(presence);
 }

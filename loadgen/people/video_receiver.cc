@@ -44,7 +44,7 @@ VideoReceiver::Outcome VideoReceiver::packet(Instant now, Instant arrived, const
   if (!retransmitted) {
     if (const auto delay = meter_.packet(view, arrived)) delays.packets.add(*delay);
   }
-  if (check_ && !part.padding) check_->keep(part.seq, packet, view.payload().subspan(descriptor_size));
+  if (kept_ && !part.padding) kept_->keep(part.seq, packet, view.payload().subspan(descriptor_size));
   if (const auto frame = assembly_.insert(arrived, part)) {
     ++complete_;
     if (const auto captured = meter_.captured(frame->timestamp)) {
@@ -64,16 +64,43 @@ VideoReceiver::Outcome VideoReceiver::packet(Instant now, Instant arrived, const
   return Outcome::used;
 }
 
+void VideoReceiver::decode_for_real(uint32_t picture) {
+  check_ = std::make_unique<PictureCheck>(picture);
+  if (!kept_) kept_ = std::make_unique<KeptPackets>();
+}
+
+void VideoReceiver::decrypt(FrameCipher* cipher) {
+  encrypted_ = true;
+  cipher_ = cipher;
+  if (cipher && !kept_) kept_ = std::make_unique<KeptPackets>();
+}
+
+// False when it is encrypted and not for us.
+bool VideoReceiver::open(Instant now, const AssembledFrame& frame) {
+  MutableBytes bytes;
+  if (kept_) bytes = kept_->take(frame);
+  if (encrypted_) {
+    const auto size = cipher_ ? cipher_->open(frame.key ? FrameCipher::Kind::key_frame : FrameCipher::Kind::delta_frame, bytes) : std::nullopt;
+    if (!size) {
+      ++undecryptable_;
+      return false;
+    }
+    bytes = bytes.subspan(0, *size);
+  }
+  if (check_) {
+    if (auto seen = check_->decode(now, bytes)) seen_ = seen;
+  }
+  return true;
+}
+
 // A decoded frame goes on screen at its media time plus what the playout waits, or at once if that has passed. Of frames that
 // become ready together only the last is seen.
 void VideoReceiver::play(Instant now, const AssembledFrame& frame) {
+  if (!open(now, frame)) return;
   has_picture_ = true;
   if (frame.height != 0 && frame.height != height_) {
     if (height_ != 0) ++switches_;
     height_ = frame.height;
-  }
-  if (check_) {
-    if (auto seen = check_->decode(now, frame)) seen_ = seen;
   }
   const int64_t ticks = timestamps_.unwrap(frame.timestamp);
   const Duration media_time = Duration::nanoseconds(ticks * 100'000 / (kVideoClock / 10'000));

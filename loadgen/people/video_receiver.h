@@ -9,7 +9,9 @@
 #include "core/base/histogram.h"
 #include "core/base/packet_pool.h"
 #include "core/rtp/sequence.h"
+#include "core/secure/frame_cipher.h"
 #include "loadgen/people/frame_assembly.h"
+#include "loadgen/people/kept_packets.h"
 #include "loadgen/people/missing_packets.h"
 #include "loadgen/people/picture_check.h"
 #include "loadgen/people/playout.h"
@@ -34,7 +36,9 @@ class VideoReceiver {
 
   VideoReceiver();
   /// From now on decodes for real. `picture`: which drawing the sender sends.
-  void decode_for_real(uint32_t picture) { check_ = std::make_unique<PictureCheck>(picture); }
+  void decode_for_real(uint32_t picture);
+  /// Frames are encrypted end to end; null: the key is not known here, and nothing of it is shown. The cipher outlives the receiver.
+  void decrypt(FrameCipher* cipher);
 
   /// `packet` holds `view` and may be kept. `retransmitted`: it came as RTX and has been unwrapped.
   Outcome packet(Instant now, Instant arrived, const RtpView& view, const PacketRef& packet, bool retransmitted, Delays& delays);
@@ -55,11 +59,14 @@ class VideoReceiver {
   bool has_picture() const { return has_picture_; }
   /// A comparison that the last packet caused.
   std::optional<PictureCheck::Seen> take_seen() { auto seen = seen_; seen_.reset(); return seen; }
+  /// Frames that could not be opened since the last call.
+  uint32_t take_undecryptable() { return std::exchange(undecryptable_, 0); }
   const PictureCheck* check() const { return check_.get(); }
   uint64_t frames_rendered() const { return rendered_total_; }
   uint64_t repaired() const { return repaired_total_; }
 
  private:
+  bool open(Instant now, const AssembledFrame& frame);
   void play(Instant now, const AssembledFrame& frame);
   void settle(Instant now);
   Instant key_frame_due() const;
@@ -78,7 +85,11 @@ class VideoReceiver {
   uint32_t height_ = 0;
   bool forwarded_ = true;
   uint64_t rendered_total_ = 0, repaired_total_ = 0;
+  std::unique_ptr<KeptPackets> kept_;   // for those who decode or decrypt
   std::unique_ptr<PictureCheck> check_;
+  FrameCipher* cipher_ = nullptr;
+  uint32_t undecryptable_ = 0;
+  bool encrypted_ = false;
   std::optional<PictureCheck::Seen> seen_;
   bool has_picture_ = false;
 };

@@ -110,20 +110,24 @@ void VideoTrack::next_frame() {
   sent.tl0_pic_idx = tl0_pic_idx_;
   sent.timestamp = first_timestamp_ + static_cast<uint32_t>(index_ * kVideoClock / format_.fps);
   sent.sequence = sequence_;
-  sent.packets = static_cast<uint16_t>(packets_of(sent.data.size()));
+  const size_t size = size_of(sent.data);
+  if (seal_) seal_->number(newest_);
+  sent.packets = static_cast<uint16_t>(packets_of(size));
   sent.picture_id = picture_id_;
   picture_id_ = static_cast<uint16_t>((picture_id_ + 1) & 0x7fff);
   part_ = 0;
   has_frame_ = true;
   const Duration interval = Duration::seconds(1) / format_.fps;
   const DataRate rate = model_ ? model_->target() : format_.rate;
-  const Duration paced = DataSize::bytes(static_cast<int64_t>(sent.data.size() / sent.packets)) / DataRate::bps(rate.bps() * 5 / 2);
+  const Duration paced = DataSize::bytes(static_cast<int64_t>(size / sent.packets)) / DataRate::bps(rate.bps() * 5 / 2);
   spacing_ = std::min(paced, interval / sent.packets);
 }
 
 VideoTrack::Packet VideoTrack::packet_of(const Sent& sent, uint32_t part) const {
-  size_t from = sent.data.size() * part / sent.packets;
-  const size_t to = sent.data.size() * (part + 1) / sent.packets;
+  const auto kind = sent.key ? FrameCipher::Kind::key_frame : FrameCipher::Kind::delta_frame;
+  const BytesView frame = seal_ ? seal_->sealed(static_cast<size_t>(&sent - sent_.data()), kind, sent.timestamp, sent.data) : sent.data;
+  size_t from = frame.size() * part / sent.packets;
+  const size_t to = frame.size() * (part + 1) / sent.packets;
   Packet packet;
   packet.sequence = static_cast<uint16_t>(sent.sequence + part);
   packet.timestamp = sent.timestamp;
@@ -141,7 +145,7 @@ VideoTrack::Packet VideoTrack::packet_of(const Sent& sent, uint32_t part) const 
     packet.height = static_cast<uint16_t>(format_.height);
     from = std::min(to, from + packet.head_size());  // the header takes their place
   }
-  packet.data = sent.data.subspan(from, to - from);
+  packet.data = frame.subspan(from, to - from);
   return packet;
 }
 

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "core/base/rng.h"
 #include "loadgen/media/clip.h"
+#include "loadgen/people/frame_seal.h"
 #include "loadgen/people/video_model.h"
 
 namespace tacoma {
@@ -42,6 +44,8 @@ class VideoTrack {
   /// `encoding` is that of one encoding; `clip` is null for a model and must outlive the track.
   VideoTrack(const VideoFormat& encoding, const VideoClip* clip, Rng& rng);
 
+  /// Its frames go out encrypted; before the first. Of clips only. The cipher outlives the track.
+  void encrypt(FrameCipher& cipher, uint32_t ssrc) { seal_ = std::make_unique<FrameSeal>(cipher, ssrc, kHistory); }
   /// The clock starts; once. Frame n is captured exactly n / fps after `zero`.
   void start(Instant zero);
   bool started() const { return started_; }
@@ -73,6 +77,7 @@ class VideoTrack {
   static constexpr size_t kMaxData = kMaxPayload - kMaxDescriptor;
   uint32_t packets_of(size_t size) const { return static_cast<uint32_t>((size + kMaxData - 1) / kMaxData); }
   Packet packet_of(const Sent& sent, uint32_t part) const;
+  size_t size_of(BytesView frame) const { return seal_ ? FrameSeal::sealed_size(frame.size()) : frame.size(); }
   Instant captured(uint64_t index) const;
   uint32_t next_number() const { return clip_ ? player_->at() : number_; }
   void next_frame();
@@ -93,6 +98,7 @@ class VideoTrack {
   uint32_t part_ = 0;        // next packet of it
   bool started_ = false, has_frame_ = false;
   std::vector<Sent> sent_;   // ring of kHistory
+  std::unique_ptr<FrameSeal> seal_;
   size_t newest_ = 0;        // place of the frame being sent
 };
 

@@ -105,10 +105,11 @@ class Drawing {
       room.room = room_address(room.name);
       room.direct = spec.direct;
       room.fair = spec.fair;
+      room.passwords = passwords_of(spec);
       for (size_t g = 0; g < spec.people.size(); ++g)
         for (uint32_t k = 0; k < spec.people[g].count; ++k) {
           room.people.push_back(static_cast<uint32_t>(plan_.people.size()));
-          draw_person(spec, room.name, g, r, k);
+          draw_person(spec, room, g, r, k);
         }
       std::stable_sort(room.people.begin(), room.people.end(),
                        [this](uint32_t a, uint32_t b) { return plan_.people[a].joins < plan_.people[b].joins; });
@@ -117,8 +118,19 @@ class Drawing {
     }
   }
 
-  void draw_person(const ConferenceSpec& conference, const std::string& room, size_t g, uint32_t r, uint32_t k) {
+  /// Of its groups, each once, in their order.
+  static std::vector<std::string> passwords_of(const ConferenceSpec& conference) {
+    std::vector<std::string> all;
+    for (const GroupSpec& group : conference.people) {
+      const std::string password = group.password.value_or(conference.password);
+      if (!password.empty() && std::find(all.begin(), all.end(), password) == all.end()) all.push_back(password);
+    }
+    return all;
+  }
+
+  void draw_person(const ConferenceSpec& conference, const ConferencePlan& plan, size_t g, uint32_t r, uint32_t k) {
     const GroupSpec& group = conference.people[g];
+    const std::string& room = plan.name;
     const uint64_t index = uint64_t{r} * group.count + k;  // through all rooms
     const std::string local = group.numbered ? group.name + "-" + std::to_string(k + 1) : group.name;
     PersonPlan person;
@@ -154,6 +166,8 @@ class Drawing {
     if (group.screen_for) person.screen_to = group.screen_from + *group.screen_for;
     person.view = group.view;
     if (!person.view.pinned.empty()) person.view.pinned = room + "/" + person.view.pinned;
+    const auto key = std::find(plan.passwords.begin(), plan.passwords.end(), group.password.value_or(conference.password));
+    if (key != plan.passwords.end()) person.key = static_cast<uint16_t>(key - plan.passwords.begin());
     person.clip = static_cast<uint32_t>(g * 7 + k);
     person.decodes = index < group.decodes;
     addresses_.push_back({conference.name, room, group.name, local});
@@ -504,6 +518,7 @@ std::string describe(const Plan& plan) {
     if (p.sends_video) out += " video " + video_text(p.video);
     if (p.screen) out += " screen " + video_text(*p.screen) + " " + at_text(p.screen_from) + (p.screen_to.is_never() ? "" : " " + at_text(p.screen_to));
     out += view_text(p.view);
+    if (p.key != PersonPlan::kNoKey) out += " key " + std::to_string(p.key);
     out += p.decodes ? " decodes\n" : "\n";
     for (const Utterance& talk : p.talks) out += "  talks " + at_text(talk.from) + " " + at_text(talk.to) + "\n";
   }

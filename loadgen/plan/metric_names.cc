@@ -50,6 +50,7 @@ const std::vector<MetricKind>& metric_kinds() {
       {"estimate", "bit/s", true, "downlink as the bridge told, mean, per person"},
       {"target", "bit/s", true, "of the sender's congestion controller, mean, per person"},
       {"recovery", "s", true, "after a link came back until the 5 s median of video did, per person"},
+      {"undecryptable", "1", false, "media frames that receivers had no key for, where anybody encrypts"},
       {"throughput", "bit/s", false, "all received by all people, over the length"},
       {"packets", "1", false, "media packets received by all people"},
   };

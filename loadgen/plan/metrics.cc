@@ -16,7 +16,7 @@ namespace {
 struct Person {
   std::string group;
   int64_t conference = 0, joins = 0, leaves = 0;  // leaves: the end of the run if none is planned
-  bool sends_audio = false, sends_video = false;
+  bool sends_audio = false, sends_video = false, encrypted = false;
   bool expects_audio = false, expects_video = false;  // somebody else sends it
   std::optional<int64_t> company;                     // when the first other sender's join is planned
   std::optional<int64_t> others_join;                 // when the first other person's join is planned
@@ -48,10 +48,11 @@ struct Measured {
   std::map<int64_t, int64_t> sent_bytes;
   std::map<int64_t, std::pair<double, int64_t>> psnr;
   PersonValues layers;
+  std::map<int64_t, int64_t> undecryptable;
 };
 
 bool load_people(sqlite3* db, int64_t end, Measured& m) {
-  Statement rows(db, "SELECT grp, conference, joins, leaves, sends_audio, sends_video FROM people ORDER BY id");
+  Statement rows(db, "SELECT grp, conference, joins, leaves, sends_audio, sends_video, encrypted FROM people ORDER BY id");
   if (!rows.ok()) return false;
   std::map<int64_t, std::vector<size_t>> rooms;
   while (rows.step()) {
@@ -62,6 +63,7 @@ bool load_people(sqlite3* db, int64_t end, Measured& m) {
     p.leaves = rows.is_null(3) ? end : std::min(end, rows.integer(3));
     p.sends_audio = rows.integer(4) != 0;
     p.sends_video = rows.integer(5) != 0;
+    p.encrypted = rows.integer(6) != 0;
     rooms[p.conference].push_back(m.people.size());
     m.people.push_back(p);
   }
@@ -132,7 +134,9 @@ bool load_measurements(sqlite3* db, Measured& m) {
   while (sent.step()) m.sent_bytes[sent.integer(0)] = sent.integer(1);
   Statement psnr(db, "SELECT person, SUM(psnr_db), COUNT(*) FROM decoded GROUP BY person");
   while (psnr.step()) m.psnr[psnr.integer(0)] = {psnr.real(1), psnr.integer(2)};
-  return received.ok() && delays.ok() && sent.ok() && psnr.ok();
+  Statement closed(db, "SELECT people.id, SUM(count) FROM drops JOIN people ON people.name = drops.subject WHERE reason = 'frame_undecryptable' GROUP BY people.id");
+  while (closed.step()) m.undecryptable[closed.integer(0)] = closed.integer(1);
+  return received.ok() && delays.ok() && sent.ok() && psnr.ok() && closed.ok();
 }
 
 /// The figures of one set of people.
@@ -145,6 +149,7 @@ class Figures {
     joins();
     streams();
     rates();
+    encryption();
     for (const auto& [name, buckets] : m_.delays) delay(name, buckets);
     for (const auto& [name, values] : m_.layers) {
       std::vector<double> counted;
@@ -262,6 +267,16 @@ class Figures {
       if (counts(static_cast<size_t>(person))) psnr.push_back(sum.first / static_cast<double>(sum.second));
     distribution("send_rate", std::move(send));
     distribution("psnr", std::move(psnr));
+  }
+
+  void encryption() {
+    bool anybody = false;
+    for (const Person& p : m_.people) anybody |= p.encrypted;
+    if (!anybody) return;
+    int64_t closed = 0;
+    for (const auto& [person, frames] : m_.undecryptable)
+      if (counts(static_cast<size_t>(person))) closed += frames;
+    put("undecryptable", static_cast<double>(closed));
   }
 
   /// Over all packets or frames of all these people: buckets are added, then asked.

@@ -84,6 +84,8 @@ struct PersonPlan {
   std::optional<DataRate> audio_rate;                 // constant, without silences, in place of speech
   Instant pauses_from = Instant::never(), pauses_to = Instant::never();  // sends nothing meanwhile
   ViewPlan view;
+  static constexpr uint16_t kNoKey = 0xffff;
+  uint16_t key = kNoKey;          // of end-to-end encryption: index into its conference's passwords
   uint32_t clip = 0;              // which of the library's pictures and voices; neighbours differ
   bool decodes = false;           // one of the sampled few that decode for real
   std::vector<Utterance> talks;   // ascending, not overlapping
@@ -102,6 +104,7 @@ struct ConferencePlan {
   std::vector<uint32_t> people;   // indices into Plan::people, in order of join
   bool direct = false;            // its two people send to each other, without focus and bridge
   std::vector<FairShare> fair;    // ascending
+  std::vector<std::string> passwords;  // of end-to-end encryption; more than one where some have a wrong one
 };
 
 struct BridgePlan {

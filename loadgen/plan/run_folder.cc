@@ -32,7 +32,7 @@ CREATE TABLE region_delays(a TEXT, b TEXT, one_way INTEGER);
 CREATE TABLE bridges(id INTEGER PRIMARY KEY, name TEXT, region TEXT, host INTEGER);
 CREATE TABLE conferences(id INTEGER PRIMARY KEY, name TEXT, room TEXT);
 CREATE TABLE people(id INTEGER PRIMARY KEY, name TEXT, grp TEXT, conference INTEGER, host INTEGER, region TEXT, access TEXT,
-  endpoint TEXT, sends_audio INTEGER, sends_video INTEGER, joins INTEGER, leaves INTEGER, decodes INTEGER);
+  endpoint TEXT, sends_audio INTEGER, sends_video INTEGER, joins INTEGER, leaves INTEGER, decodes INTEGER, encrypted INTEGER);
 CREATE TABLE guests(id INTEGER PRIMARY KEY, conference INTEGER, endpoint TEXT);
 CREATE TABLE talks(person INTEGER, start INTEGER, stop INTEGER);
 CREATE TABLE join_steps(person INTEGER, step TEXT, at INTEGER);
@@ -335,12 +335,12 @@ class RunFolder::Store {
         plan.bridges[i].region, plan.bridges[i].host.value());
     for (size_t i = 0; i < plan.conferences.size(); ++i) write_row(conferences, uint64_t{i}, plan.conferences[i].name,
         plan.conferences[i].room);
-    Statement people(db_, "INSERT INTO people VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)"), talks(db_, "INSERT INTO talks VALUES(?,?,?)");
+    Statement people(db_, "INSERT INTO people VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)"), talks(db_, "INSERT INTO talks VALUES(?,?,?)");
     for (size_t i = 0; i < plan.people.size(); ++i) {
       const PersonPlan& p = plan.people[i];
       write_row(people, uint64_t{i}, p.name, p.group, p.conference, p.host.value(), p.region, p.access, p.endpoint_id,
           p.sends_audio, p.sends_video, p.joins,
-                p.leaves, p.decodes);
+                p.leaves, p.decodes, p.key != PersonPlan::kNoKey);
       for (const Utterance& talk : p.talks) write_row(talks, uint64_t{i}, talk.from, talk.to);
     }
     Statement fair(db_, "INSERT INTO fair VALUES(?,?,?)"), flows(db_, "INSERT INTO flows VALUES(?,?,?,?,?,?,?,?)");

@@ -40,8 +40,9 @@ const std::vector<KeySet>& scenario_keys() {
       {"flow", {"name", "kind", "from", "to", "count", "starts_on", "at", "until", "congestion", "rate", "schedule", "packet"}},
       {"flow end", {"access", "region"}},
       {"bursts", {"every", "length", "loss"}},
-      {"conference", {"name", "count", "people", "talk", "direct", "fair"}},
-      {"group", {"name", "count", "region", "access", "sends", "audio", "video", "screen", "priority", "pauses", "view", "joins", "leaves", "decode"}},
+      {"conference", {"name", "count", "encryption", "people", "talk", "direct", "fair"}},
+      {"encryption", {"password"}},
+      {"group", {"name", "count", "region", "access", "sends", "audio", "video", "screen", "priority", "pauses", "view", "joins", "leaves", "encryption", "decode"}},
       {"video", {"size", "fps", "rate", "content", "lowest", "simulcast", "temporal"}},
       {"screen", {"size", "fps", "rate", "content", "lowest", "at", "for"}},
       {"view", {"mode", "pinned", "tiles", "turns", "last_n", "max_height", "hidden"}},
@@ -219,6 +220,7 @@ void ScenarioReader::read_conferences(const YamlNode* node) {
         error(item.place, what + ": the name " + in_quotes(conference.name) + " collides with " + in_quotes(other.name));
     if (named(scenario_.bridges, conference.name))
       error(item.place, what + ": the name " + in_quotes(conference.name) + " is taken by a bridge; events and results name both");
+    if (const YamlNode* encryption = item.find("encryption")) read_encryption(*encryption, what + ".encryption", conference.password);
     const YamlNode* people = item.find("people");
     if (!people) error(item.place, what + ": 'people' is missing");
     each_item(people, what + ".people", 10'000, [&](const YamlNode& group, size_t k) { read_group(group, conference, k == 0); });
@@ -322,6 +324,11 @@ void ScenarioReader::read_group(const YamlNode& item, ConferenceSpec& conference
   if (group.leaves && *group.leaves <= last_join)
     error(item.find("leaves")->place, what + ".leaves: " + to_text(group.leaves->since_start()) +
         " is not after the last join (" + to_text(last_join.since_start()) + ")");
+  const YamlNode* encryption = item.find("encryption");
+  if (encryption) read_encryption(*encryption, what + ".encryption", group.password.emplace());
+  const bool is_model = (group.sends_video && group.video.content == VideoContent::model) || (group.screen && group.screen->content == VideoContent::model);
+  if (is_model && !group.password.value_or(conference.password).empty())
+    error(encryption ? encryption->place : item.place, what + ": a model's frames hold nothing to encrypt; 'encryption' needs 'content: clip', or 'none'");
   uint64_t decodes = 0;
   whole(item.find("decode"), what + ".decode", 0, people, decodes);
   group.decodes = static_cast<uint32_t>(decodes);

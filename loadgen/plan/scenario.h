@@ -102,6 +102,7 @@ struct GroupSpec {
   JoinsSpec joins;
   std::optional<Instant> leaves; // at this time,
   std::optional<Duration> stays; // or this long after joining; neither: to the end
+  std::optional<std::string> password;  // of end-to-end encryption, if not the conference's; empty: none
   uint32_t decodes = 0;          // how many decode for real, counted through all rooms of the conference
 };
 
@@ -117,6 +118,7 @@ struct ConferenceSpec {
   std::string name;
   uint32_t count = 1;            // equal rooms: "standup-1", "standup-2" ...
   bool numbered = false;         // true as soon as `count` is given
+  std::string password;          // of end-to-end encryption; empty: none
   std::vector<GroupSpec> people;
   TalkSpec talk;
   bool direct = false;           // two people a room, without focus and bridge

@@ -9,6 +9,7 @@ namespace {
 constexpr uint32_t kSmallestWidth = 160, kSmallestHeight = 90;  // of what a source sends; simulcast goes below
 constexpr uint32_t kLeastEncodedHeight = 64;                    // of any encoding
 constexpr uint64_t kMostTiles = 1000;
+constexpr size_t kShortestPassword = 4, kLongestPassword = 200;  // shorter ones could not be kept out of results
 }  // namespace
 
 void ScenarioReader::read_sends(const YamlNode* node, const std::string& what, GroupSpec& group) {
@@ -44,6 +45,17 @@ void ScenarioReader::read_priority(const YamlNode* node, const std::string& what
   if (text.size() > 8 || std::sscanf(text.c_str(), "%lf%c", &weight, &rest) != 1 || !(weight >= 0.1 && weight <= 10))
     error(node->place, what + ": " + in_quotes(text) + " is not a weight within 0.1 and 10");
   else group.priority = weight;
+}
+
+/// "none", or a map with the password.
+void ScenarioReader::read_encryption(const YamlNode& node, const std::string& what, std::string& password) {
+  password.clear();
+  if (node.kind == YamlNode::Kind::scalar && node.scalar == "none") return;
+  if (!is_map(node, what + " (or 'none')", keys_of("encryption"))) return;
+  const YamlNode* given = node.find("password");
+  if (!given) return error(node.place, what + ": 'password' is missing");
+  if (scalar(*given, what + ".password", password) && (password.size() < kShortestPassword || password.size() > kLongestPassword))
+    error(given->place, what + ".password: must have " + std::to_string(kShortestPassword) + " to " + std::to_string(kLongestPassword) + " characters");
 }
 
 void ScenarioReader::read_pauses(const YamlNode* node, const std::string& what, GroupSpec& group) {

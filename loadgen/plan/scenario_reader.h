@@ -65,6 +65,7 @@ class ScenarioReader {
   void read_video(const YamlNode& node, const std::string& what, const char* map, VideoFormat& video);
   void read_audio(const YamlNode* node, const std::string& what, GroupSpec& group);
   void read_priority(const YamlNode* node, const std::string& what, GroupSpec& group);
+  void read_encryption(const YamlNode& node, const std::string& what, std::string& password);
   void read_pauses(const YamlNode* node, const std::string& what, GroupSpec& group);
   void read_screen(const YamlNode& node, const std::string& what, GroupSpec& group);
   void read_view(const YamlNode& node, const std::string& what, GroupSpec& group);

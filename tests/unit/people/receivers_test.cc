@@ -53,7 +53,7 @@ struct AudioStream {
     write_rtp_header(packet, {111, false, seq, seq * kAudioPacketSamples, Ssrc(6)}, {});
     const auto view = RtpView::parse(packet);
     REQUIRE(view);
-    return receiver.packet(at, *view, true, delays);
+    return receiver.packet(at, *view, view->payload(), true, delays);
   }
   ReceiveSample take() {
     ReceiveSample sample;
@@ -214,20 +214,22 @@ TEST_CASE("Frames that wait for their time are limited: the oldest is shown earl
 
 TEST_CASE("A decoder's packets are limited") {
   PacketPool pool;
-  PictureCheck check(0);
-  for (size_t i = 0; i < PictureCheck::kMostKept + 10; ++i) {
+  KeptPackets kept;
+  for (size_t i = 0; i < KeptPackets::kMost + 10; ++i) {
     PacketRef packet = pool.copy(std::vector<uint8_t>(50, 1));
-    check.keep(static_cast<int64_t>(i), packet, packet.bytes());
+    kept.keep(static_cast<int64_t>(i), packet, packet.bytes());
   }
-  CHECK(check.kept() == PictureCheck::kMostKept);
-  CHECK_FALSE(check.decode(ms(0), {5, 6, 0, true, ms(0)}));  // the oldest are gone, the rest is no VP8
+  CHECK(kept.size() == KeptPackets::kMost);
+  CHECK(kept.take({5, 6, 0, true, ms(0), 0}).empty());  // the oldest are gone
+  PictureCheck check(0);
+  CHECK_FALSE(check.decode(ms(0), kept.take({20, 21, 0, true, ms(0), 0})));  // no VP8
   CHECK(check.damaged() == 1);
 }
 
 TEST_CASE("Sources of others are limited") {
   Plan plan;
   plan.people.resize(1);
-  plan.conferences.push_back({"room", "room@conference.tacoma.test", {0}});
+  plan.conferences.emplace_back().people = {0};
   CollectedResults results;
   MediaReceiver receiver(0, plan, results);
   for (uint32_t i = 0; i < MediaReceiver::kMostSources + 5; ++i) receiver.add_source("stranger", Media::audio, Ssrc(i + 1), Ssrc(0));

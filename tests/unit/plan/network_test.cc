@@ -143,6 +143,23 @@ TEST_CASE("a group's priority is that of its people") {
   CHECK(plan.people[1].priority == 1);
 }
 
+TEST_CASE("people share their conference's password unless their group has another or none") {
+  const Plan plan = plan_of(R"(
+scenario: s
+duration: 10s
+conferences:
+  - { encryption: { password: open sesame }, people: [ { name: a, count: 2 }, { name: b, encryption: none }, { name: c, encryption: { password: barley } } ] }
+  - { people: [ { video: { content: model } } ] }
+)");
+  CHECK(plan.conferences[0].passwords == std::vector<std::string>{"open sesame", "barley"});
+  CHECK(plan.conferences[1].passwords.empty());
+  CHECK(plan.people[0].key == 0);
+  CHECK(plan.people[1].key == 0);
+  CHECK(plan.people[2].key == PersonPlan::kNoKey);
+  CHECK(plan.people[3].key == 1);
+  CHECK(plan.people[4].key == PersonPlan::kNoKey);
+}
+
 TEST_CASE("constant audio is never silent") {
   const Plan plan = plan_of("scenario: s\nduration: 10s\nconferences: [ { people: [ { audio: 20kbps, pauses: { at: 4s, for: 2s } }, { name: b, sends: nothing } ] } ]");
   REQUIRE(plan.people[0].talks.size() == 1);

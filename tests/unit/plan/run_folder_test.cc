@@ -357,3 +357,21 @@ TEST_CASE("figures of layers: lines, what was asked for, rates, and how soon vid
   CHECK(metric(*summary, "video_quality.mean") == Approx((46 * 4.5 + 14 * 3) / 60.));
   CHECK(metric(*summary, "recovery.max") == Approx(4.5).margin(0.6));
 }
+
+TEST_CASE("frames that nobody could open are counted where somebody encrypts") {
+  for (const bool encrypts : {true, false}) {
+    TempFolder temp;
+    Plan plan = plan_of();
+    if (encrypts) plan.people[0].key = 0;
+    auto folder = open(temp.path + "/run", plan);
+    DropCounts drops;
+    drops.count(Drop::frame_undecryptable, 7);
+    drops.count(Drop::rtp_duplicate, 3);
+    folder->drops(plan.people[1].name, drops);
+    folder->drops("eu-1", drops);
+    const auto summary = folder->finish(RunEnd());
+    REQUIRE(summary);
+    if (encrypts) CHECK(metric(*summary, "undecryptable") == 7);
+    else for (const MetricValue& m : summary->metrics) CHECK(m.name != "undecryptable");
+  }
+}

@@ -103,8 +103,8 @@ struct ConferencePlan {
   std::string room;               // "standup@conference.tacoma.test"
   std::vector<uint32_t> people;   // indices into Plan::people, in order of join
   bool direct = false;            // its two people send to each other, without focus and bridge
-  std::vector<FairShare> fair;    // ascending
-  std::vector<std::string> passwords;  // of end-to-end encryption; more than one where some have a wrong one
+  std::vector<FairShare> fair = {};          // ascending
+  std::vector<std::string> passwords = {};   // of end-to-end encryption; more than one where some have a wrong one
 };
 
 struct BridgePlan {

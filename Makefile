@@ -3,7 +3,7 @@ BUILD ?= build
 JOBS ?= $(shell nproc)
 CMAKE_FLAGS ?=
 
-.PHONY: help deps build test demo bench bench-join rfc8867 fuzz sanitize clean
+.PHONY: help deps build test demo bench bench-join rfc8867 rfc8869 fuzz sanitize clean
 help:
 	@echo "make demo      build, run scenarios/quickstart.yaml on sockets and in ns-3, write out/quickstart/report.html"
 	@echo "make build     install what is missing and build everything into build/"
@@ -11,6 +11,7 @@ help:
 	@echo "make bench     build optimised, run the benchmarks, write bench.json"
 	@echo "make bench-join  20 joins of a real browser, step by step; fails where the p95 is over 1.5 s"
 	@echo "make rfc8867   the cases of RFC 8867, direct and through the bridge, 10 seeds each; out/rfc8867/report.html (ARGS: tools/rfc8867 --help)"
+	@echo "make rfc8869   the Wi-Fi cases 3.1 and 3.2 a-c of RFC 8869, in ns-3; out/rfc8869/report.html"
 	@echo "make fuzz      20 seconds of libFuzzer for each parser"
 	@echo "make sanitize  the tests under ASan and UBSan, the sockets world under TSan"
 	@echo "make clean     remove what these made"
@@ -43,6 +44,11 @@ bench-join: deps
 	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_FLAGS) >/dev/null
 	@ninja -C $(BUILD) -j $(JOBS) tacoma tacoma-focus tacoma-bridge tacoma_web
 	@tests/e2e/run $(BUILD) join_bench.mjs
+
+rfc8869: deps
+	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_FLAGS) >/dev/null
+	@ninja -C $(BUILD) -j $(JOBS) tacoma tacoma-sim
+	@tools/rfc8867 --suite rfc8869 --build $(BUILD) $(ARGS)
 
 rfc8867: deps
 	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_FLAGS) >/dev/null

@@ -28,6 +28,18 @@ const char* fault_of(const LinkConfig& link, bool drop_tail_only) {
   return nullptr;
 }
 
+Result<void> check_wifi(const NetworkPlan& plan, const SitePlan& site, bool drop_tail_only) {
+  const std::string what = "the Wi-Fi cell of site " + site.name;
+  const WifiCell& cell = *site.wifi;
+  if (drop_tail_only) return fail("this world has no Wi-Fi (site " + site.name + "); run the scenario in the ns3 world");
+  if (cell.mcs > WifiCell::kHighestMcs) return fail(what + " has no modulation " + std::to_string(cell.mcs));
+  if (!(cell.distance > 0 && cell.distance <= WifiCell::kLargestDistance)) return fail(what + " has its people at a distance out of range");
+  if (cell.queue <= Duration::zero() || cell.queue > Duration::seconds(10)) return fail(what + " has a queue that is not within 0 and 10 s");
+  for (const HostPlan& host : plan.hosts)
+    if (host.family == IpFamily::v6) return fail(what + " carries IPv4 only, and host " + host.name + " speaks IPv6");
+  return {};
+}
+
 }  // namespace
 
 Result<void> check_network(const NetworkPlan& plan, bool drop_tail_only) {
@@ -54,6 +66,9 @@ Result<void> check_network(const NetworkPlan& plan, bool drop_tail_only) {
     if (site.region >= regions) return fail("site " + site.name + " is in a region that does not exist");
     if (site.behind && (*site.behind >= i || plan.sites[*site.behind].region != site.region))
       return fail("site " + site.name + " must be behind a site before it, of the same region");
+    if (site.behind && plan.sites[*site.behind].wifi) return fail("site " + site.name + " stands behind a Wi-Fi cell, which holds people only");
+    if (site.wifi)
+      if (Result<void> checked = check_wifi(plan, site, drop_tail_only); !checked) return checked;
     uint32_t depth = 1;
     for (std::optional<uint32_t> next = site.behind; next; next = plan.sites[*next].behind)
       if (++depth > kMaxSiteDepth) return fail("site " + site.name + " is behind more than " + std::to_string(kMaxSiteDepth - 1) + " others");

@@ -60,13 +60,27 @@ struct LinkConfig {
   }
 };
 
+/// A Wi-Fi access point, IEEE 802.11n at 5 GHz with 20 MHz and a long guard interval: everybody in its cell shares one channel, in both
+/// directions, by listening and backing off. Losses over the air follow from the distance (log-distance, exponent 3) and from
+/// collisions. Only the ns3 world has it.
+struct WifiCell {
+  static constexpr uint8_t kHighestMcs = 15;          // of two antennas
+  static constexpr double kLargestDistance = 200;     // m
+  uint8_t mcs = 11;                                   // modulation and coding of data, at all times: 11 is 16-QAM 1/2 twice, 52 Mbps
+  double distance = 5;                                // m, of everybody from the access point
+  bool aggregation = true;                            // A-MPDU: many packets an access to the channel
+  Duration queue = Duration::milliseconds(300);       // a packet that has waited for so long for the channel is dropped
+  bool operator==(const WifiCell& o) const { return mcs == o.mcs && distance == o.distance && aggregation == o.aggregation && queue == o.queue; }
+};
+
 /// A link that several hosts of a region share: a household's line, an office's uplink, the bottleneck of a test. Hosts behind the
-/// same site reach each other without passing it.
+/// same site reach each other without passing it, or, where it has a Wi-Fi cell, over its access point.
 struct SitePlan {
   std::string name;                // unique among hosts and sites
   uint32_t region = 0;
   std::optional<uint32_t> behind;  // a site before this one that this one stands behind, of the same region
   LinkConfig up, down;             // towards the region, and back
+  std::optional<WifiCell> wifi = std::nullopt;  // then it is this between its hosts' own links and the site; no site is behind it
 };
 
 struct HostPlan {
@@ -123,6 +137,11 @@ struct NetworkPlan {
 
   /// Links are known by the host they belong to; those of sites are numbered after all hosts.
   HostId site_id(size_t site) const { return HostId(static_cast<uint32_t>(hosts.size() + site)); }
+  bool has_wifi() const {
+    for (const SitePlan& site : sites)
+      if (site.wifi) return true;
+    return false;
+  }
   size_t link_count() const { return hosts.size() + sites.size(); }
   const std::string& link_name(HostId id) const {
     return id.value() < hosts.size() ? hosts[id.value()].name : sites[id.value() - hosts.size()].name;

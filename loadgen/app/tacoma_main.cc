@@ -13,6 +13,7 @@
 
 #include "analysis/compare/compare.h"
 #include "analysis/report/report.h"
+#include "core/base/host_links.h"
 #include "loadgen/app/build_info.h"
 #include "loadgen/app/compare_bounds.h"
 #include "loadgen/app/deployment.h"
@@ -151,7 +152,7 @@ int act_validate(const Invocation&, const po::variables_map& options) {
     const Plan plan = draw_plan(*scenario);
     if (options.count("plan")) std::cout << describe(plan);
     else
-      std::printf("%s: fine: %zu %s in %zu room%s, %zu bridge%s, %s, %zu expectation%s\n", name.c_str(), plan.people.size(),
+      std::printf("%s: fine%s: %zu %s in %zu room%s, %zu bridge%s, %s, %zu expectation%s\n", name.c_str(), only_in_ns3(plan.network) ? ", in the ns3 world only" : "", plan.people.size(),
           plan.people.size() == 1 ? "person" : "people", plan.conferences.size(),
                   plan.conferences.size() == 1 ? "" : "s", plan.bridges.size(), plan.bridges.size() == 1 ? "" : "s",
                       to_text(plan.length).c_str(),

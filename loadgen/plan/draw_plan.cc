@@ -43,7 +43,7 @@ class Drawing {
     const BridgeSpec& signalling = scenario_.signalling;
     for (const SiteSpec& site : scenario_.sites)
       plan_.network.sites.push_back({site.link.name, site.region, site.behind, at_start(site.link.up, site.link.up_course),
-          at_start(site.link.down, site.link.down_course)});
+          at_start(site.link.down, site.link.down_course), site.wifi});
     if (scenario_.deployment) {
       describe_deployment(*scenario_.deployment);
     } else {
@@ -481,6 +481,12 @@ std::string view_text(const ViewPlan& view) {
   return out;
 }
 
+std::string wifi_text(const std::optional<WifiCell>& cell) {
+  if (!cell) return "";
+  return " wifi mcs " + std::to_string(cell->mcs) + " at " + std::to_string(cell->distance) + " m" + (cell->aggregation ? "" : " one by one") +
+         " queue " + to_text(cell->queue);
+}
+
 }  // namespace
 
 Plan draw_plan(const Scenario& scenario) { return Drawing(scenario).draw(); }
@@ -502,7 +508,7 @@ std::string describe(const Plan& plan) {
            " down " + link_text(host.down) + (host.site ? " site " + plan.network.sites[*host.site].name : "") + "\n";
   for (const SitePlan& site : plan.network.sites)
     out += "site " + site.name + " in " + plan.network.regions[site.region] + (site.behind ? " behind " + plan.network.sites[*site.behind].name : "") +
-        " up " + link_text(site.up) + " down " + link_text(site.down) + "\n";
+        " up " + link_text(site.up) + " down " + link_text(site.down) + wifi_text(site.wifi) + "\n";
   for (const FlowPlan& flow : plan.network.flows) out += flow_text(flow);
   for (const ConferencePlan& conference : plan.conferences) {
     out += "conference " + conference.name + " " + conference.room + (conference.direct ? " direct\n" : "\n");

@@ -60,6 +60,7 @@ struct SiteSpec {
   uint32_t region = 0;
   std::optional<uint32_t> behind;  // index into Scenario::sites
   AccessProfile link;              // its name is the site's; its own `site` is unused
+  std::optional<WifiCell> wifi = std::nullopt;
 };
 
 /// Traffic beside the meetings, from hosts of its own to hosts of its own.

@@ -62,12 +62,31 @@ void ScenarioReader::read_sites(const YamlNode* node) {
     if (const YamlNode* where = node->items[i].find("region")) region(where, what + ".region", made.region);
     else if (scenario_.regions.size() > 1) error(key.place, what + ": 'region' is missing; regions are: " + list_of(scenario_.regions));
     if (const YamlNode* behind = node->items[i].find("behind"); behind && site(behind, what + ".behind", made.behind) && made.behind) {
+      if (scenario_.sites[*made.behind].wifi) error(behind->place, what + ".behind: a site with Wi-Fi holds people only");
       if (scenario_.sites[*made.behind].region != made.region) error(behind->place, what + ".behind: stands in another region");
       uint32_t depth = 1;
       for (std::optional<uint32_t> next = made.behind; next; next = scenario_.sites[*next].behind) ++depth;
       if (depth > 8) error(behind->place, what + ".behind: more than 8 sites, one behind the other");
     }
+    if (const YamlNode* wifi = node->items[i].find("wifi")) {
+      if (scenario_.ip == IpFamily::v6) error(wifi->place, what + ".wifi: carries IPv4 only, and this scenario says 'ip: v6'");
+      read_wifi(*wifi, what + ".wifi", made.wifi.emplace());
+    }
     scenario_.sites.push_back(std::move(made));
+  }
+}
+
+void ScenarioReader::read_wifi(const YamlNode& node, const std::string& what, WifiCell& out) {
+  if (!is_map(node, what, keys_of("wifi"))) return;
+  uint64_t number = out.mcs;
+  if (whole(node.find("mcs"), what + ".mcs", 0, WifiCell::kHighestMcs, number)) out.mcs = static_cast<uint8_t>(number);
+  number = static_cast<uint64_t>(out.distance);
+  if (whole(node.find("distance"), what + ".distance", 1, static_cast<uint64_t>(WifiCell::kLargestDistance), number)) out.distance = static_cast<double>(number);
+  flag(node.find("aggregation"), what + ".aggregation", out.aggregation);
+  Duration queue;
+  if (const YamlNode* time = node.find("queue"); duration(time, what + ".queue", queue)) {
+    if (queue < Duration::milliseconds(10) || queue > Duration::seconds(10)) error(time->place, what + ".queue: must be within 10ms and 10s");
+    else out.queue = queue;
   }
 }
 

@@ -89,6 +89,7 @@ class ScenarioReader {
   void read_trace(const YamlNode& node, const std::string& what, LinkPatch& out);
   bool site(const YamlNode* node, const std::string& what, std::optional<uint32_t>& out);
   void check_site_region(const YamlNode& node, const std::string& what, const AccessProfile& link, std::optional<uint32_t> region);
+  void read_wifi(const YamlNode& node, const std::string& what, WifiCell& out);
   void read_bursts(const YamlNode& node, const std::string& what, LinkPatch& out);
   void read_bridge_link(const YamlNode& node, const std::string& what, BridgeSpec& bridge);
 

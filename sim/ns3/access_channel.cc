@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "ns3/packet.h"
-#include "ns3/point-to-point-net-device.h"
 #include "ns3/simulator.h"
 
 namespace tacoma::sim {

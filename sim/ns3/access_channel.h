@@ -8,6 +8,7 @@
 #include "core/base/loss_process.h"
 #include "core/base/network.h"
 #include "ns3/point-to-point-channel.h"
+#include "ns3/point-to-point-net-device.h"
 
 namespace tacoma::sim {
 

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <string>
 
+#include "ns3/arp-cache.h"
 #include "ns3/boolean.h"
 #include "ns3/config.h"
 #include "ns3/drop-tail-queue.h"
 #include "ns3/internet-stack-helper.h"
 #include "ns3/ipv4-interface.h"
+#include "ns3/ipv4-l3-protocol.h"
 #include "ns3/ipv4-routing-table-entry.h"
 #include "ns3/ipv4-static-routing.h"
 #include "ns3/ipv4-static-routing-helper.h"
@@ -84,6 +86,13 @@ class Builder {
     Ptr<ns3::PointToPointNetDevice> a, b;
     Ptr<AccessChannel> channel;
     uint32_t a_interface_v4, b_interface_v4, a_interface_v6 = 0, b_interface_v6 = 0;
+  };
+
+  /// An interface to the air.
+  struct OnAir {
+    uint32_t interface = 0;
+    ns3::Ipv4Address address;
+    ns3::Address hardware;
   };
 
   Ptr<ns3::Node> make_node() {
@@ -199,7 +208,8 @@ class Builder {
     Router* parent = &region;
     if (!plan.site && region_size(plan.region) > 1024) parent = &child(middles_, *parent, position, 10);
     if (!plan.site && region_size(plan.region) > 32) parent = &child(aggregates_, *parent, position, 5);
-    const Ptr<ns3::Node> outer = plan.site ? topology_.links[plan_.site_id(*plan.site).value()].host : parent->node;
+    const bool by_air = plan.site && topology_.air[*plan.site];
+    const Ptr<ns3::Node> outer = by_air ? make_station(*plan.site, position) : plan.site ? topology_.links[plan_.site_id(*plan.site).value()].host : parent->node;
     const Join made = attach(index, plan.up, outer, plan.down);
     AccessLink& link = topology_.links[index];
     auto ip = link.host->GetObject<ns3::Ipv4>();
@@ -222,7 +232,35 @@ class Builder {
   void attach_site(size_t site) {
     const SitePlan& plan = plan_.sites[site];
     const Join made = attach(plan_.site_id(site).value(), plan.up, outer_of(site), plan.down);
-    route_up(topology_.links[plan_.site_id(site).value()].host, made.a_interface_v4, made.a_interface_v6, topology_.has_v6);
+    const AccessLink& link = topology_.links[plan_.site_id(site).value()];
+    route_up(link.host, made.a_interface_v4, made.a_interface_v6, topology_.has_v6);
+    topology_.air.push_back(nullptr);
+    on_air_.emplace_back();
+    if (!plan.wifi) return;
+    topology_.air.back() = std::make_unique<WifiAir>(*plan.wifi, static_cast<uint32_t>(site), link.host, link.channel);
+    on_air_.back() = add_to_air(link.host, topology_.air.back()->access_point());
+  }
+
+  // A router that stands with one host of a Wi-Fi cell and talks to the site's over the air: the host's own link ends at it.
+  Ptr<ns3::Node> make_station(uint32_t site, uint32_t position) {
+    const Ptr<ns3::Node> station = make_node(), base = topology_.links[plan_.site_id(site).value()].host;
+    const OnAir here = add_to_air(station, topology_.air[site]->add_station(station)), there = on_air_[site];
+    acquaint(station, here, there);
+    acquaint(base, there, here);
+    ns3::Ipv4StaticRoutingHelper routing;
+    routing.GetStaticRouting(station->GetObject<ns3::Ipv4>())->SetDefaultRoute(there.address, here.interface);
+    routing.GetStaticRouting(base->GetObject<ns3::Ipv4>())->AddHostRouteTo(v4_address(position), here.address, there.interface);
+    return station;
+  }
+  OnAir add_to_air(Ptr<ns3::Node> node, Ptr<ns3::NetDevice> device) {
+    const ns3::Ipv4Address address(next_router_v4_++);
+    return {add_v4(node, device, address), address, device->GetAddress()};
+  }
+  // Who stands there is known beforehand: no ARP on the air, whose answers would take their time.
+  static void acquaint(Ptr<ns3::Node> node, const OnAir& here, const OnAir& there) {
+    ns3::ArpCache::Entry* entry = node->GetObject<ns3::Ipv4L3Protocol>()->GetInterface(here.interface)->GetArpCache()->Add(there.address);
+    entry->SetMacAddress(there.hardware);
+    entry->MarkPermanent();
   }
   // What a site's link ends at: the router of the site before it, or the region's.
   Ptr<ns3::Node> outer_of(size_t site) const {
@@ -282,6 +320,7 @@ class Builder {
   Topology topology_;
   std::vector<Router> regions_, middles_, aggregates_;
   std::vector<uint32_t> sizes_;
+  std::vector<OnAir> on_air_;  // the access points, by site
   uint64_t joins_ = 0;
   uint32_t next_router_v4_ = 0xac100001;  // 172.16.0.1 and up: interfaces of routers, never spoken to
 };

@@ -1,6 +1,7 @@
 // A NetworkPlan as ns-3 nodes, devices, queues and routes.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "core/base/network.h"
@@ -9,6 +10,7 @@
 #include "ns3/node.h"
 #include "ns3/point-to-point-net-device.h"
 #include "sim/ns3/access_channel.h"
+#include "sim/ns3/wifi_air.h"
 
 namespace tacoma::sim {
 
@@ -24,6 +26,7 @@ struct AccessLink {
 
 struct Topology {
   std::vector<AccessLink> links;  // by HostId, then those of sites
+  std::vector<std::unique_ptr<WifiAir>> air;  // by site; null where it has no Wi-Fi
   bool has_v6 = false;
 };
 

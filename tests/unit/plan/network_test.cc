@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <fstream>
 
+#include "core/base/host_links.h"
 #include "loadgen/plan/draw_plan.h"
 #include "loadgen/plan/link_course.h"
 #include "loadgen/plan/trace_file.h"
@@ -135,6 +136,15 @@ traffic:
   CHECK(on == 2);
   REQUIRE(flows[11].periods.size() == 2);
   CHECK(flows[11].periods[1].rate == DataRate::zero());
+}
+
+TEST_CASE("Wi-Fi makes a plan that one world can run") {
+  const std::string people = "scenario: s\nduration: 10s\nconferences: [ { people: [ { access: guest } ] } ]\naccess: { guest: { site: cafe } }\n";
+  const Plan plan = plan_of(people + "sites: { cafe: { wifi: { mcs: 7, distance: 12, aggregation: false, queue: 100ms }, up: 1Mbps } }");
+  REQUIRE(plan.network.sites[0].wifi);
+  CHECK(*plan.network.sites[0].wifi == WifiCell{7, 12, false, Duration::milliseconds(100)});
+  CHECK(only_in_ns3(plan.network));
+  CHECK_FALSE(only_in_ns3(plan_of(people + "sites: { cafe: { up: 1Mbps } }").network));
 }
 
 TEST_CASE("a group's priority is that of its people") {

@@ -64,7 +64,7 @@ TEST_CASE("every scenario that we ship is read, has an about line and something 
     CAPTURE(entry.path().string());
     const auto scenario = read_scenario_file(entry.path().string());
     if (!scenario) FAIL(list_of(scenario.error(), "\n"));
-    CHECK((scenario->name == entry.path().stem() || scenario->name == "rfc8867-" + entry.path().stem().string()));
+    CHECK((scenario->name == entry.path().stem() || scenario->name == entry.path().parent_path().filename().string() + "-" + entry.path().stem().string()));
     CHECK_FALSE(scenario->about.empty());
     CHECK_FALSE(scenario->expectations.empty());
     CHECK_FALSE(draw_plan(*scenario).people.empty());

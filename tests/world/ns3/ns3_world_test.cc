@@ -337,3 +337,100 @@ TEST_CASE("ns-3's TCP fills a site's link, and files come one after the other") 
   (*made)->sample_flows(samples);
   CHECK(samples[1].bytes == 30'000);
 }
+
+namespace {
+
+// Two people of one Wi-Fi cell and one at the other end of its wired link.
+NetworkPlan one_cell() {
+  NetworkPlan plan;
+  plan.regions = {"eu"};
+  plan.one_way = {{Duration::zero()}};
+  LinkConfig wired;
+  wired.rate = DataRate::mbps(100);
+  wired.delay = Duration::milliseconds(20);
+  SitePlan site{"home", 0, std::nullopt, wired, wired};
+  site.wifi.emplace();
+  plan.sites = {site};
+  plan.hosts = {{"a", 0, LinkConfig(), LinkConfig(), IpFamily::v4, 0u},
+                {"b", 0, LinkConfig(), LinkConfig(), IpFamily::v4, 0u},
+                {"far", 0, LinkConfig(), LinkConfig(), IpFamily::v4}};
+  return plan;
+}
+
+// What two stations send to one receiver, each at `mbps`: received and the digest.
+struct Heard {
+  size_t received = 0;
+  uint64_t digest = 0;
+  WorldStats stats;
+};
+Heard two_stations_send(const NetworkPlan& plan, int64_t mbps) {
+  TraceTap tap;
+  Talker a, b, far;
+  auto world = make(plan, &tap);
+  for (Talker* one : {&a, &b}) {
+    one->to = world->address(HostId(2), IpFamily::v4);
+    one->size = 1172;
+    one->first = at_ms(1000);
+    one->every = Duration::microseconds(9600 / mbps);
+    one->left = static_cast<int>(1'000'000 / (9600 / mbps));  // a second of it
+  }
+  world->attach(HostId(0), &a);
+  world->attach(HostId(1), &b);
+  world->attach(HostId(2), &far);
+  world->run_until(at_ms(4000));
+  std::vector<LinkSample> links;
+  world->sample_links(links);
+  return {far.got.size(), tap.hash, world->stats()};
+}
+
+}  // namespace
+
+TEST_CASE("Wi-Fi carries what fits the air, in both directions and between its people") {
+  Talker a, b, far;
+  auto world = make(one_cell());
+  a.to = world->address(HostId(2), IpFamily::v4);
+  b.to = world->address(HostId(0), IpFamily::v4);
+  far.to = world->address(HostId(1), IpFamily::v4);
+  for (Talker* one : {&a, &b, &far}) {
+    one->left = 50;
+    one->first = at_ms(1000);
+  }
+  for (uint32_t i = 0; i < 3; ++i) world->attach(HostId(i), i == 0 ? &a : i == 1 ? &b : &far);
+  world->run_until(at_ms(3000));
+  REQUIRE(far.got.size() == 50);
+  REQUIRE(b.got.size() == 50);
+  REQUIRE(a.got.size() == 50);
+  // The wired link's 20 ms, and a short packet's time on an idle air, some hundred microseconds; the first ones wait for the
+  // agreement on block acknowledgements.
+  CHECK((far.got[40].first - at_ms(1400)).to_ms() == Approx(20.5).margin(0.5));
+  CHECK((b.got[40].first - at_ms(1400)).to_ms() == Approx(20.5).margin(0.5));
+  CHECK((a.got[40].first - at_ms(1400)).to_ms() == Approx(1).margin(1));
+}
+
+TEST_CASE("more than the air carries is dropped, counted, and the same each time") {
+  NetworkPlan plan = one_cell();
+  plan.sites[0].wifi->aggregation = false;
+  const Heard once = two_stations_send(plan, 24), again = two_stations_send(plan, 24);
+  // Without aggregation MCS 11 carries some 20 to 26 of the 48 Mbps (1,200 B each), for a second and the 300 ms of the queues.
+  CHECK(once.received > 2000);
+  CHECK(once.received < 3700);
+  CHECK(once.stats.drops[Drop::queue_full] + once.received >= once.stats.datagrams_sent - once.stats.drops[Drop::link_loss]);
+  CHECK(once.stats.drops[Drop::queue_full] > 1000);
+  CHECK(again.digest == once.digest);
+  CHECK(again.received == once.received);
+  plan.sites[0].wifi->aggregation = true;
+  CHECK(two_stations_send(plan, 24).received > once.received * 12 / 10);
+}
+
+TEST_CASE("a plan with Wi-Fi that makes no sense is refused") {
+  NetworkPlan plan = one_cell();
+  plan.sites.push_back({"shed", 0, 0u, LinkConfig(), LinkConfig()});
+  auto world = make_ns3_world(plan, {});
+  REQUIRE_FALSE(world);
+  CHECK(world.error() == "site shed stands behind a Wi-Fi cell, which holds people only");
+  plan = one_cell();
+  plan.hosts[2].family = IpFamily::v6;
+  world = make_ns3_world(plan, {});
+  REQUIRE_FALSE(world);
+  CHECK(world.error() == "the Wi-Fi cell of site home carries IPv4 only, and host far speaks IPv6");
+}

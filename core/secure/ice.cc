@@ -96,6 +96,8 @@ std::optional<Drop> IceAgent::on_request(Instant now, BytesView datagram, const 
   if (!pair) pair = add_pair(from, *m.priority);
   if (!pair) return Drop::stun_unexpected;  // kMaxPairs, or a family without a local address
   pair->heard = true;
+  pair->heard_at = now;
+  if (selected_ == from) heard_selected_ = now;
   answer(m, from, 0, {}, out);
   if (m.use_candidate && role_ == IceRole::controlled) pair->nominated_by_peer = true;
   if (pair->state != State::succeeded) {
@@ -103,6 +105,7 @@ std::optional<Drop> IceAgent::on_request(Instant now, BytesView datagram, const 
   } else if (pair->nominated_by_peer && (restarting_ || selected_ != pair->remote)) {
     select(now, *pair);
   }
+  if (selected_ && selected_ != from && !restarting_) follow(now, from, kSilentOfChecks);
   return std::nullopt;
 }
 
@@ -175,6 +178,7 @@ std::optional<Drop> IceAgent::on_consent_answer(Instant now, BytesView datagram,
   if (!ours || m.kind != stun::Class::success || !selected_ || from != *selected_) return Drop::stun_unexpected;
   if (!stun::has_integrity(datagram, m, remote_.pwd)) return Drop::stun_bad_integrity;
   consent_until_ = now + kConsentExpiry;
+  heard_selected_ = now;
   return std::nullopt;
 }
 
@@ -185,7 +189,16 @@ IceAgent::Pair* IceAgent::find(const SocketAddress& remote) {
 }
 
 IceAgent::Pair* IceAgent::add_pair(const SocketAddress& remote, uint32_t priority) {
-  if (pairs_.size() >= kMaxPairs || !(remote.ip.family == IpFamily::v4 ? has_v4_ : has_v6_)) return nullptr;
+  if (!(remote.ip.family == IpFamily::v4 ? has_v4_ : has_v6_)) return nullptr;
+  if (pairs_.size() >= kMaxPairs) {
+    // While one is selected, a peer may go on to change its address: what it has left longest ago is forgotten.
+    if (!selected_ || restarting_) return nullptr;
+    const auto oldest = std::min_element(pairs_.begin(), pairs_.end(), [&](const Pair& a, const Pair& b) {
+      const auto rank = [&](const Pair& p) { return std::pair(selected_ == p.remote, p.heard_at); };
+      return rank(a) < rank(b);
+    });
+    pairs_.erase(oldest);
+  }
   Pair pair;
   pair.remote = remote;
   pair.remote_priority = priority;
@@ -309,17 +322,34 @@ void IceAgent::nominate_best() {
 void IceAgent::select(Instant now, Pair& pair) {
   const bool was_connected = selected_.has_value() && !restarting_;
   selected_ = pair.remote;
+  heard_selected_ = now;
   restarting_ = false;
   give_up_ = Instant::never();
   consent_until_ = now + kConsentExpiry;
   next_consent_ = now + rng_.uniform(kConsentInterval * 8 / 10, kConsentInterval * 12 / 10);
   // Section 8.1.2: the checks of other pairs end. A check of the peer may take one up again.
   for (Pair& other : pairs_) {
+    if (other.remote != pair.remote) other.nominate = false;
     if (other.state != State::in_progress && other.state != State::waiting) continue;
     other.state = State::failed;
     other.triggered = 0;
   }
   if (!was_connected) raise(Event::connected);
+}
+
+// The peer sends from an address that was not nominated, and has been silent at the one that was: it has moved. It may not know
+// that, so the controlling side nominates what it finds; the other takes it, once the address has answered.
+void IceAgent::follow(Instant now, const SocketAddress& from, Duration silent) {
+  if (now - heard_selected_ < silent) return;
+  Pair* pair = find(from);
+  if (!pair || !pair->heard || pair->nominate) return;
+  if (role_ == IceRole::controlled) {
+    if (pair->state == State::succeeded) select(now, *pair);
+  } else if (pair->state != State::in_progress) {
+    pair->nominate = true;
+    trigger(now, *pair);
+    schedule(now);
+  }
 }
 
 void IceAgent::send_consent(Instant now, Outbox& out) {

@@ -31,6 +31,10 @@ class IceAgent {
   static constexpr Duration kConsentInterval = Duration::seconds(5);        // times 0.8 to 1.2, RFC 7675 section 5.1
   static constexpr Duration kConsentExpiry = Duration::seconds(30);
   static constexpr size_t kMaxPairs = 32;                                   // signalled and learnt together
+  // A peer whose address has changed (a NAT's new binding) is followed once nothing came from the selected one for so long: while it
+  // sends, where it is heard every few milliseconds; while it only checks, longer than its consent checks lie apart (RFC 7675).
+  static constexpr Duration kSilentOfData = Duration::milliseconds(500);
+  static constexpr Duration kSilentOfChecks = kConsentInterval * 14 / 10;
   static constexpr size_t kMaxConsentChecks = 8;                            // unanswered ones whose answer still counts
 
   enum class Event : uint8_t { connected, failed, consent_lost };
@@ -58,6 +62,11 @@ class IceAgent {
 
   /// Takes a STUN datagram. nullopt: authenticated and used. Before set_remote, checks are answered and remembered.
   std::optional<Drop> on_stun(Instant now, BytesView datagram, const SocketAddress& from, Outbox& out);
+  /// Authenticated data came from there: a peer that has moved is followed, once the new address has answered a check.
+  void on_data(Instant now, const SocketAddress& from) {
+    if (selected_ == from) heard_selected_ = now;
+    else if (selected_ && !restarting_) follow(now, from, kSilentOfData);
+  }
   void on_deadline(Instant now, Outbox& out);
   Deadline deadline() const { return deadline_; }
 
@@ -81,6 +90,7 @@ class IceAgent {
     uint8_t transmissions = 0;
     State state = State::waiting;
     bool heard = false;                    // an authenticated message came from there
+    Instant heard_at;                      // the newest check from there
     bool nominate = false;                 // controlling: the check carries USE-CANDIDATE
     IceRole asked_as = IceRole::controlled;  // our role in the check under way
     bool nominated_by_peer = false;        // controlled: USE-CANDIDATE was received
@@ -104,6 +114,7 @@ class IceAgent {
   void check_failed(Pair& pair);
   void nominate_best();
   void select(Instant now, Pair& pair);
+  void follow(Instant now, const SocketAddress& from, Duration silent);
   void send_consent(Instant now, Outbox& out);
   void give_up();
   void raise(Event event);
@@ -118,6 +129,7 @@ class IceAgent {
   Instant give_up_ = Instant::never();
   Instant next_consent_ = Instant::never();
   Instant consent_until_ = Instant::never();
+  Instant heard_selected_;       // data, a check or an answer came from the selected address
   Instant last_check_ = Instant::at(Duration::seconds(-1));  // when the pacer let the last one go
   std::array<stun::TransactionId, kMaxConsentChecks> consent_ids_{};
   uint32_t consent_sent_ = 0;

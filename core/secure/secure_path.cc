@@ -90,7 +90,7 @@ Arrival SecurePath::on_datagram(Instant now, Datagram& datagram, Outbox& out) {
   const BytesView bytes = datagram.packet.bytes();
   if (bytes.empty()) return dropped(Drop::unknown_first_byte);
   switch (protocol_of(bytes[0])) {
-    case Protocol::media: return on_media(datagram.packet);
+    case Protocol::media: return on_media(now, datagram.packet, datagram.from);
     case Protocol::stun: {
       if (ended_) return dropped(Drop::stun_unexpected);
       const std::optional<Drop> drop = ice_.on_stun(now, bytes, datagram.from, out);
@@ -107,13 +107,14 @@ Arrival SecurePath::on_datagram(Instant now, Datagram& datagram, Outbox& out) {
   return dropped(Drop::unknown_first_byte);
 }
 
-Arrival SecurePath::on_media(PacketRef& packet) {
+Arrival SecurePath::on_media(Instant now, PacketRef& packet, const SocketAddress& from) {
   if (!srtp_ || ended_) return {ArrivalKind::dropped, Drop::srtp_not_ready};
   const bool rtcp = is_rtcp(packet.bytes());
   const MutableBytes bytes = packet.mutable_bytes();
   const Result<size_t, Drop> size = rtcp ? srtp_->unprotect_rtcp(bytes) : srtp_->unprotect_rtp(bytes);
   if (!size) return {ArrivalKind::dropped, size.error()};
   packet.resize(*size);
+  ice_.on_data(now, from);
   return {rtcp ? ArrivalKind::rtcp : ArrivalKind::rtp, {}};
 }
 

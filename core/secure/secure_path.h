@@ -137,7 +137,7 @@ class SecurePath {
   const IceAgent& ice() const { return ice_; }
 
  private:
-  Arrival on_media(PacketRef& packet);
+  Arrival on_media(Instant now, PacketRef& packet, const SocketAddress& from);
   std::optional<Drop> on_dtls(Instant now, BytesView bytes, const SocketAddress& from, Outbox& out);
   void take_ice_events(Instant now, Outbox& out);
   void start_dtls(Instant now, Outbox& out);

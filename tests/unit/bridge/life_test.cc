@@ -79,6 +79,28 @@ TEST_CASE("an endpoint that comes back from the same address takes it over") {
   CHECK(b.of(fresh.audio).size() == 2);
 }
 
+TEST_CASE("an endpoint whose NAT binds it anew is found again by its next check, and gets its media there") {
+  Harness h;
+  Client& a = h.join("m", "aaaaaaaa");
+  Client& b = h.join("m", "bbbbbbbb");
+  a.address.port = 20'001;
+  const auto talk = [&](int times) {
+    for (int i = 0; i < times; ++i) {
+      a.send_audio(h.now, 20);
+      b.send_audio(h.now, 20);
+      h.run(Duration::milliseconds(20));
+    }
+  };
+  talk(400);  // its consent check comes within 6 s
+  a.rtp.clear();
+  b.rtp.clear();
+  talk(10);
+  CHECK(a.of(b.audio).size() == 10);
+  CHECK(b.of(a.audio).size() == 10);
+  CHECK(h.bridge->stats().ice_failed == 0);
+  CHECK(h.bridge->audit().violations == std::vector<std::string>());
+}
+
 TEST_CASE("the addresses bound to an endpoint are bounded") {
   Harness h(Crypto::null, [](BridgeConfig& c) { c.limits.addresses_per_endpoint = 3; });
   Client& a = h.join("m", "aaaaaaaa");

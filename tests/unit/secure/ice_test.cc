@@ -177,6 +177,100 @@ TEST_CASE("pairs are limited, whether signalled or learnt") {
   CHECK(agent.pair_count() == IceAgent::kMaxPairs);
 }
 
+namespace {
+/// An agent with `peer` selected.
+IceAgent connected_agent(IceRole role, Wire& wire, const SocketAddress& peer) {
+  IceAgent agent = make_agent(role);
+  REQUIRE(agent.set_remote({}, kTheirs, {}));
+  const auto edit = [&](stun::Builder& b) {
+    if (role == IceRole::controlling) return b.ice_controlled(1);
+    b.ice_controlling(1);
+    b.use_candidate();
+  };
+  agent.on_stun({}, wire.check("ourpasswordourpasswordour", "ours:their+ufrag", edit), peer, wire.out);
+  for (Instant now; !agent.selected(); now = std::max(now, agent.deadline().at)) {
+    agent.on_deadline(now, wire.out);
+    agent.on_stun(now, wire.answer(wire.last(), kLocal), peer, wire.out);
+  }
+  return agent;
+}
+Instant ms(int64_t n) { return Instant::at(Duration::milliseconds(n)); }
+/// Runs what is due and answers the newest check, if one went to `from`, as whoever is there would.
+bool answers_check(IceAgent& agent, Wire& wire, Instant now, const SocketAddress& from) {
+  wire.out.clear();
+  if (agent.deadline().at <= now) agent.on_deadline(now, wire.out);
+  for (const auto& send : wire.out.sends())
+    if (send.to == from) return !agent.on_stun(now, wire.answer(send.packet.bytes(), kLocal), from, wire.out);
+  return false;
+}
+}  // namespace
+
+TEST_CASE("data from another address is followed when the selected one has been silent, and the other has answered a check") {
+  Wire wire;
+  const SocketAddress before = PathPair::address(false, 9, 4000), after = PathPair::address(false, 9, 4001), stranger = PathPair::address(false, 9, 4002);
+  IceAgent agent = connected_agent(IceRole::controlling, wire, before);
+  agent.on_data(ms(1000), before);
+  agent.on_data(ms(1900), after);  // no check came from there
+  CHECK_FALSE(answers_check(agent, wire, ms(1900), after));
+  agent.on_data(ms(2000), before);
+  agent.on_stun(ms(2010), wire.check(), after, wire.out);
+  CHECK(answers_check(agent, wire, ms(2040), after));
+  CHECK(agent.selected() == before);
+  agent.on_data(ms(2499), after);  // not long enough
+  CHECK_FALSE(answers_check(agent, wire, ms(2499), after));
+  agent.on_data(ms(2500), after);
+  wire.out.clear();
+  agent.on_deadline(ms(2500), wire.out);
+  CHECK(stun::parse(wire.last())->use_candidate);
+  CHECK(agent.selected() == before);
+  CHECK(wire.out.sends().back().to == after);
+  CHECK_FALSE(agent.on_stun(ms(2520), wire.answer(wire.last(), kLocal), after, wire.out));
+  CHECK(agent.selected() == after);
+  // The one before has no claim left: a check from there changes nothing while data comes from the new one.
+  agent.on_stun(ms(2530), wire.check(), before, wire.out);
+  agent.on_data(ms(2540), after);
+  agent.on_data(ms(2550), before);
+  CHECK_FALSE(answers_check(agent, wire, ms(2600), before));
+  CHECK(agent.selected() == after);
+  // Somebody who replays a check of the peer cannot answer ours.
+  agent.on_stun(ms(3000), wire.check(), stranger, wire.out);
+  for (int64_t t = 3000; t < 5000; t += 20) {
+    agent.on_data(ms(t), stranger);
+    if (agent.deadline().at <= ms(t)) agent.on_deadline(ms(t), wire.out);
+  }
+  CHECK(agent.selected() == after);
+}
+
+TEST_CASE("checks alone are followed after longer, by the controlled side without a nomination") {
+  Wire wire;
+  const SocketAddress before = PathPair::address(false, 9, 4000), after = PathPair::address(false, 9, 4001);
+  IceAgent agent = connected_agent(IceRole::controlled, wire, before);
+  const auto check = [&] { return wire.check("ourpasswordourpasswordour", "ours:their+ufrag", [](stun::Builder& b) { b.ice_controlling(1); }); };
+  agent.on_stun(ms(1000), check(), before, wire.out);
+  agent.on_stun(ms(2000), check(), after, wire.out);
+  CHECK(answers_check(agent, wire, ms(2040), after));
+  agent.on_stun(ms(7999), check(), after, wire.out);
+  CHECK(agent.selected() == before);
+  agent.on_stun(ms(8000), check(), after, wire.out);
+  CHECK(agent.selected() == after);
+}
+
+TEST_CASE("a peer may change its address more often than there are pairs") {
+  Wire wire;
+  IceAgent agent = connected_agent(IceRole::controlling, wire, PathPair::address(false, 9, 4000));
+  for (uint16_t i = 1; i <= 3 * IceAgent::kMaxPairs; ++i) {
+    const SocketAddress now_at = PathPair::address(false, 9, static_cast<uint16_t>(4000 + i));
+    const int64_t t = 1000 * i;
+    agent.on_stun(ms(t), wire.check(), now_at, wire.out);
+    CHECK(answers_check(agent, wire, ms(t + 100), now_at));
+    agent.on_data(ms(t + 600), now_at);
+    CHECK(answers_check(agent, wire, ms(t + 600), now_at));
+    CHECK(agent.selected() == now_at);
+    CHECK(agent.pair_count() <= IceAgent::kMaxPairs);
+  }
+  CHECK(agent.pair_count() == IceAgent::kMaxPairs);
+}
+
 TEST_CASE("credentials outside RFC 8839 are refused") {
   IceAgent agent = make_agent(IceRole::controlling);
   CHECK_FALSE(agent.set_remote({}, {"abc", kTheirs.pwd}, {}));

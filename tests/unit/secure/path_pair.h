@@ -5,6 +5,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "core/secure/secure_path.h"
@@ -125,12 +126,17 @@ struct PathPair {
   void carry(bool from_bridge) {
     for (Outbox::Send& send : out.sends()) {
       const BytesView bytes = send.packet.bytes();
-      TACOMA_ASSERT(send.to == (from_bridge ? client_address : bridge_address));
+      const bool lost = from_bridge && send.to == left_address;
+      TACOMA_ASSERT(lost || send.to == (from_bridge ? client_address : bridge_address));
       sent.push_back({now, from_bridge, std::vector<uint8_t>(bytes.begin(), bytes.end())});
-      if (cut || loss.chance(options.loss)) continue;
+      if (lost || cut || loss.chance(options.loss)) continue;
       flying.push_back({now + options.delay, !from_bridge, sent.back().bytes});
     }
     out.clear();
+  }
+  // A NAT between them forgets the client, and gives it another port: what goes to the old one is lost.
+  void rebind(uint16_t port) {
+    left_address = std::exchange(client_address, SocketAddress{client_address.ip, port});
   }
   void collect() {
     for (PathEvent e; bridge->poll_event(e);) bridge_events.push_back(e);
@@ -156,7 +162,7 @@ struct PathPair {
   Instant bridge_told_at = Instant::never();
   bool cut = false;
   uint64_t steps = 0;
-  SocketAddress bridge_address, client_address;
+  SocketAddress bridge_address, client_address, left_address;
   std::unique_ptr<SecurePath> bridge, client;
   std::deque<Flight> flying;
   std::vector<Sent> sent;

@@ -220,6 +220,32 @@ TEST_CASE("an ICE restart on a living path keeps it usable throughout") {
   CHECK(pair.client_events.size() == 3);
 }
 
+TEST_CASE("a client behind a NAT that binds it anew is followed, keyed as before, within its next check and a second") {
+  const bool sends = GENERATE(true, false);
+  PathPair pair({.crypto = Crypto::null});
+  pair.introduce();
+  pair.run(at_seconds(3));
+  REQUIRE(pair.keyed());
+  uint16_t sequence = 0;
+  for (const uint16_t port : {40001, 40002, 40000}) {  // and back to where it was
+    INFO("port " << port << (sends ? ", sending" : ", only checking"));
+    pair.rebind(port);
+    const Instant moved_at = pair.now;
+    while (pair.bridge->remote() != pair.client_address && pair.now - moved_at < Duration::seconds(20)) {
+      pair.run(pair.now + Duration::milliseconds(20));
+      if (sends && pair.client->ready()) pair.deliver(true, protect(*pair.client, rtp_packet(++sequence, 100)));
+    }
+    CHECK(pair.bridge->remote() == pair.client_address);
+    // Checks of a client are 6 s apart at most; then one round trip to validate, one to nominate.
+    CHECK(pair.now - moved_at <= (sends ? Duration::milliseconds(6'700) : Duration::milliseconds(13'200)));
+    CHECK(pair.deliver(false, protect(*pair.bridge, rtp_packet(port, 100))).kind == ArrivalKind::rtp);
+    pair.run(pair.now + Duration::seconds(60));  // consent goes on there
+    CHECK(pair.keyed());
+  }
+  CHECK_FALSE(PathPair::has(pair.bridge_events, PathEvent::Kind::consent_lost));
+  CHECK_FALSE(PathPair::has(pair.client_events, PathEvent::Kind::consent_lost));
+}
+
 TEST_CASE("two controlling agents settle who controls") {
   for (uint64_t seed = 1; seed <= 10; ++seed) {
     INFO("seed " << seed);

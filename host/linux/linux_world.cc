@@ -1,5 +1,7 @@
 #include "host/linux/linux_world.h"
 
+#include <pthread.h>
+#include <sched.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -30,7 +32,8 @@ std::optional<uint32_t> shard_of_site(const NetworkPlan& plan, const std::vector
 
 class LinuxWorld final : public World {
  public:
-  LinuxWorld(std::unique_ptr<Shared> shared, std::vector<uint32_t> shard_of) : shared_(std::move(shared)), shard_of_(std::move(shard_of)) {
+  LinuxWorld(std::unique_ptr<Shared> shared, std::vector<uint32_t> shard_of, const LinuxOptions& options)
+      : shared_(std::move(shared)), shard_of_(std::move(shard_of)), realtime_(options.realtime), warn_(options.warn) {
     uint32_t count = 1;
     for (uint32_t shard : shard_of_) count = std::max(count, shard + 1);
     for (uint32_t i = 0; i < count; ++i) shards_.push_back(std::make_unique<Shard>(*shared_));
@@ -57,6 +60,7 @@ class LinuxWorld final : public World {
     if (threads_.empty()) {
       shared_->clock.start();
       for (const auto& shard : shards_) threads_.emplace_back([&shard] { shard->run(); });
+      if (realtime_) go_ahead();
     }
     std::this_thread::sleep_until(shared_->clock.at(end));
   }
@@ -76,6 +80,15 @@ class LinuxWorld final : public World {
   }
 
  private:
+  void go_ahead() {
+    const sched_param lowest{::sched_get_priority_min(SCHED_RR)};
+    for (std::thread& thread : threads_) {
+      if (::pthread_setschedparam(thread.native_handle(), SCHED_RR, &lowest) == 0) continue;
+      if (warn_) warn_("the system lets this user run nothing in real time (as root, or with CAP_SYS_NICE, it would): the run has to share the machine");
+      return;
+    }
+  }
+
   // Does `work` on the thread of the shard, or here while there are no threads.
   template <typename Work>
   void run_on(Shard& shard, Work work) {
@@ -92,6 +105,8 @@ class LinuxWorld final : public World {
   std::vector<uint32_t> shard_of_;  // by host
   std::vector<std::unique_ptr<Shard>> shards_;
   std::vector<std::thread> threads_;
+  bool realtime_;
+  std::function<void(const std::string&)> warn_;
 };
 
 // Each host needs a socket a family and both ends of a stream or two.
@@ -188,7 +203,7 @@ Result<std::unique_ptr<World>> make_linux_world(const NetworkPlan& plan, const L
   shared->warn = options.warn;
   shared->outside = options.outside;
   if (Result<void> opened = host::open_sockets(*shared, options); !opened) return fail(opened.error());
-  return std::unique_ptr<World>(std::make_unique<host::LinuxWorld>(std::move(shared), std::move(*shard_of)));
+  return std::unique_ptr<World>(std::make_unique<host::LinuxWorld>(std::move(shared), std::move(*shard_of), options));
 }
 
 }  // namespace tacoma

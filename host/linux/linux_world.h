@@ -28,6 +28,9 @@ struct LinuxOptions {
   bool shape = true;
   /// The shard (thread) of each host, by HostId. Empty: the hosts of `bridges` on shard 0, all others on shard 1.
   std::vector<uint32_t> shard_of;
+  /// The shards' threads run before everything else on this machine (SCHED_RR), so that its other work makes nothing late. Needs
+  /// root, CAP_SYS_NICE or a limit on real-time priority; without it the run goes on as usual and `warn` says so.
+  bool realtime = false;
   /// Names of hosts that get shard 0 to themselves; unused when shard_of is given.
   std::vector<std::string> bridges;
   /// UDP ports that hosts must have, by host name; all others get what the kernel gives.

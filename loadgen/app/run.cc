@@ -169,6 +169,7 @@ class Run {
   Result<void> raise_world() {
     if (interrupted) return {};  // while clips were made: there are not all, and the end tells
     WorldOptions options;
+    options.realtime = request_.realtime;
     if (!taps_.empty()) options.tap = &taps_;
     Result<std::unique_ptr<World>> world = factory_.make(plan_, options);
     if (!world) return fail(world.error());

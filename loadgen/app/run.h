@@ -13,7 +13,7 @@ struct RunRequest {
   Scenario scenario;
   std::vector<std::string> sets;  // --set, for run.json
   std::string out;                // folder; empty: out/<scenario>/<world>
-  bool pcap = false, quiet = false, report = true;
+  bool pcap = false, quiet = false, report = true, realtime = false;
 };
 
 /// Runs it, prints the summary to standard output and returns the exit code.

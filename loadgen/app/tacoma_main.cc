@@ -82,6 +82,7 @@ void run_options(po::options_description& o) {
           "the people meet in this room of a running deployment, such as https://meet.example.org/load (world: sockets); see docs/load-testing.md")
       ("confirm-load", po::value<Words>()->value_name("HOST")->composing(),
           "this host, which is not this machine, is yours to load; may be repeated")
+      ("realtime", "schedule the run before all other work of this machine, so that little makes it late (world: sockets; needs root or CAP_SYS_NICE)")
       ("pcap", "capture what every host sends into DIR/run.pcap")
       ("quiet", "no progress")
       ("no-report", "leave report.html out");
@@ -127,6 +128,8 @@ int act_run(const Invocation& call, const po::variables_map& options) {
   request.scenario = *std::move(scenario);
   request.sets = std::move(sets);
   if (options.count("out")) request.out = options["out"].as<std::string>();
+  request.realtime = options.count("realtime") != 0;
+  if (request.realtime && factory->is_virtual) return wrong("--realtime is for --world sockets: virtual time is never late");
   request.pcap = options.count("pcap") != 0;
   request.quiet = options.count("quiet") != 0;
   request.report = options.count("no-report") == 0;

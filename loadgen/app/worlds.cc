@@ -14,6 +14,7 @@ constexpr uint32_t kPeoplePerThread = 25;  // fewer need no second thread
 Result<std::unique_ptr<World>> make_sockets(const Plan& plan, const WorldOptions& options) {
   LinuxOptions linux_options;
   linux_options.tap = options.tap;
+  linux_options.realtime = options.realtime;
   for (const BridgePlan& bridge : plan.bridges) linux_options.bridges.push_back(bridge.name);
   if (plan.deployment) {
     linux_options.outside = Outside{plan.deployment->local, plan.deployment->hosts, plan.deployment->verify_tls};

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { open_browser, Person, until } from './browser.mjs';
@@ -16,7 +17,7 @@ let deployment, browser, ada;
 
 before(async () => {
   deployment = await Deployment.start({ tacoma, web_root, state: fs.mkdtempSync(path.join(out, 'state-')), log: path.join(out, 'load-up.log') });
-  browser = await open_browser();
+  browser = await open_browser({ behind: out }); // the run has a schedule to keep, the browser has not
 }, { timeout: 120_000 });
 
 after(async () => {
@@ -50,11 +51,11 @@ expect: [ "joined >= 100%" ]
 };
 
 test('a browser decodes four synthetic people, and they count its frames', { timeout: 150_000 }, async () => {
-  ada = await Person.open(browser, deployment.room('load'), 'Ada');
+  ada = await Person.open(browser, `${deployment.room('load')}#height=180&layers=0`, 'Ada', { viewport: { width: 640, height: 400 } });
   await ada.join();
   await ada.joined();
   const result = path.join(out, 'load-run');
-  const running = run([scenario('load', kPeople, 20), '--world', 'sockets', '--deployment', deployment.room('load'), '--out', result, '--quiet']);
+  const running = run([scenario('load', kPeople, 20), '--world', 'sockets', '--deployment', deployment.room('load'), '--out', result, '--realtime', '--quiet']);
 
   // All four at once: their owners are whoever the page hears of.
   const owners = () => ada.received().then((rows) => [...new Set(rows.map((r) => r.owner))]);
@@ -70,8 +71,10 @@ test('a browser decodes four synthetic people, and they count its frames', { tim
 
   const { code, said } = await running;
   console.log(said);
-  // 98: the browser took so much of this machine that the run did not keep its own schedule, and gives no verdict. All else holds.
-  assert.ok(code === 0 || (code === 98 && /did not keep the schedule/.test(said)), `exit ${code}: ${said}`);
+  // 98: the run did not keep its own schedule and gives no verdict; that may be where it has to share a machine with twice as much
+  // work as there are cores. All else holds there, too.
+  const overloaded = /lets this user run nothing in real time/.test(said) && os.loadavg()[0] > 2 * os.cpus().length;
+  assert.ok(code === 0 || (overloaded && code === 98 && /did not keep the schedule/.test(said)), `exit ${code}: ${said}`);
   assert.match(said, /holds {2}joined >= 100%/);
   await until('everybody has left', async () => (await ada.state()).members.every((m) => m.id === ada.id), { within: 10_000 });
 

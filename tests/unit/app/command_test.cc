@@ -95,8 +95,9 @@ TEST_CASE("a wrong command ends with 2 and says what is right") {
   CHECK(wrong({"run", "quickstart", "--world", "lihgt"}) ==
         "tacoma: --world: unknown world 'lihgt' (did you mean 'light'?); it may be sockets, ns3 or light\n");
   CHECK(wrong({"run", "quickstart", "--world", "light", "--sed", "3"}) ==
-        "tacoma: run: unknown option '--sed' (did you mean '--seed'?); options are: --world, --seed, --out, --set, --deployment, --confirm-load, --pcap, --quiet, --no-report, --help\n");
+        "tacoma: run: unknown option '--sed' (did you mean '--seed'?); options are: --world, --seed, --out, --set, --deployment, --confirm-load, --realtime, --pcap, --quiet, --no-report, --help\n");
   CHECK(wrong({"run", "quickstart", "--world", "light", "--seed", "x"}) == "tacoma: --seed: 'x' is not a whole number\n");
+  CHECK(wrong({"run", "quickstart", "--world", "light", "--realtime"}) == "tacoma: --realtime is for --world sockets: virtual time is never late\n");
   CHECK(wrong({"run", "nosuch.yaml", "--world",
       "light"}) == "nosuch.yaml: there is no such file, and no scenario of that name in scenarios\n");
   CHECK(wrong({"run", "quikstart", "--world", "light"}) ==

@@ -17,7 +17,7 @@ namespace {
 constexpr double kFullPacketRate = 50'000;
 }  // namespace
 
-Bridge::Bridge(BridgeConfig config) : config_(std::move(config)), rng_(config_.rng) {
+Bridge::Bridge(BridgeConfig config) : config_(std::move(config)), rng_(config_.rng), feedback_(std::make_unique<bridge::FeedbackScratch>()) {
   identity_ = DtlsIdentity::make(rng_.split("identity"), config_.randomness, config_.crypto);
   for (size_t i = 0; i < config_.logins.size(); ++i) {
     BridgeLogin& login = config_.logins[i];
@@ -344,7 +344,7 @@ bridge::Conference* Bridge::find_conference(std::string_view meeting_id) {
 }
 
 bridge::Conference& Bridge::add_conference(Instant now, const std::string& meeting_id, const std::string& name) {
-  conferences_.push_back(std::make_unique<Conference>(meeting_id, name, feedback_video_, config_.name, config_.congestion, now));
+  conferences_.push_back(std::make_unique<Conference>(meeting_id, name, feedback_video_, config_.name, config_.congestion, *feedback_, now));
   conferences_.back()->channel_id = std::to_string(++last_channel_id_);
   ++totals_.conferences_created;
   deadlines_.set(kEmptyConferences, next_empty_conference());
@@ -394,9 +394,9 @@ bridge::Endpoint& Bridge::add_endpoint(Instant now, Conference& conference, cons
 
 /// The endpoint is to get every source under SSRCs of the bridge's own.
 void Bridge::rewrite_ssrcs(Endpoint& endpoint) {
-  endpoint.rewrites_ssrcs = true;
-  endpoint.audio_ssrcs = bridge::SsrcPool(rng_.split("audio-ssrcs", made_), config_.limits.audio_ssrcs);
-  endpoint.video_ssrcs = bridge::SsrcPool(rng_.split("video-ssrcs", made_), config_.limits.video_ssrcs);
+  endpoint.pools = std::make_unique<Endpoint::SsrcPools>(
+      Endpoint::SsrcPools{bridge::SsrcPool(rng_.split("audio-ssrcs", made_), config_.limits.audio_ssrcs),
+                          bridge::SsrcPool(rng_.split("video-ssrcs", made_), config_.limits.video_ssrcs)});
 }
 
 void Bridge::remove_endpoint(Instant now, Endpoint& endpoint, Outbox& out) {

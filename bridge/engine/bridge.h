@@ -71,6 +71,7 @@ namespace bridge {
 class Brewery;
 class ColibriRequest;
 class Conference;
+struct FeedbackScratch;
 class Endpoint;
 }  // namespace bridge
 
@@ -172,6 +173,7 @@ class Bridge final : public Process {
   Ssrc feedback_audio_, feedback_video_;
 
   SctpHost sctp_;  // outlives the endpoints
+  std::unique_ptr<bridge::FeedbackScratch> feedback_;             // of all conferences
   std::vector<std::unique_ptr<bridge::Conference>> conferences_;  // in order of creation
   std::vector<std::unique_ptr<bridge::Endpoint>> endpoints_;      // by index; holes are reused
   std::vector<uint32_t> free_;

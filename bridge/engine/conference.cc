@@ -55,7 +55,9 @@ void Conference::leave(Endpoint& endpoint) {
 void Conference::subscribe(Source& source, Endpoint& receiver) {
   if (source.owner == &receiver || !receiver.receiver.accepts(source.description.video)) return;
   // RTX numbers start anywhere; taken from the SSRC so that they differ among sources and repeat from run to run.
-  const bool rewrites = receiver.rewrites_ssrcs;
+  const bool rewrites = receiver.rewrites_ssrcs();
+  // By a quarter, not by doubling: there is one of these for each receiver and source.
+  if (source.subscribers.size() == source.subscribers.capacity()) source.subscribers.reserve(source.subscribers.size() * 5 / 4 + 1);
   source.subscribers.emplace_back(receiver, source.description.video, rewrites ? Ssrc() : source.description.ssrc(),
                                   rewrites ? Ssrc() : source.description.rtx(), static_cast<uint16_t>(source.description.ssrc().value() * 40503u >> 8));
   if (!source.description.video && !receiver.channel.hears(source.description.name)) source.subscribers.back().set_target(std::nullopt);
@@ -97,7 +99,7 @@ void Conference::end_source(Source& source) {
 
 void Conference::end_projection(const Source& source, Projection& projection) {
   note_violation(source, projection, projection.violation());
-  if (projection.receiver().rewrites_ssrcs) take_back_ssrc(source, projection);
+  if (projection.receiver().rewrites_ssrcs()) take_back_ssrc(source, projection);
 }
 
 void Conference::note_violation(const Source& source, const Projection& projection, const std::string& why) {
@@ -117,7 +119,7 @@ void Conference::on_rtp(Instant now, Endpoint& from, Datagram& datagram, Outbox&
   if (packet.level && !packet.held_back) note_level(now, packet, out);
   route(now, packet, out);
   Encoding& encoding = *packet.source->encodings[packet.layer.encoding];
-  if (encoding.missing && !packet.held_back) encoding.cache.store(packet.view.sequence(), std::move(packet.packet), now);
+  if (encoding.repair && !packet.held_back) encoding.repair->cache.store(packet.view.sequence(), std::move(packet.packet), now);
 }
 
 void Conference::route(Instant now, MediaPacket& packet, Outbox& out) {

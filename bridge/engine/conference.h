@@ -12,12 +12,18 @@
 
 namespace tacoma::bridge {
 
+/// What a report is read into. All conferences of a bridge share one.
+struct FeedbackScratch {
+  std::vector<TransportStatus> statuses;
+  std::vector<PacketResult> results;
+};
+
 class Conference {
  public:
   Conference(std::string meeting_id_, std::string name_, Ssrc feedback_video_, std::string cname_, const CongestionConfig& congestion,
-             Instant now)
+             FeedbackScratch& feedback, Instant now)
       : meeting_id(std::move(meeting_id_)), name(std::move(name_)), feedback_video(feedback_video_), cname(std::move(cname_)), created(now),
-        congestion_(congestion) {}
+        congestion_(congestion), feedback_(feedback) {}
 
   const std::string meeting_id, name;
   const Ssrc feedback_video;            // sender of the bridge's own RTCP
@@ -146,9 +152,8 @@ class Conference {
     Source* source;
     Projection* projection;
   };
-  std::vector<TransportStatus> statuses_;  // scratch, this and all below
-  std::vector<PacketResult> results_;
-  std::vector<Wanted> wanted_;
+  FeedbackScratch& feedback_;
+  std::vector<Wanted> wanted_;  // scratch, this and all below
   std::vector<Candidate> candidates_;
   Shares shares_;
   std::vector<Ssrc> ssrcs_;

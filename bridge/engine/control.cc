@@ -37,7 +37,7 @@ void Conference::on_feedback(Instant now, Endpoint& from, const RtcpPacket& pack
   if (transport && packet.count == kFormatNack) {
     if (const auto nack = parse_nack(packet)) return on_nack(now, from, *nack, out);
   } else if (transport && packet.count == kFormatTransportCc) {
-    if (parse_transport_feedback(packet, statuses_)) {
+    if (parse_transport_feedback(packet, feedback_.statuses)) {
       return on_transport_feedback(now, from, out);
     }
   } else if (!transport && packet.count == kFormatPli) {
@@ -58,9 +58,9 @@ void Conference::on_feedback(Instant now, Endpoint& from, const RtcpPacket& pack
 
 void Conference::on_transport_feedback(Instant now, Endpoint& from, Outbox& out) {
   ++counts.feedback_in;
-  for (const TransportStatus& status : statuses_) counts.feedback_lost += status.received ? 0 : 1;
+  for (const TransportStatus& status : feedback_.statuses) counts.feedback_lost += status.received ? 0 : 1;
   if (!from.downlink.is_controlled()) return;  // nobody remembers what was sent
-  counts.feedback_unknown += from.downlink.side.on_feedback(now, statuses_, results_);
+  counts.feedback_unknown += from.downlink.side.on_feedback(now, feedback_.statuses, feedback_.results);
   if (from.downlink.is_due(now, from.constraints().assumed_bandwidth_bps)) reallocate(now, from, out);
   probe(now, from, out);
 }
@@ -129,7 +129,7 @@ void Conference::on_nack(Instant now, Endpoint& from, const Nack& nack, Outbox& 
 
 void Conference::answer_nack(Instant now, Source& source, Projection& projection, uint16_t sequence, Outbox& out) {
   const auto origin = projection.origin_of(sequence);
-  PacketCache::Entry* entry = origin ? source.encodings[origin->run->encoding]->cache.find(static_cast<uint16_t>(origin->in), now) : nullptr;
+  PacketCache::Entry* entry = origin ? source.encodings[origin->run->encoding]->kept(static_cast<uint16_t>(origin->in)) : nullptr;
   if (!entry) {
     counts.drops.count(Drop::nack_not_cached);
     return;

@@ -50,9 +50,13 @@ class Endpoint {
 
   std::unique_ptr<DataChannel> data;  // where one was asked for
   Channel channel;                 // messages beside the media
-  bool rewrites_ssrcs = false;     // it knows no sources but by the maps on its channel
-  SsrcPool& ssrcs(bool video) { return video ? video_ssrcs : audio_ssrcs; }
-  SsrcPool audio_ssrcs, video_ssrcs;
+  /// Of one that knows no sources but by the maps on its channel.
+  struct SsrcPools {
+    SsrcPool audio, video;
+  };
+  std::unique_ptr<SsrcPools> pools;
+  bool rewrites_ssrcs() const { return pools != nullptr; }
+  SsrcPool& ssrcs(bool video) { return video ? pools->video : pools->audio; }
   bool told_inactive = false;      // the others know that nothing comes from it
   /// What it wants to receive, as far as it has said.
   const ReceiverWants& constraints() const { return channel.wants; }

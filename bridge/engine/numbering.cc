@@ -7,9 +7,9 @@
 namespace tacoma::bridge {
 
 void Numbering::push(const Run& run) {
-  if (count_ == ring_.size() && count_ < max_runs_) ring_.resize(ring_.empty() ? 1 : std::min(ring_.size() * 4, max_runs_));  // nothing wraps before it is full
+  if (count_ == ring_.size() && count_ < max_runs_) ring_.resize(ring_.empty() ? 1 : std::min<size_t>(ring_.size() * 4, max_runs_));  // nothing wraps before it is full
   if (count_ == max_runs_) {
-    first_ = (first_ + 1) & (max_runs_ - 1);
+    first_ = static_cast<uint16_t>((first_ + 1) & (max_runs_ - 1));
     --count_;
   }
   ++count_;

@@ -33,7 +33,7 @@ class Numbering {
   static constexpr size_t kMaxRunsOfAudio = 8;
 
   /// Remembers so many runs, a power of two.
-  explicit Numbering(size_t max_runs = kMaxRuns) : max_runs_(max_runs) {}
+  explicit Numbering(size_t max_runs = kMaxRuns) : max_runs_(static_cast<uint16_t>(max_runs)) {}
 
   /// Before the first: it shall get this number, not its own.
   void begin_at(uint16_t next) {
@@ -97,13 +97,12 @@ class Numbering {
   int64_t extend(uint16_t out) const { return next_ - 1 + static_cast<int16_t>(static_cast<uint16_t>(out - static_cast<uint16_t>(next_ - 1))); }
 
   std::vector<Run> ring_;         // grows from one to max_runs_: few receivers need many
-  size_t max_runs_;
-  size_t first_ = 0, count_ = 0;
   int64_t highest_ = 0;           // incoming number of the newest packet of the current encoding
   int64_t next_ = 0, first_out_ = 0;
   int64_t missing_ = 0;           // outgoing numbers passed over so far
   uint64_t passed_ = 0, filled_ = 0;
   uint64_t recent_ = 0;           // bit n: number next_ - 1 - n went out
+  uint16_t max_runs_, first_ = 0, count_ = 0;
   bool started_ = false, begins_at_ = false;
   uint8_t doubled_ = 0;           // numbers that went out twice: a bug, kept for the audit
 };

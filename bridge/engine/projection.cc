@@ -225,7 +225,7 @@ std::optional<uint8_t> Projection::asks_key_frame(Instant now) {
   if (!awaited_ || granted_ == awaited_) return awaited_;
   const int64_t back = (now - waits_at_) / kWaitInterval;
   if (back > 0) {
-    waits_left_ = std::min(kWaits, waits_left_ + back);
+    waits_left_ = static_cast<uint8_t>(std::min<int64_t>(kWaits, waits_left_ + back));
     waits_at_ = waits_at_ + kWaitInterval * back;
   }
   if (waits_left_ == 0) return std::nullopt;
@@ -251,7 +251,7 @@ bool Projection::may_repeat(uint16_t out, Instant now, Duration round_trip) {
   } else {
     if (now - repeats_[next_repeat_].last < kRepeatRecordKept) return false;
     repeats_[next_repeat_] = {out, 1, now};
-    next_repeat_ = (next_repeat_ + 1) % kMaxRepeatRecords;
+    next_repeat_ = static_cast<uint16_t>((next_repeat_ + 1) % kMaxRepeatRecords);
   }
   return true;
 }

@@ -43,7 +43,7 @@ class Projection {
   static constexpr size_t kPlisPerWindow = 3;
   static constexpr Duration kPliWindow = Duration::seconds(10);
   /// A receiver may cause so many waits for a key frame at once, and one more each interval: a target that flips cannot do more.
-  static constexpr int64_t kWaits = 4;
+  static constexpr uint8_t kWaits = 4;
   static constexpr Duration kWaitInterval = Duration::seconds(2);
   /// A key frame is begun with no later than this many packets behind its encoding's newest: what was passed over has to be repaired.
   static constexpr int64_t kMaxBehind = 64;
@@ -90,7 +90,7 @@ class Projection {
   Placement place(const MediaPacket& packet, Instant now);
   void sent(size_t bytes) {
     ++packets_sent_;
-    bytes_sent_ += bytes;
+    bytes_sent_ += static_cast<uint32_t>(bytes);
   }
   /// It could not go out. Video begins again at a key frame.
   void failed(const MediaPacket& packet, const Placement& placement);
@@ -113,8 +113,8 @@ class Projection {
   bool may_ask_key_frame(Instant now);
   uint16_t next_rtx_sequence() { return last_.rtx_sequence++; }
 
-  uint32_t packets_sent() const { return static_cast<uint32_t>(packets_sent_); }
-  uint32_t bytes_sent() const { return static_cast<uint32_t>(bytes_sent_); }
+  uint32_t packets_sent() const { return packets_sent_; }
+  uint32_t bytes_sent() const { return bytes_sent_; }
   /// A time of the encoding's sender on the clock of the stream that goes out.
   uint32_t timestamp_out(uint32_t timestamp) const { return timestamp + (started() ? numbers_.current().deltas.timestamp : 0); }
   void report_sent(uint32_t compact_ntp, Instant at) { report_ntp_ = compact_ntp; report_at_ = at; }
@@ -156,15 +156,15 @@ class Projection {
   OutgoingStream last_;                 // the newest that went out, as it went out
   Deltas deltas_;                       // of the newest run
 
-  uint64_t packets_sent_ = 0, bytes_sent_ = 0;
+  uint32_t packets_sent_ = 0, bytes_sent_ = 0;
   uint32_t report_ntp_ = 0;
+  uint32_t asks_ = 0;
   Instant report_at_;
   std::vector<Repeat> repeats_;   // a ring
-  size_t next_repeat_ = 0;
   std::array<Instant, kPlisPerWindow> asked_{};
-  uint32_t asks_ = 0;
-  int64_t waits_left_ = kWaits;
   Instant waits_at_;                    // when the last one was given back
+  uint16_t next_repeat_ = 0;
+  uint8_t waits_left_ = kWaits;
   std::optional<uint8_t> granted_;      // the wait that has been paid for
 };
 

@@ -28,23 +28,25 @@ Codec codec_of(std::string_view name) {
 }  // namespace
 
 void Receiver::set_formats(const jingle::MediaFormats* audio, const jingle::MediaFormats* video) {
-  payload_types_.fill({});
+  payload_types_.clear();
   video_nack_ = false;
   has_audio_ = audio != nullptr;
   has_video_ = video != nullptr;
   const auto take = [this](const jingle::MediaFormats& formats, bool is_video, uint32_t& clock) {
     bool first = true;
     for (const jingle::PayloadType& type : formats.payload_types) {
-      PayloadType& entry = payload_types_[type.id & 0x7f];
+      const uint8_t id = type.id & 0x7f;
+      auto entry = std::find_if(payload_types_.begin(), payload_types_.end(), [id](const PayloadType& t) { return t.id == id; });
+      if (entry == payload_types_.end()) entry = payload_types_.insert(entry, PayloadType{Kind::unknown, id, 0, Codec::opaque});
       if (type.name == "rtx") {
         const std::string_view apt = type.parameter("apt");
         uint32_t number = 0;
         for (char c : apt) number = c >= '0' && c <= '9' && number < 128 ? number * 10 + static_cast<uint32_t>(c - '0') : 128;
-        if (!apt.empty() && number < 128) entry = {Kind::rtx, static_cast<uint8_t>(number), Codec::opaque};
+        if (!apt.empty() && number < 128) *entry = {Kind::rtx, id, static_cast<uint8_t>(number), Codec::opaque};
         continue;
       }
-      entry.kind = is_video ? Kind::video : Kind::audio;
-      entry.codec = is_video ? codec_of(type.name) : Codec::opaque;
+      entry->kind = is_video ? Kind::video : Kind::audio;
+      entry->codec = is_video ? codec_of(type.name) : Codec::opaque;
       if (first && type.clockrate != 0) clock = type.clockrate;
       first = false;
       if (is_video && type.has_feedback("nack")) video_nack_ = true;
@@ -54,6 +56,12 @@ void Receiver::set_formats(const jingle::MediaFormats* audio, const jingle::Medi
   video_ids_ = video ? extension_ids(*video) : ExtensionIds::none();
   if (audio) take(*audio, false, audio_clock_);
   if (video) take(*video, true, video_clock_);
+}
+
+Receiver::PayloadType Receiver::type_of(uint8_t id) const {
+  for (const PayloadType& type : payload_types_)
+    if (type.id == id) return type;
+  return {};
 }
 
 Receiver::Found Receiver::find(Ssrc ssrc) const {
@@ -70,7 +78,7 @@ std::optional<Drop> Receiver::ingest(Instant now, Datagram& datagram, MediaPacke
   const uint8_t transport_id = video_ids_.transport_cc != 0 ? video_ids_.transport_cc : audio_ids_.transport_cc;
   if (const auto sequence = read_transport_sequence(*parsed, transport_id)) arrivals_.on_packet(*sequence, datagram.arrived);
 
-  const PayloadType type = payload_types_[parsed->payload_type()];
+  const PayloadType type = type_of(parsed->payload_type());
   if (type.kind == Kind::unknown) return Drop::rtp_unknown_payload_type;
   const Found found = find(parsed->ssrc());
   if (!found.source || found.is_rtx != (type.kind == Kind::rtx)) return Drop::rtp_unknown_ssrc;
@@ -79,7 +87,7 @@ std::optional<Drop> Receiver::ingest(Instant now, Datagram& datagram, MediaPacke
   if (found.is_rtx) {
     if (const auto drop = unwrap(datagram, *parsed, encoding)) return drop;
   }
-  const PayloadType media_type = found.is_rtx ? payload_types_[type.apt] : type;
+  const PayloadType media_type = found.is_rtx ? type_of(type.apt) : type;
   if ((media_type.kind == Kind::video) != source.description.video) return Drop::rtp_unknown_payload_type;
 
   const int64_t sequence = encoding.sequences.unwrap(parsed->sequence());
@@ -92,7 +100,7 @@ std::optional<Drop> Receiver::ingest(Instant now, Datagram& datagram, MediaPacke
     encoding.reception.on_packet(parsed->sequence(), parsed->timestamp(), datagram.arrived);
     if (next_report_.is_never()) next_report_ = now + kReportInterval;
   }
-  if (encoding.missing && encoding.missing->on_packet(parsed->sequence(), now) == NackTracker::Seen::filled) ++counts.recovered;
+  if (encoding.repair && encoding.repair->missing.on_packet(parsed->sequence(), now) == NackTracker::Seen::filled) ++counts.recovered;
 
   out.packet = std::move(datagram.packet);
   out.view = *parsed;
@@ -107,7 +115,7 @@ std::optional<Drop> Receiver::ingest(Instant now, Datagram& datagram, MediaPacke
 
 std::optional<Drop> Receiver::unwrap(Datagram& datagram, RtpView& view, const Encoding& encoding) {
   if (view.payload().empty()) return Drop::padding_only;  // a bandwidth probe
-  const PayloadType& type = payload_types_[view.payload_type()];
+  const PayloadType type = type_of(view.payload_type());
   const size_t size = unwrap_rtx(datagram.packet.mutable_bytes(), view, encoding.ssrc, type.apt);
   if (size == 0) return Drop::rtx_malformed;
   datagram.packet.resize(size);
@@ -146,7 +154,7 @@ MediaPacket Receiver::read_again(Source& source, Encoding& encoding, const RtpVi
   packet.is_video = source.description.video;
   packet.behind = 1;  // it teaches nothing about its encoding
   if (!packet.is_video) return packet;
-  packet.held_back = read_facts(packet, encoding, payload_types_[view.payload_type()].codec);
+  packet.held_back = read_facts(packet, encoding, type_of(view.payload_type()).codec);
   packet.video_orientation = video_orientation(view);
   return packet;
 }
@@ -266,9 +274,9 @@ void Receiver::report(Instant now, Sender& sender, Ssrc feedback_ssrc, std::stri
 void Receiver::nack(Instant now, Sender& sender, Ssrc feedback_ssrc, BridgeCounts& counts, Outbox& out) {
   for (const auto& source : sources) {
     for (const auto& encoding : source->encodings) {
-      if (!encoding->missing || encoding->missing->deadline() > now) continue;
+      if (!encoding->repair || encoding->repair->missing.deadline() > now) continue;
       to_ask_.clear();
-      encoding->missing->due(now, sender.round_trip(), to_ask_);
+      encoding->repair->missing.due(now, sender.round_trip(), to_ask_);
       if (to_ask_.empty()) continue;
       // 256 missing at most (NackLimits): at worst one entry of four bytes each.
       if (!sender.send_rtcp(1180, out, [&](RtcpWriter& w) { w.nack(feedback_ssrc, encoding->ssrc, to_ask_); })) continue;
@@ -287,21 +295,22 @@ void Receiver::receiver_report(Instant now, Sender& sender, Ssrc feedback_ssrc, 
     for (const auto& encoding : source->encodings) {
       // Those that have sent since the last report (RFC 3550 section 6.4).
       if (encoding->reception.received() == encoding->received_at_last_report) {
-        encoding->cache.expire(now);
+        if (encoding->repair) encoding->repair->cache.clear();
         continue;
       }
       if (count == blocks.size()) break;
       encoding->received_at_last_report = encoding->reception.received();
       blocks[count++] = encoding->reception.report(encoding->ssrc, now);
-      encoding->cache.set_age(std::clamp(longest * 2 + Duration::milliseconds(150), Encoding::kShortestCache, Encoding::kLongestCache));
-      encoding->cache.expire(now);
+      if (encoding->repair)
+        encoding->repair->cache.set_age(std::clamp(longest * 2 + Encoding::kNackDelay, Encoding::kShortestCache, Encoding::kLongestCache));
     }
   }
   // Nothing came: reports rest until something does.
   next_report_ = count == 0 ? Instant::never() : now + kReportInterval;
   if (count == 0) {
     for (const auto& source : sources)
-      for (const auto& encoding : source->encodings) encoding->cache.clear();
+      for (const auto& encoding : source->encodings)
+        if (encoding->repair) encoding->repair->cache.clear();
     return;
   }
   const bool sent = sender.send_rtcp(1180, out, [&](RtcpWriter& w) {
@@ -315,7 +324,7 @@ Instant Receiver::deadline() const {
   Instant at = std::min(next_report_, arrivals_.deadline());
   for (const auto& source : sources)
     for (const auto& encoding : source->encodings)
-      if (encoding->missing) at = std::min(at, encoding->missing->deadline());
+      if (encoding->repair) at = std::min(at, encoding->repair->missing.deadline());
   return at;
 }
 

@@ -46,6 +46,7 @@ class Receiver {
   enum class Kind : uint8_t { unknown, audio, video, rtx };
   struct PayloadType {
     Kind kind = Kind::unknown;
+    uint8_t id = 0;
     uint8_t apt = 0;    // of rtx
     Codec codec = Codec::opaque;
   };
@@ -66,7 +67,8 @@ class Receiver {
   void nack(Instant now, Sender& sender, Ssrc feedback_ssrc, BridgeCounts& counts, Outbox& out);
   void receiver_report(Instant now, Sender& sender, Ssrc feedback_ssrc, std::string_view cname, BridgeCounts& counts, Outbox& out);
 
-  std::array<PayloadType, 128> payload_types_{};
+  PayloadType type_of(uint8_t id) const;
+  std::vector<PayloadType> payload_types_;  // a handful: a scan costs less than a table of 128 in each endpoint
   ExtensionIds audio_ids_ = ExtensionIds::none(), video_ids_ = ExtensionIds::none();
   uint32_t audio_clock_ = 48000, video_clock_ = 90000;
   bool has_audio_ = false, has_video_ = false, video_nack_ = false;

@@ -350,7 +350,7 @@ DataSize Conference::repeat_recent(Instant now, Source& source, Projection& proj
   if (back >= Downlink::kMostRepeats) return DataSize::zero();
   const auto sequence = static_cast<uint16_t>(projection.numbers().next() - 1 - back++);
   const auto origin = projection.origin_of(sequence);
-  PacketCache::Entry* entry = origin ? source.encodings[origin->run->encoding]->cache.find(static_cast<uint16_t>(origin->in), now) : nullptr;
+  PacketCache::Entry* entry = origin ? source.encodings[origin->run->encoding]->kept(static_cast<uint16_t>(origin->in)) : nullptr;
   if (!entry) return DataSize::zero();
   const auto size = DataSize::bytes(static_cast<int64_t>(entry->packet.size()));
   return send_again(now, source, projection, sequence, *origin, *entry, Cargo::probe, out) ? size : DataSize::zero();

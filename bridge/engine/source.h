@@ -40,12 +40,16 @@ struct SourceDescription {
 class Encoding {
  public:
   static constexpr size_t kCachePackets = 512;
-  static constexpr Duration kShortestCache = Duration::milliseconds(200);
+  /// How long packets are kept for NACKs: until the second one about a packet can have come from the farthest receiver.
+  static constexpr Duration kNackDelay = Duration::milliseconds(80);  // besides two round trips: reordering waited for, batches, jitter
+  static constexpr Duration kShortestCache = Duration::milliseconds(100);
   static constexpr Duration kLongestCache = Duration::seconds(1);
+  /// However old: of a slow stream the loss of a frame's last packet shows with the next frame only.
+  static constexpr size_t kLeastCached = 6;
 
   Encoding(const EncodingDescription& what, uint8_t index_, bool video, uint32_t clock_rate, bool nack)
-      : ssrc(what.ssrc), rtx(what.rtx), index(index_), reception(clock_rate), cache(kCachePackets, kShortestCache) {
-    if (nack) missing.emplace();
+      : ssrc(what.ssrc), rtx(what.rtx), index(index_), reception(clock_rate) {
+    if (nack) repair = std::make_unique<Repair>();
     if (video) meter = std::make_unique<LayerMeter>();
   }
 
@@ -54,8 +58,11 @@ class Encoding {
   SequenceUnwrapper sequences;
   SequenceWindow window;
   Reception reception;
-  std::optional<NackTracker> missing;   // video with nack
-  PacketCache cache;                    // the same
+  struct Repair {
+    NackTracker missing;
+    PacketCache cache{kCachePackets, kShortestCache, kLeastCached};
+  };
+  std::unique_ptr<Repair> repair;       // of video with nack
   std::unique_ptr<LayerMeter> meter;    // video
   std::array<uint16_t, kMaxSpatialLayers> heights{};  // as the stream last said; 0: it has not
   uint8_t top_spatial = 0;              // the highest spatial id that it said it has, or that has come
@@ -67,6 +74,8 @@ class Encoding {
     bool has_newest = false, has_before = false;
   };
   std::unique_ptr<Structures> structures;  // once there was a descriptor
+  /// A packet that is kept for repairs, by its incoming number; null: it is not.
+  PacketCache::Entry* kept(uint16_t sequence) { return repair ? repair->cache.find(sequence) : nullptr; }
   uint64_t received_at_last_report = 0;
   std::optional<SenderInfo> last_report;  // the sender's newest SR
   Instant last_key_frame_request = Instant::at(Duration::seconds(-3600));

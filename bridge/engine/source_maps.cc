@@ -53,19 +53,19 @@ void Conference::lend_ahead(Instant now, Outbox& out) {
       if (!source->description.video || !source->started()) continue;
       for (Projection& projection : source->subscribers) {
         Endpoint& receiver = projection.receiver();
-        if (receiver.rewrites_ssrcs && receiver.channel.is_open() && receiver.channel.wants.is_known && projection.target() && projection.ssrc() == Ssrc())
+        if (receiver.rewrites_ssrcs() && receiver.channel.is_open() && receiver.channel.wants.is_known && projection.target() && projection.ssrc() == Ssrc())
           if (!lend_ssrc(now, *source, projection)) lacks_ssrcs_ = true;
       }
     }
   }
   for (Endpoint* receiver : endpoints)
-    if (receiver->rewrites_ssrcs) tell_new_maps(*receiver, true, out);
+    if (receiver->rewrites_ssrcs()) tell_new_maps(*receiver, true, out);
 }
 
 /// Whether a key frame for it would find an SSRC: it is not worth asking for otherwise.
 bool Conference::has_ssrc_for(const Projection& projection) const {
   Endpoint& receiver = projection.receiver();
-  if (!receiver.rewrites_ssrcs || projection.ssrc() != Ssrc()) return true;
+  if (!receiver.rewrites_ssrcs() || projection.ssrc() != Ssrc()) return true;
   return receiver.channel.is_open() && !receiver.channel.wants.is_known && receiver.ssrcs(true).has_room();
 }
 
@@ -96,7 +96,7 @@ void Conference::take_back_ssrc(const Source& source, Projection& projection) {
 
 /// All that the receiver's SSRCs stand for now: its channel has just come up.
 void Conference::tell_source_maps(Endpoint& receiver, Outbox& out) {
-  if (!receiver.rewrites_ssrcs) return;
+  if (!receiver.rewrites_ssrcs()) return;
   lacks_ssrcs_ = true;  // it can be told again
   channel::VideoSourcesMap video;
   channel::AudioSourcesMap audio;
@@ -115,7 +115,7 @@ void Conference::tell_video_type(const Endpoint& owner, const std::string& sourc
     if (source->description.name != source_name || !source->description.video) continue;
     for (const Projection& projection : source->subscribers) {
       Endpoint& receiver = projection.receiver();
-      const SsrcPool::Slot* slot = receiver.rewrites_ssrcs ? receiver.ssrcs(true).find(*source) : nullptr;
+      const SsrcPool::Slot* slot = receiver.rewrites_ssrcs() ? receiver.ssrcs(true).find(*source) : nullptr;
       if (!slot || !receiver.channel.is_open()) continue;
       receiver.channel.send(channel::write(channel::VideoSourcesMap{{video_mapping(*slot)}}), out);
       ++counts.channel_messages_out;
@@ -126,7 +126,7 @@ void Conference::tell_video_type(const Endpoint& owner, const std::string& sourc
 /// What `receiver` gets under this SSRC, and the source it is of; null: nothing.
 Projection* Conference::find_projection(Endpoint& receiver, Ssrc ssrc, Source*& source) {
   source = nullptr;
-  if (receiver.rewrites_ssrcs) {
+  if (receiver.rewrites_ssrcs()) {
     for (const bool video : {true, false})
       if (SsrcPool::Slot* slot = receiver.ssrcs(video).find(ssrc)) source = slot->holder;
   } else {

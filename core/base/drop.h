@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 namespace tacoma {
 
@@ -93,29 +94,40 @@ constexpr const char* explain(Drop drop) {
   return "?";
 }
 
-/// Always-on counters, one a reason.
+/// Always-on counters, one a reason. Their memory is taken with the first drop: thousands of people have several of these each, and
+/// mostly nothing to count.
 class DropCounts {
  public:
-  void count(Drop drop, uint64_t times = 1) { counts_[static_cast<size_t>(drop)] += times; }
-  uint64_t operator[](Drop drop) const { return counts_[static_cast<size_t>(drop)]; }
+  DropCounts() = default;
+  DropCounts(const DropCounts& other) : counts_(other.counts_ ? std::make_unique<Counts>(*other.counts_) : nullptr) {}
+  DropCounts(DropCounts&&) noexcept = default;
+  DropCounts& operator=(DropCounts other) noexcept { counts_.swap(other.counts_); return *this; }
+
+  void count(Drop drop, uint64_t times = 1) {
+    if (!counts_) counts_ = std::make_unique<Counts>();
+    (*counts_)[static_cast<size_t>(drop)] += times;
+  }
+  uint64_t operator[](Drop drop) const { return counts_ ? (*counts_)[static_cast<size_t>(drop)] : 0; }
   uint64_t total() const {
     uint64_t sum = 0;
-    for (uint64_t n : counts_) sum += n;
+    each([&sum](Drop, uint64_t n) { sum += n; });
     return sum;
   }
   DropCounts& operator+=(const DropCounts& other) {
-    for (size_t i = 0; i < kDropReasons; ++i) counts_[i] += other.counts_[i];
+    other.each([this](Drop drop, uint64_t n) { count(drop, n); });
     return *this;
   }
   /// Calls visit(Drop, count) for each reason that happened, in a fixed order.
   template <typename Visit>
   void each(Visit visit) const {
+    if (!counts_) return;
     for (size_t i = 0; i < kDropReasons; ++i)
-      if (counts_[i] != 0) visit(static_cast<Drop>(i), counts_[i]);
+      if ((*counts_)[i] != 0) visit(static_cast<Drop>(i), (*counts_)[i]);
   }
 
  private:
-  std::array<uint64_t, kDropReasons> counts_{};
+  using Counts = std::array<uint64_t, kDropReasons>;
+  std::unique_ptr<Counts> counts_;
 };
 
 }  // namespace tacoma

@@ -1,6 +1,7 @@
 // A mergeable histogram of durations. Percentiles are never averaged: histograms are added, then asked.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -16,9 +17,7 @@ class Histogram {
  public:
   void add(Duration value, uint64_t times = 1) {
     const uint32_t bucket = bucket_of(value);
-    if (counts_.empty()) { first_ = bucket; counts_.push_back(0); }
-    if (bucket < first_) { counts_.insert(counts_.begin(), first_ - bucket, 0); first_ = bucket; }
-    if (bucket - first_ >= counts_.size()) counts_.resize(bucket - first_ + 1, 0);
+    if (bucket - first_ >= counts_.size()) grow(bucket);  // below first_, too: the difference wraps
     counts_[bucket - first_] += times;
     total_ += times;
   }
@@ -50,6 +49,17 @@ class Histogram {
   void clear() { counts_.clear(); total_ = 0; first_ = 0; }
 
  private:
+  // By a few buckets at a time, not by doubling: a run holds several of these for each person.
+  void grow(uint32_t bucket) {
+    constexpr uint32_t kStep = 8;
+    const uint32_t low = bucket / kStep * kStep, high = low + kStep;
+    const uint32_t first = counts_.empty() ? low : std::min(first_, low);
+    const uint32_t end = counts_.empty() ? high : std::max(first_ + static_cast<uint32_t>(counts_.size()), high);
+    std::vector<uint32_t> wider(end - first);
+    std::copy(counts_.begin(), counts_.end(), wider.begin() + (counts_.empty() ? 0 : first_ - first));
+    counts_.swap(wider);
+    first_ = first;
+  }
   static uint32_t bucket_of(Duration value) {
     int64_t us = value.us();
     if (us < 0) us = 0;

@@ -124,7 +124,8 @@ void MessageStreams::on_bytes(Instant now, const Key& key, BytesView bytes) {
     if (!on_message(now, key, rest.subspan(f.begin, f.end - f.begin))) return;
   }
   received.erase(received.begin(), received.begin() + static_cast<std::ptrdiff_t>(at));
-  states_[key].received = std::move(received);
+  // Only a message that is not whole yet is worth memory: most of thousands of channels are idle.
+  if (!received.empty()) states_[key].received = std::move(received);
 }
 
 // False: the stream is over for its process.

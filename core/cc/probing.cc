@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/cc/sent_history.h"
+
 namespace tacoma {
 
 namespace {
@@ -14,7 +16,7 @@ DataRate times(DataRate rate, double factor) { return DataRate::bps(static_cast<
 void ProbePlan::add(Instant now, DataRate rate, std::vector<ProbeCluster>& out) {
   ProbeCluster cluster;
   cluster.id = next_id_;
-  next_id_ = next_id_ % 0x3fffffffu + 1;  // the sent history keeps 30 bits
+  next_id_ = next_id_ % SentHistory::kMaxProbe + 1;
   cluster.rate = std::min(rate, limits_.highest);
   cluster.packets = kPackets;
   cluster.size = std::max(cluster.rate * kLength, DataSize::bytes(kPackets * 200));

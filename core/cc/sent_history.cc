@@ -11,7 +11,7 @@ void SentHistory::forget_front() {
 
 bool SentHistory::may_forget_front(Instant now) {
   const Entry& front = at(first_);
-  const Duration age = now - front.sent;
+  const Duration age = now - sent(front, now);
   return age > kAge || static_cast<size_t>(next_ - first_) >= (heard_ ? kLimit : kUnheardLimit) ||
          (front.reported && age > (front.received ? kReceivedAge : kLostAge));
 }
@@ -24,11 +24,11 @@ void SentHistory::on_sent(Instant now, DataSize size, uint32_t probe) {
     ring_ = std::move(larger);
   }
   Entry entry;
-  entry.sent = now;
-  entry.size = static_cast<uint32_t>(size.bytes());
-  entry.probe = probe;
+  entry.sent_us = static_cast<uint32_t>(now.since_start().us());
+  entry.size = static_cast<uint32_t>(std::min<int64_t>(size.bytes(), kLargest)) & kLargest;
+  entry.probe = probe & kMaxProbe;
   at(next_++) = entry;
-  in_flight_ += size;
+  in_flight_ += DataSize::bytes(entry.size);
 }
 
 uint64_t SentHistory::on_feedback(Instant now, Span<const TransportStatus> statuses, std::vector<PacketResult>& results) {
@@ -48,8 +48,8 @@ uint64_t SentHistory::on_feedback(Instant now, Span<const TransportStatus> statu
     if (!entry.reported) in_flight_ -= DataSize::bytes(entry.size);
     entry.reported = 1;
     entry.received = status.received;
-    if (status.received) feedback_round_trip_ = now - entry.sent;
-    results.push_back({sequence, entry.sent, DataSize::bytes(entry.size), entry.probe, status.received, status.arrival});
+    if (status.received) feedback_round_trip_ = now - sent(entry, now);
+    results.push_back({sequence, sent(entry, now), DataSize::bytes(entry.size), entry.probe, status.received, status.arrival});
   }
   std::sort(results.begin(), results.end(), [](const PacketResult& a, const PacketResult& b) { return a.sequence < b.sequence; });
   return unknown;

@@ -22,6 +22,9 @@ class SentHistory {
   static constexpr Duration kReceivedAge = Duration::milliseconds(250);  // so that a repeated report is known for one
   static constexpr Duration kLostAge = Duration::seconds(1);             // one reported lost may still be reported received
 
+  static constexpr uint32_t kMaxProbe = (1u << 19) - 1;  // ids of probe clusters
+  static constexpr uint32_t kLargest = (1u << 11) - 1;   // bytes of a packet
+
   /// The next transport-wide sequence number; on_sent must follow for it, in order.
   uint16_t next_sequence() const { return static_cast<uint16_t>(next_); }
   void on_sent(Instant now, DataSize size, uint32_t probe = 0);
@@ -37,13 +40,18 @@ class SentHistory {
   Duration feedback_round_trip() const { return feedback_round_trip_; }
 
  private:
+  /// Eight bytes, since a bridge remembers a hundred and more of them for each receiver.
   struct Entry {
-    Instant sent;
-    uint32_t size = 0;
-    uint32_t probe : 30 = 0;
+    uint32_t sent_us = 0;    // low bits of the time it was sent: kAge is far below an hour
+    uint32_t size : 11 = 0;  // bytes, kMaxPacket at most
+    uint32_t probe : 19 = 0;
     uint32_t reported : 1 = 0;
     uint32_t received : 1 = 0;
   };
+  static Instant sent(const Entry& entry, Instant now) {
+    const auto now_us = static_cast<uint32_t>(now.since_start().us());
+    return Instant::at(Duration::microseconds(now.since_start().us() - static_cast<uint32_t>(now_us - entry.sent_us)));
+  }
   Entry& at(int64_t sequence) { return ring_[static_cast<size_t>(sequence) & (ring_.size() - 1)]; }
   bool may_forget_front(Instant now);
   void forget_front();

@@ -26,7 +26,7 @@ void PacketCache::store(uint16_t sequence, PacketRef packet, Instant now) {
   at(place) = Entry{std::move(packet), extended, now};
 }
 
-PacketCache::Entry* PacketCache::find(uint16_t sequence, Instant now) {
+PacketCache::Entry* PacketCache::find(uint16_t sequence) {
   if (count_ == 0) return nullptr;
   const int64_t extended = sequences_.peek(sequence);
   size_t low = 0, high = count_;
@@ -35,12 +35,12 @@ PacketCache::Entry* PacketCache::find(uint16_t sequence, Instant now) {
     if (at(middle).sequence < extended) low = middle + 1;
     else high = middle;
   }
-  if (low == count_ || at(low).sequence != extended || now - at(low).stored > age_) return nullptr;
+  if (low == count_ || at(low).sequence != extended) return nullptr;
   return &at(low);
 }
 
 void PacketCache::expire(Instant now) {
-  while (count_ > 0 && now - at(0).stored > age_) pop_front();
+  while (count_ > least_ && now - at(0).stored > age_) pop_front();
 }
 
 void PacketCache::clear() {

@@ -10,7 +10,7 @@
 
 namespace tacoma {
 
-/// Packets by sequence number, bounded by age and by count. Holds references: what it shares is read-only. Memory grows with what
+/// Packets by sequence number, bounded by count, and by age beyond the newest `least`. Holds references: what it shares is read-only. Memory grows with what
 /// is kept (24 bytes a packet besides the packet).
 class PacketCache {
  public:
@@ -19,15 +19,14 @@ class PacketCache {
     int64_t sequence = 0;     // extended
     Instant stored;
   };
-  PacketCache(size_t limit, Duration age) : limit_(limit), age_(age) {}
+  PacketCache(size_t limit, Duration age, size_t least = 0) : limit_(limit), least_(least), age_(age) {}
 
   /// Keeps `packet` under its sequence number. Late packets go to their place; those older than everything that is kept, when
   /// full, are not kept. What is too old or beyond the limit is let go.
   void store(uint16_t sequence, PacketRef packet, Instant now);
   /// The packet, or null when it is not (or no longer) kept. Valid until the next store().
-  Entry* find(uint16_t sequence, Instant now);
-  /// Lets go of what is too old; for streams that have stopped.
-  void expire(Instant now);
+  Entry* find(uint16_t sequence);
+  /// For streams that have stopped.
   void clear();
 
   void set_age(Duration age) { age_ = age; }
@@ -36,7 +35,8 @@ class PacketCache {
  private:
   Entry& at(size_t i) { return ring_[(first_ + i) & (ring_.size() - 1)]; }
   void pop_front();
-  size_t limit_;
+  void expire(Instant now);
+  size_t limit_, least_;
   Duration age_;
   SequenceUnwrapper sequences_;
   std::vector<Entry> ring_;  // power of two; ascending by sequence from first_

@@ -29,7 +29,7 @@ class TwccRecorder {
   uint64_t overflowed() const { return overflowed_; }
 
  private:
-  static constexpr size_t kUsual = 64;  // of an interval: room for it from the start
+  static constexpr size_t kUsual = 16;  // of an interval: room for it from the start; who receives more grows
   SequenceUnwrapper sequences_;
   int64_t base_ = 0;                 // sequence of arrivals_[0]
   bool started_ = false;

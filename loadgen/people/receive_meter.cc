@@ -64,13 +64,10 @@ void ReceiveMeter::take(ReceiveSample& sample) {
   sample.jitter = reception_.jitter();
   sample.delay_p50 = delays_.median();
   sample.delay_max = delays_.max();
-  sample.frame_delay_p50 = frame_delays_.median();
-  sample.frame_delay_max = frame_delays_.max();
   expected_before_ = expected;
   expected_carried_ = 0;
   packets_ = bytes_ = 0;
   delays_.clear();
-  frame_delays_.clear();
 }
 
 }  // namespace tacoma

@@ -16,7 +16,7 @@ namespace tacoma {
 /// Median and greatest delay of an interval in fixed memory: up to kKept values spread evenly over it, in steps of 0.1 ms.
 class IntervalDelays {
  public:
-  static constexpr size_t kKept = 60;
+  static constexpr size_t kKept = 40;
   void add(Duration delay);
   Duration median() const;  // zero when there is none
   Duration max() const { return max_; }
@@ -42,7 +42,6 @@ class ReceiveMeter {
   void set_foreign_clock() { foreign_clock_ = true; }
   /// When the media of this RTP time was captured.
   std::optional<Instant> captured(uint32_t timestamp) const;
-  void frame_delay(Duration delay) { frame_delays_.add(delay); }
   /// The numbering of the stream begins anew (another bridge): nothing is lost by it.
   void restart();
   /// The interval's part of a sample: packets, bytes, expected, jitter, delays. The next interval begins.
@@ -63,7 +62,7 @@ class ReceiveMeter {
   bool foreign_clock_ = false;
   uint32_t packets_ = 0, bytes_ = 0;
   uint64_t expected_before_ = 0, expected_carried_ = 0;
-  IntervalDelays delays_, frame_delays_;
+  IntervalDelays delays_;
 };
 
 }  // namespace tacoma

@@ -48,7 +48,7 @@ VideoReceiver::Outcome VideoReceiver::packet(Instant now, Instant arrived, const
   if (const auto frame = assembly_.insert(arrived, part)) {
     ++complete_;
     if (const auto captured = meter_.captured(frame->timestamp)) {
-      meter_.frame_delay(arrived - *captured);
+      frame_delays_.add(arrived - *captured);
       delays.frames.add(arrived - *captured);
     }
   }
@@ -173,6 +173,9 @@ void VideoReceiver::set_forwarded(Instant now, bool forwarded) {
 void VideoReceiver::take(Instant now, Duration length, ReceiveSample& sample) {
   settle(now);
   meter_.take(sample);
+  sample.frame_delay_p50 = frame_delays_.median();
+  sample.frame_delay_max = frame_delays_.max();
+  frame_delays_.clear();
   sample.lost = missing_.take_lost();
   sample.repaired = repaired_;
   sample.frames_complete = complete_;

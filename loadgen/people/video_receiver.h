@@ -72,6 +72,7 @@ class VideoReceiver {
   Instant key_frame_due() const;
 
   ReceiveMeter meter_;
+  IntervalDelays frame_delays_;
   MissingPackets missing_;
   SequenceUnwrapper sequences_;
   TimestampUnwrapper timestamps_;

@@ -16,7 +16,7 @@ namespace tacoma {
 
 class VideoTrack {
  public:
-  static constexpr size_t kHistory = 64;          // frames that can be made again: 2.5 s at 25 a second
+  static constexpr size_t kHistory = 32;          // frames that can be made again: a second at 30 a second
   static constexpr size_t kMaxDescriptor = 6;     // VP8 descriptor with a picture id of 15 bits, TL0PICIDX and layer
   static constexpr size_t kMaxHead = 10;          // what a model's frame begins with: the header of a key frame (RFC 6386 section 9.1)
   static constexpr size_t kMaxPrefix = kMaxDescriptor + kMaxHead;

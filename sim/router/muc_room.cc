@@ -92,7 +92,7 @@ Result<void, StanzaError> Room::join(StreamId stream, const Jid& real, std::stri
   who.stream = stream;
   who.affiliation = mine;
   who.role = role_for(mine);
-  who.extensions = std::move(extensions);
+  renew(who, extensions);
   send_list(who);
   occupants_.push_back(std::move(occupant));
   by_nick_.emplace(who.nick, &who);
@@ -113,8 +113,7 @@ Result<void, StanzaError> Room::join(StreamId stream, const Jid& real, std::stri
 Result<void, StanzaError> Room::update(Occupant& who, const Element& presence, bool again) {
   std::string extensions = extensions_of(presence, limits_);
   if (extensions.size() > limits_.broadcast_bytes) return fail(error(Condition::policy_violation, "Presence too long"));
-  who.extensions = std::move(extensions);
-  who.presence.reset();
+  renew(who, extensions);
   if (!again) {
     announce(who, {muc::kStatusSelf});
     return {};
@@ -299,9 +298,12 @@ Result<void, StanzaError> Room::set_role(const muc::AdminItem& item, std::string
   if (!who) return fail(error(Condition::item_not_found));
   if (who->affiliation >= Affiliation::admin && item.role != Role::moderator) return fail(error(Condition::not_allowed));
   who->role = *item.role;
-  who->presence.reset();
-  if (who->role == Role::none) remove(*who, {muc::kStatusKicked}, item.reason, actor_nick, {});
-  else announce(*who, {muc::kStatusSelf});
+  if (who->role == Role::none) {
+    remove(*who, {muc::kStatusKicked}, item.reason, actor_nick, {});
+    return {};
+  }
+  renew(*who);
+  announce(*who, {muc::kStatusSelf});
   return {};
 }
 
@@ -324,9 +326,12 @@ Result<void, StanzaError> Room::set_affiliation(const muc::AdminItem& item, std:
   for (Occupant* who : concerned) {
     who->affiliation = *item.affiliation;
     who->role = role_for(who->affiliation);
-    who->presence.reset();
-    if (who->role == Role::none) remove(*who, {muc::kStatusBanned}, item.reason, actor_nick, {});
-    else announce(*who, {muc::kStatusSelf});
+    if (who->role == Role::none) {
+      remove(*who, {muc::kStatusBanned}, item.reason, actor_nick, {});
+      continue;
+    }
+    renew(*who);
+    announce(*who, {muc::kStatusSelf});
   }
   return {};
 }
@@ -344,23 +349,21 @@ Element Room::user_info(const Occupant& who, std::vector<int> statuses, std::str
   return std::move(scratch.children.back());
 }
 
-const SharedStanza& Room::presence_of(Occupant& who) {
-  if (!who.presence) {
-    std::string children = who.extensions;
-    write_xml(user_info(who, {}), ns::kClient, children);
-    who.presence.emplace("presence", who.jid, "", children);
-  }
-  return *who.presence;
+void Room::renew(Occupant& who, std::string_view extensions) const {
+  std::string children(extensions);
+  write_xml(user_info(who, {}), ns::kClient, children);
+  who.presence = SharedStanza("presence", who.jid, "", children);
+  who.said = extensions.size();
 }
 
 void Room::send_list(Occupant& to) {
   for (const auto& other : occupants_)
-    if (other.get() != &to) streams_.send(to.stream, to.address, presence_of(*other));
+    if (other.get() != &to) streams_.send(to.stream, to.address, other->presence);
 }
 
 void Room::announce(Occupant& who, const std::vector<int>& statuses_to_self) {
-  broadcast(presence_of(who), &who);
-  std::string children = who.extensions;
+  broadcast(who.presence, &who);
+  std::string children(who.extensions());
   write_xml(user_info(who, statuses_to_self), ns::kClient, children);
   streams_.send(who.stream, who.address, SharedStanza("presence", who.jid, "", children));
 }

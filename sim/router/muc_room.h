@@ -23,8 +23,9 @@ struct Occupant {
   StreamId stream;
   muc::Affiliation affiliation = muc::Affiliation::none;
   muc::Role role = muc::Role::none;
-  std::string extensions;                  // what it last said in its presence, as XML
-  std::optional<SharedStanza> presence;    // as others see it; empty after a change
+  SharedStanza presence;     // as others see it
+  size_t said = 0;           // so much of its children is what the occupant said itself
+  std::string_view extensions() const { return std::string_view(presence.tail).substr(1, said); }
 };
 
 /// Occupants are kept, listed and written to in order of join. Stanzas go out through the streams at once.
@@ -63,7 +64,9 @@ class Room {
   Result<void, StanzaError> admin_request(StreamId stream, const Jid& from, const Element& iq);
 
  private:
-  const SharedStanza& presence_of(Occupant& who);
+  /// Makes the presence that others see. `extensions`: what the occupant says, as XML.
+  void renew(Occupant& who, std::string_view extensions) const;
+  void renew(Occupant& who) const { renew(who, std::string(who.extensions())); }
   Element user_info(const Occupant& who, std::vector<int> statuses, std::string_view reason = {}, std::string_view actor = {}) const;
   void send_list(Occupant& to);
   void announce(Occupant& who, const std::vector<int>& statuses_to_self);

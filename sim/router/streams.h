@@ -19,6 +19,7 @@ namespace tacoma::router {
 /// A stanza that goes to many: serialised once, but for the address that differs.
 class SharedStanza {
  public:
+  SharedStanza() = default;
   /// A `to` attribute of the stanza is left out.
   explicit SharedStanza(const Element& stanza);
   /// A stanza whose children are XML already, in the namespace jabber:client.

@@ -183,29 +183,44 @@ TEST_CASE("the cache finds what is young enough and forgets the rest") {
   PacketPool pool;
   {
     PacketCache cache(16, Duration::milliseconds(100));
-    CHECK(cache.find(1, ms(0)) == nullptr);
+    CHECK(cache.find(1) == nullptr);
     for (uint16_t i = 0; i < 40; ++i) {
       PacketRef p = pool.make(10);
       p.mutable_bytes()[0] = static_cast<uint8_t>(i);
       if (i != 35) cache.store(static_cast<uint16_t>(65530 + i), p, ms(i));
     }
     CHECK(cache.size() == 16);
-    REQUIRE(cache.find(static_cast<uint16_t>(65530 + 39), ms(39)));
-    CHECK(cache.find(static_cast<uint16_t>(65530 + 39), ms(39))->packet.bytes()[0] == 39);
-    CHECK(cache.find(static_cast<uint16_t>(65530 + 35), ms(39)) == nullptr);
-    CHECK(cache.find(static_cast<uint16_t>(65530 + 23), ms(39)));
-    CHECK(cache.find(static_cast<uint16_t>(65530 + 22), ms(39)) == nullptr);
+    REQUIRE(cache.find(static_cast<uint16_t>(65530 + 39)));
+    CHECK(cache.find(static_cast<uint16_t>(65530 + 39))->packet.bytes()[0] == 39);
+    CHECK(cache.find(static_cast<uint16_t>(65530 + 35)) == nullptr);
+    CHECK(cache.find(static_cast<uint16_t>(65530 + 23)));
+    CHECK(cache.find(static_cast<uint16_t>(65530 + 22)) == nullptr);
     // A late one goes to its place and pushes the oldest out.
     cache.store(static_cast<uint16_t>(65530 + 35), pool.make(10), ms(40));
-    CHECK(cache.find(static_cast<uint16_t>(65530 + 35), ms(40)));
-    CHECK(cache.find(static_cast<uint16_t>(65530 + 36), ms(40))->packet.bytes()[0] == 36);
-    CHECK(cache.find(static_cast<uint16_t>(65530 + 23), ms(40)) == nullptr);
+    CHECK(cache.find(static_cast<uint16_t>(65530 + 35)));
+    CHECK(cache.find(static_cast<uint16_t>(65530 + 36))->packet.bytes()[0] == 36);
+    CHECK(cache.find(static_cast<uint16_t>(65530 + 23)) == nullptr);
     CHECK(cache.size() == 16);
     CHECK(pool.in_use() == 16);
-    CHECK(cache.find(static_cast<uint16_t>(65530 + 39), ms(140)) == nullptr);
-    cache.expire(ms(141));
-    CHECK(cache.size() == 0);
+    cache.store(static_cast<uint16_t>(65530 + 40), pool.make(10), ms(150));
+    CHECK(cache.find(static_cast<uint16_t>(65530 + 39)) == nullptr);
+    CHECK(cache.size() == 1);
+    cache.clear();
     CHECK(pool.in_use() == 0);
   }
+  CHECK(pool.in_use() == 0);
+}
+
+TEST_CASE("the cache keeps the newest few, however old they are") {
+  PacketPool pool;
+  PacketCache cache(16, Duration::milliseconds(100), 3);
+  for (uint16_t i = 0; i < 5; ++i) cache.store(i, pool.make(10), ms(1'000 * i));
+  CHECK(cache.size() == 4);  // what came last is one more
+  CHECK(cache.find(0) == nullptr);
+  CHECK(cache.find(1));
+  cache.store(5, pool.make(10), ms(4'001));
+  CHECK(cache.find(1) == nullptr);
+  CHECK(cache.find(2));
+  cache.clear();
   CHECK(pool.in_use() == 0);
 }

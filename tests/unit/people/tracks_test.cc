@@ -217,7 +217,7 @@ TEST_CASE("A model's packets are VP8 to whoever looks, and stay so when made aga
   VideoTrack track(format, nullptr, rng);
   track.set_layers(2, DataRate::kbps(1'000));
   track.start(Instant());
-  const std::vector<Sent> sent = play(track, 50);
+  const std::vector<Sent> sent = play(track, VideoTrack::kHistory);
   const auto key = parse_vp8(sent.front().payload);
   REQUIRE(key);
   CHECK(starts_vp8_key_frame(sent.front().payload, *key));

@@ -213,6 +213,7 @@ class Loader {
   }
 
   void load_links() {
+    load_sites();
     std::vector<int64_t> person_of(run_.hosts.size(), -1);
     for (size_t i = 0; i < run_.people.size(); ++i) {
       if (run_.people[i].host < person_of.size()) person_of[run_.people[i].host] = static_cast<int64_t>(i);
@@ -247,6 +248,39 @@ class Loader {
         carry_rate(down, b.down);
       }
     }
+  }
+  void load_sites() {
+    constexpr size_t kNone = SIZE_MAX;
+    std::vector<size_t> site_of(run_.hosts.size(), kNone);
+    for (size_t i = 0; i < run_.hosts.size(); ++i) {
+      const Host& host = run_.hosts[i];
+      if (host.kind != "site" || (!host.up_bps && !host.down_bps) || run_.sites.size() == kMaxSites) continue;
+      site_of[i] = run_.sites.size();
+      run_.sites.push_back({host.name, std::vector<LinkBin>(run_.bins), std::vector<LinkBin>(run_.bins)});
+      set_rate(run_.sites.back().up[0], host.up_bps);
+      set_rate(run_.sites.back().down[0], host.down_bps);
+    }
+    if (run_.sites.empty() || run_.bins == 0) return;
+    each("link samples", "SELECT at, host, direction, rate, packets, bytes, queue_drops, loss_drops, queue_max FROM links ORDER BY at", [&](const Row& r) {
+      const int64_t host = r.integer(1);
+      if (host < 0 || host >= static_cast<int64_t>(site_of.size()) || site_of[static_cast<size_t>(host)] == kNone) return;
+      SiteLinks& site = run_.sites[site_of[static_cast<size_t>(host)]];
+      std::vector<LinkBin>& bins = r.text(2) == "up" ? site.up : site.down;
+      LinkBin& link = bins[bin_at(r.integer(0))];
+      link.packets += static_cast<uint64_t>(r.integer(4));
+      link.bytes += static_cast<uint64_t>(r.integer(5));
+      link.queue_drops += static_cast<uint64_t>(r.integer(6));
+      link.loss_drops += static_cast<uint64_t>(r.integer(7));
+      link.queue_max = std::max(link.queue_max, ns(r.integer(8)));
+      // The rate is that of the moment: it holds for the interval after.
+      const int64_t after = r.integer(0) + run_.sample_every.ns();
+      if (after - run_.sample_every.ns() / 2 < run_.bin.ns() * run_.bins) set_rate(bins[bin_at(after)], r.maybe(3));
+    });
+    for (SiteLinks& site : run_.sites)
+      for (std::vector<LinkBin>* bins : {&site.up, &site.down}) {
+        LinkBin before;
+        for (LinkBin& bin : *bins) carry_rate(before, bin);
+      }
   }
   static void set_rate(LinkBin& link, const std::optional<int64_t>& rate) {
     if (!link.known || !link.rate) link.rate = rate;

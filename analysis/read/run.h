@@ -69,9 +69,16 @@ struct BridgeSample {
 struct LinkBin {
   bool known = false;           // whether there is a rate, limited or not
   std::optional<int64_t> rate;  // the capacity while the bin lasts, the lowest of it; none: no limit
-  uint64_t packets = 0, queue_drops = 0, loss_drops = 0;
+  uint64_t packets = 0, bytes = 0, queue_drops = 0, loss_drops = 0;
   Duration queue_max;
 };
+
+/// A link that several share, bin by bin. Those that are always without a limit are left out, and all beyond kMaxSites.
+struct SiteLinks {
+  std::string name;
+  std::vector<LinkBin> up, down;
+};
+constexpr uint32_t kMaxSites = 24;
 
 /// What one person received and sent in one bin, all sources together.
 struct PersonBin {
@@ -135,6 +142,7 @@ struct Run {
   Duration sample_every = Duration::seconds(1);
   Duration bin = Duration::seconds(1);            // a whole multiple of sample_every
   uint32_t bins = 0;
+  std::vector<SiteLinks> sites;
   std::vector<std::vector<PersonBin>> by_person;  // [person][bin]; bin k covers k * bin to (k + 1) * bin
   std::map<std::string, Delays> delays_by_group;
   std::vector<LayerRow> layers;                      // by person, then sender

@@ -383,6 +383,23 @@ Json drops(const Run& run) {
   return out;
 }
 
+Json site_direction(const Run& run, const std::vector<LinkBin>& bins) {
+  Json carried = Json::array(), capacity = carried, queue = carried, dropped = carried;
+  for (const LinkBin& bin : bins) {
+    carried.push_back(rounded(static_cast<double>(bin.bytes) * 8e-3 / run.bin.to_seconds()));  // kbit/s
+    capacity.push_back(bin.rate ? rounded(static_cast<double>(*bin.rate) * 1e-3) : Json());
+    queue.push_back(rounded(bin.queue_max.to_ms()));
+    dropped.push_back(bin.queue_drops + bin.loss_drops);
+  }
+  return {{"carried", carried}, {"capacity", capacity}, {"queue", queue}, {"dropped", dropped}};
+}
+
+Json sites(const Run& run) {
+  Json out = Json::array();
+  for (const SiteLinks& site : run.sites) out.push_back({{"name", site.name}, {"down", site_direction(run, site.down)}, {"up", site_direction(run, site.up)}});
+  return out;
+}
+
 Json bridges(const Run& run) {
   Json out = Json::array();
   for (uint32_t id = 0; id < run.bridges.size(); ++id) {
@@ -487,6 +504,7 @@ Json run_json(const Run& run, const ReportLimits& limits) {
           {"delays", delays(run, lines.groups())},
           {"events", events(run, limits)},
           {"drops", drops(run)},
+          {"sites", sites(run)},
           {"bridges", bridges(run)},
           {"pictures", pictures(run)}};
 }

@@ -555,6 +555,40 @@ function stepTo(top, tall) {
   return tall ? { 1: 0.25, 2: 0.5, 3: 1, 4: 1, 5: 1, 6: 2, 8: 2 }[lead] * power : top / 2;
 }
 
+// --- Shared links. `who` is a site and a direction: "home down".
+function sitesChart(who) {
+  const hue = hues(),
+    carried = [],
+    queue = [],
+    dropped = [];
+  runs.forEach((run, i) => {
+    const way = who.slice(who.lastIndexOf(' ') + 1),
+      site = run.sites.find((one) => `${one.name} ${way}` === who);
+    if (!site) return;
+    const c = site[way],
+      over = (values) => values.map((v, k) => [(k + 0.5) * run.bin_s, v]);
+    carried.push(
+      line(label('carried', i), ink(i, hue.audio), over(c.carried), { area: two ? 0 : 0.12 }),
+      line(label('capacity', i), two ? ink(i) : colour('ink'), over(c.capacity), { type: 'dashed', width: 1.3, step: true }),
+    );
+    queue.push(line(label('queue', i), ink(i, hue.queue), over(c.queue), { area: two ? 0 : 0.15 }));
+    dropped.push(line(label('dropped', i), ink(i, colour('bad')), over(c.dropped), { step: true }));
+  });
+  return strips(
+    [
+      {
+        title: 'Carried, bit/s',
+        height: 170,
+        series: carried,
+        axis: (v) => (v >= 1000 ? `${+(v / 1000).toPrecision(3)} M` : `${+v.toPrecision(3)} k`),
+      },
+      { title: 'Longest queue, ms', height: 66, series: queue },
+      { title: 'Packets dropped', height: 66, series: dropped },
+    ],
+    (name) => (/carried|capacity/.test(name) ? 'kbit/s' : /queue/.test(name) ? 'ms' : ''),
+  );
+}
+
 // --- Bridges and pictures.
 function bridgeChart(who) {
   const hue = hues(),

@@ -604,6 +604,23 @@ function fillRates() {
   );
 }
 
+// --- Shared links.
+function fillSites() {
+  const used = (values) => values.some((v) => v > 0);
+  const names = [
+    ...new Set(
+      runs.flatMap((r) =>
+        r.sites.flatMap((s) => ['down', 'up'].filter((way) => used(s[way].carried)).map((way) => `${s.name} ${way}`)),
+      ),
+    ),
+  ];
+  if (!names.length) return byId('sites').remove();
+  byId('sites-controls').hidden = names.length < 2;
+  byId('sites-who').append(...names.map((n) => el('option', { value: n }, n)));
+  byId('sites-who').addEventListener('change', () => redraw('sites'));
+  addChart(byId('sites-chart'), 'Shared link over time', () => sitesChart(byId('sites-who').value), 440, 'sites');
+}
+
 // --- Bridges, pictures, drops.
 function fillBridge() {
   const names = [...new Set(runs.flatMap((r) => r.bridges.map((b) => b.name)))];
@@ -742,6 +759,7 @@ function fillContents() {
       layers: 'Layers',
       delay: 'Delay',
       rates: 'Rates',
+      sites: 'Shared links',
       bridge: 'Bridges',
       pictures: 'Pictures',
       drops: 'Drops',
@@ -788,6 +806,7 @@ fillQuality();
 fillLayers();
 fillDelay();
 fillRates();
+fillSites();
 fillBridge();
 fillPictures();
 fillDrops();

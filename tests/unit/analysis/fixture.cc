@@ -118,7 +118,7 @@ class Story {
     char endpoint[16];
     std::snprintf(endpoint, sizeof endpoint, "%08x", i + 0xa0);
     rows_.add("people", double(i), name, group(i), double(i / f_.people_per_room), double(host(i)), region, access,
-              std::string(endpoint), 1., 1., join_at(i) * kSecond, nullptr, i < 2 ? 1. : 0.);
+              std::string(endpoint), 1., 1., join_at(i) * kSecond, nullptr, i < 2 ? 1. : 0., 0.);
     const double rtt = dsl ? 0.132 : 0.02;
     const char* steps[] = {"started", "conference_request", "muc", "jingle", "ice", "dtls", "first_audio", "first_video"};
     const double round_trips[] = {0, 4, 2, 1.2, 1, 2, 0.8, 1.5};

@@ -95,6 +95,30 @@ TEST_CASE("samples are summed into bins: the bytes of the database are the bytes
   CHECK(hit.watched == 7);
 }
 
+TEST_CASE("links that several share are read by themselves, unless they have no limit") {
+  Folder folder;
+  write_fixture(folder.path, Fixture());
+  run_sql(folder.path / "run.sqlite",
+          "INSERT INTO hosts VALUES(11, 'home', 'site', 'eu', '', 1000000, 2000000, 5000000), (12, 'open', 'site', 'eu', '', NULL, NULL, 0);"
+          "INSERT INTO links VALUES(1000000000, 11, 'down', 2000000, 90, 125000, 3, 0, 40000000), (2000000000, 11, 'down', 500000, 100, 250000, 0, 1, 7000000),"
+          "(3000000000, 11, 'down', 500000, 20, 62500, 0, 0, 0), (1000000000, 11, 'up', 1000000, 10, 1000, 0, 0, 0), (1000000000, 12, 'up', NULL, 10, 1000, 0, 0, 0);");
+  const Run run = loaded(folder.path);
+  REQUIRE(run.sites.size() == 1);
+  const SiteLinks& site = run.sites[0];
+  CHECK(site.name == "home");
+  REQUIRE(site.down.size() == run.bins);
+  CHECK(site.down[0].bytes == 125'000);
+  CHECK(site.down[0].queue_drops == 3);
+  CHECK(site.down[0].queue_max == Duration::milliseconds(40));
+  CHECK(site.down[1].loss_drops == 1);
+  CHECK(site.down[0].rate == 2'000'000);  // a sample's rate holds for the interval after it
+  CHECK(site.down[1].rate == 2'000'000);
+  CHECK(site.down[2].rate == 500'000);
+  CHECK(site.down[50].rate == 500'000);
+  CHECK(site.up[50].rate == 1'000'000);
+  CHECK(site.up[0].bytes == 1'000);
+}
+
 TEST_CASE("samples that jitter, as real time makes them, stay one a bin") {
   Folder folder;
   write_fixture(folder.path, Fixture());

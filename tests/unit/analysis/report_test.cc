@@ -56,7 +56,7 @@ PersonBin judged_bin(double frozen_s, uint32_t lost, double mos) {
 TEST_CASE("the page has every section, in order, and needs nothing from outside") {
   const std::string page = report_page({made(Fixture())});
   size_t before = 0;
-  for (const char* id : {"verdict", "figures", "comparison", "topology", "joins", "quality", "delay", "rates", "bridge",
+  for (const char* id : {"verdict", "figures", "comparison", "topology", "joins", "quality", "delay", "rates", "sites", "bridge",
                          "pictures", "drops", "manifest"}) {
     const size_t at = page.find("<section id=\"" + std::string(id) + "\"");
     CAPTURE(id);
@@ -69,6 +69,24 @@ TEST_CASE("the page has every section, in order, and needs nothing from outside"
   CHECK(count_of(page, "<link rel=\"stylesheet") == 0);
   CHECK(page.find("{{") > page.find("Licensed to the Apache Software Foundation"));  // every place of ours is filled in
   CHECK(page.find("echarts") != std::string::npos);
+}
+
+TEST_CASE("the page has what shared links carried, in kbit/s and ms") {
+  Folder folder;
+  write_fixture(folder.path, Fixture());
+  run_sql(folder.path / "run.sqlite",
+          "INSERT INTO hosts VALUES(11, 'home', 'site', 'eu', '', 1000000, 2000000, 5000000);"
+          "INSERT INTO links VALUES(1000000000, 11, 'down', 2000000, 90, 125000, 3, 1, 40000000);");
+  const auto run = load_run(folder.path.string());
+  REQUIRE(run);
+  const auto data = data_of(report_page({*run}));
+  const auto& down = data.at("runs").at(0).at("sites").at(0).at("down");
+  CHECK(data.at("runs").at(0).at("sites").at(0).at("name") == "home");
+  CHECK(down.at("carried")[0] == 1000);
+  CHECK(down.at("capacity")[0] == 2000);
+  CHECK(down.at("queue")[0] == 40);
+  CHECK(down.at("dropped")[0] == 4);
+  CHECK(down.at("carried")[1] == 0);
 }
 
 TEST_CASE("the data of the page are the run's") {

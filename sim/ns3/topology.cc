@@ -34,6 +34,7 @@ namespace {
 
 constexpr uint64_t kUnlimitedBps = 400'000'000'000ull;
 constexpr uint32_t kLargestPacket = 1502;  // 1,500 and PPP
+constexpr uint32_t kMostFlat = 256;        // hosts on one router: reading through its routes then costs less than another hop
 
 ns3::DataRate ns3_rate(DataRate rate) {
   if (rate.is_infinite()) return ns3::DataRate(kUnlimitedBps);
@@ -204,10 +205,10 @@ class Builder {
   void attach_host(size_t index, uint32_t position) {
     const HostPlan& plan = plan_.hosts[index];
     Router& region = regions_[plan.region];
-    // Levels only where there are enough hosts to need them: a small room meets host, region, host.
+    // Levels only where there are enough hosts to need them: up to some hundred it is host, region, host.
     Router* parent = &region;
     if (!plan.site && region_size(plan.region) > 1024) parent = &child(middles_, *parent, position, 10);
-    if (!plan.site && region_size(plan.region) > 32) parent = &child(aggregates_, *parent, position, 5);
+    if (!plan.site && region_size(plan.region) > kMostFlat) parent = &child(aggregates_, *parent, position, 5);
     const bool by_air = plan.site && topology_.air[*plan.site];
     const Ptr<ns3::Node> outer = by_air ? make_station(*plan.site, position) : plan.site ? topology_.links[plan_.site_id(*plan.site).value()].host : parent->node;
     const Join made = attach(index, plan.up, outer, plan.down);

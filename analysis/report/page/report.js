@@ -618,7 +618,7 @@ function fillSites() {
   byId('sites-controls').hidden = names.length < 2;
   byId('sites-who').append(...names.map((n) => el('option', { value: n }, n)));
   byId('sites-who').addEventListener('change', () => redraw('sites'));
-  addChart(byId('sites-chart'), 'Shared link over time', () => sitesChart(byId('sites-who').value), 440, 'sites');
+  addChart(byId('sites-chart'), 'Shared link over time', () => sitesChart(byId('sites-who').value), 520, 'sites');
 }
 
 // --- Bridges, pictures, drops.

@@ -12,7 +12,7 @@ namespace tacoma {
 /// Of the scalability structure (V) what a forwarding unit needs.
 struct Vp9Structure {
   uint8_t spatial_layers = 1;               // 1 to 8
-  std::array<uint16_t, 8> heights{};        // 0: not said
+  std::array<uint16_t, 8> widths{}, heights{};  // 0: not said
 };
 
 struct Vp9Descriptor {
@@ -37,6 +37,11 @@ struct Vp9Descriptor {
 
 /// Reads the descriptor at the start of an RTP payload; nullopt when it is cut off or nothing follows it.
 std::optional<Vp9Descriptor> parse_vp9(BytesView payload);
+
+/// Writes one in non-flexible mode, with a picture id of 15 bits, layers and TL0PICIDX; with `structure` also the pictures' sizes and the
+/// picture group of one to three temporal layers (0; 0 1; 0 2 1 2). Returns vp9_size(), or 0 when `out` is too small.
+size_t write_vp9(MutableBytes out, const Vp9Descriptor& descriptor, uint8_t temporal_layers);
+size_t vp9_size(const Vp9Descriptor& descriptor, uint8_t temporal_layers);
 
 /// First packet of a key frame: the base layer's frame, predicted from nothing.
 inline bool starts_vp9_key_frame(const Vp9Descriptor& d) { return d.starts_frame && !d.inter_picture_predicted && d.spatial == 0; }

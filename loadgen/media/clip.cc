@@ -14,9 +14,9 @@ void AudioClip::append(BytesView payload, uint8_t level, bool voice) {
   bytes_.insert(bytes_.end(), payload.begin(), payload.end());
 }
 
-VideoFrame VideoClip::frame(uint32_t number) const {
-  TACOMA_ASSERT(number < frames_.size());
-  const Entry& e = frames_[number];
+VideoFrame VideoClip::frame(uint32_t number, uint32_t spatial) const {
+  TACOMA_ASSERT(number < size() && spatial < format_.spatial_layers);
+  const Entry& e = frames_[number * format_.spatial_layers + spatial];
   return {BytesView(bytes_.data() + e.offset, e.length), number, e.key};
 }
 

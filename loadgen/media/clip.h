@@ -23,8 +23,10 @@ constexpr uint8_t temporal_layer_of(uint32_t number, uint32_t layers) {
 }
 /// The frame needs nothing but the newest frame of layer 0 (RFC 7741 section 4.2: Y).
 constexpr bool is_layer_sync(uint32_t number, uint32_t layers) { return layers > 1 && (number % 4 == 1 || number % 4 == 2 || layers == 2) && temporal_layer_of(number, layers) > 0; }
-/// The share of the rate that layer `layer` and those below it have: WebRTC's for VP8.
-constexpr double temporal_share(uint32_t layer, uint32_t layers) {
+/// The share of the rate that layer `layer` and those below it have: WebRTC's for VP8; of our VP9 clips as they came out.
+constexpr double temporal_share(uint32_t layer, uint32_t layers, VideoCodec codec = VideoCodec::vp8) {
+  constexpr double kTwoOfVp9[] = {0.7, 1}, kThreeOfVp9[] = {0.45, 0.75, 1};
+  if (codec == VideoCodec::vp9 && layers > 1) return layers == 2 ? kTwoOfVp9[layer < 2 ? layer : 1] : kThreeOfVp9[layer < 3 ? layer : 2];
   constexpr double kTwo[] = {0.6, 1}, kThree[] = {0.4, 0.6, 1};
   return layers <= 1 ? 1 : layers == 2 ? kTwo[layer < 2 ? layer : 1] : kThree[layer < 3 ? layer : 2];
 }
@@ -65,15 +67,16 @@ struct SpeechClip {
 /// A voice that never pauses and whose packets are all alike, at `rate` of payload. The payload is no sound: only its size matters.
 SpeechClip constant_audio(DataRate rate);
 
-/// One encoded VP8 frame (RFC 6386), to be cut into RTP payloads by its sender (RFC 7741).
+/// One encoded frame, of VP9 that of one spatial layer, to be cut into RTP payloads by its sender (RFC 7741, RFC 9628).
 struct VideoFrame {
   BytesView data;       // lives as long as the clip
   uint32_t number = 0;  // of the drawn picture; the same number stands in the picture itself (test_picture.h)
   bool key = false;
 };
 
-/// A VP8 clip. Frame 0 is a key frame, all others (as in a real call) are not: every frame needs those before it, back
-/// to frame 0; with temporal layers, those of its layer and below (temporal_layer_of).
+/// A VP8 or VP9 clip. Frame 0 is a key frame, all others (as in a real call) are not: every frame needs those before it, back
+/// to frame 0; with temporal layers, those of its layer and below (temporal_layer_of). With spatial layers (VP9, k-SVC) a frame is a picture of as
+/// many: each needs its own layer's past, and in picture 0 the layers below.
 ///
 /// Key frames on request: a key frame needs nothing from the past, so a sender that is asked for one goes back to frame
 /// 0 at its next frame. That costs neither memory nor encoding time, answers within one frame, and has the size and the
@@ -83,12 +86,14 @@ class VideoClip {
   VideoClip() = default;
   const VideoFormat& format() const { return format_; }
   uint32_t picture() const { return picture_; }  // which drawing (test_picture.h)
-  uint32_t size() const { return static_cast<uint32_t>(frames_.size()); }
-  VideoFrame frame(uint32_t number) const;       // number < size()
+  uint32_t size() const { return static_cast<uint32_t>(frames_.size()) / format_.spatial_layers; }
+  VideoFrame frame(uint32_t number, uint32_t spatial = 0) const;  // number < size()
 
   /// For those who make clips.
   VideoClip(const VideoFormat& format, uint32_t picture) : format_(format), picture_(picture) {}
-  void append(BytesView data, bool key);
+  void append(BytesView data, bool key);  // layers of a picture from the lowest
+  uint32_t entries() const { return static_cast<uint32_t>(frames_.size()); }
+  VideoFrame entry(uint32_t index) const { return frame(index / format_.spatial_layers, index % format_.spatial_layers); }
 
  private:
   struct Entry { uint32_t offset = 0; uint32_t length = 0; bool key = false; };

@@ -81,9 +81,9 @@ bool read_audio(ByteReader& in, AudioClip& clip) {
 
 std::vector<uint8_t> write_clip(const VideoClip& clip, const std::string& parameters) {
   Growing body;
-  body.integer(clip.size(), 4);
-  for (uint32_t i = 0; i < clip.size(); ++i) {
-    const VideoFrame f = clip.frame(i);
+  body.integer(clip.entries(), 4);
+  for (uint32_t i = 0; i < clip.entries(); ++i) {
+    const VideoFrame f = clip.entry(i);
     body.integer(f.data.size(), 4);
     body.integer(f.key, 1);
     body.bytes(f.data);
@@ -105,7 +105,7 @@ Result<VideoClip> read_video_clip(BytesView file, const std::string& parameters,
   ByteReader in(*body);
   VideoClip clip(format, picture);
   const uint32_t frames = in.u32();
-  bool good = frames > 0 && frames <= kMaxParts;
+  bool good = frames > 0 && frames <= kMaxParts && frames % format.spatial_layers == 0;
   for (uint32_t i = 0; i < frames && good; ++i) {
     const uint32_t size = in.u32();
     const uint8_t key = in.u8();

@@ -48,15 +48,18 @@ Result<std::shared_ptr<const Clip>> load_or_make(const ClipLibraryOptions& optio
 
 Result<std::shared_ptr<const VideoClip>> ClipLibrary::video(uint32_t index, const VideoFormat& format) {
   const uint32_t picture = index % kVariants;
-  const VideoKey key{picture, format.width, format.height, format.fps, format.rate.bps(), format.temporal_layers};
+  const VideoKey key{picture, format.width, format.height, format.fps, format.rate.bps(), format.temporal_layers, format.spatial_layers, format.codec};
   if (const auto found = video_.find(key); found != video_.end()) return found->second;
   const std::string size = std::to_string(format.width) + "x" + std::to_string(format.height);
-  const std::string name = "video-" + size + "-" + std::to_string(format.fps) + "-" +
+  const bool is_vp9 = format.codec == VideoCodec::vp9;
+  const std::string name = (is_vp9 ? "vp9-" : "video-") + size + "-" + std::to_string(format.fps) + "-" +
                            std::to_string(format.rate.bps()) + "-" + std::to_string(picture) +
-                           (format.temporal_layers > 1 ? "-t" + std::to_string(format.temporal_layers) : "");
-  const std::string what = "video " + size + " " + std::to_string(format.fps) + "/s " +
+                           (format.temporal_layers > 1 ? "-t" + std::to_string(format.temporal_layers) : "") +
+                           (format.spatial_layers > 1 ? "-s" + std::to_string(format.spatial_layers) : "");
+  const std::string what = (is_vp9 ? "VP9 video " : "video ") + size + " " + std::to_string(format.fps) + "/s " +
                            std::to_string(format.rate.bps() / 1000) + " kbit/s, " +
-                           (format.temporal_layers > 1 ? std::to_string(format.temporal_layers) + " temporal layers, " : "") + "picture " +
+                           (format.temporal_layers > 1 ? std::to_string(format.temporal_layers) + " temporal layers, " : "") +
+                           (format.spatial_layers > 1 ? std::to_string(format.spatial_layers) + " spatial layers, " : "") + "picture " +
                            std::to_string(picture);
   auto clip = load_or_make<VideoClip>(
       options_, name, what,

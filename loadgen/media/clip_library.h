@@ -51,7 +51,7 @@ class ClipLibrary {
   Result<std::shared_ptr<const SpeechClip>> speech(uint32_t index);
 
  private:
-  using VideoKey = std::tuple<uint32_t, uint32_t, uint32_t, uint32_t, int64_t, uint32_t>;  // picture, width, height, fps, rate, layers
+  using VideoKey = std::tuple<uint32_t, uint32_t, uint32_t, uint32_t, int64_t, uint32_t, uint32_t, VideoCodec>;  // picture, width, height, fps, rate, temporal, spatial layers
   ClipLibraryOptions options_;
   std::map<VideoKey, std::shared_ptr<const VideoClip>> video_;
   std::map<uint32_t, std::shared_ptr<const SpeechClip>> speech_;

@@ -25,10 +25,10 @@ struct VideoDecoder::State {
   Picture picture;
 };
 
-VideoDecoder::VideoDecoder() : state_(std::make_unique<State>()) {
+VideoDecoder::VideoDecoder(VideoCodec codec) : state_(std::make_unique<State>()) {
   vpx_codec_dec_cfg_t config{};
   config.threads = 1;
-  TACOMA_ASSERT(vpx_codec_dec_init(&state_->codec, vpx_codec_vp8_dx(), &config, 0) == VPX_CODEC_OK);
+  TACOMA_ASSERT(vpx_codec_dec_init(&state_->codec, codec == VideoCodec::vp9 ? vpx_codec_vp9_dx() : vpx_codec_vp8_dx(), &config, 0) == VPX_CODEC_OK);
 }
 
 VideoDecoder::~VideoDecoder() { vpx_codec_destroy(&state_->codec); }

@@ -7,17 +7,18 @@
 
 #include "core/base/bytes.h"
 #include "loadgen/media/test_picture.h"
+#include "loadgen/plan/plan.h"
 
 namespace tacoma {
 
-/// VP8 by libvpx, one stream. After a lost frame its user waits for a key frame: libvpx would show the damage.
+/// VP8 or VP9 by libvpx, one stream. After a lost frame its user waits for a key frame: libvpx would show the damage.
 class VideoDecoder {
  public:
-  VideoDecoder();
+  explicit VideoDecoder(VideoCodec codec = VideoCodec::vp8);
   ~VideoDecoder();
   VideoDecoder(const VideoDecoder&) = delete;
   VideoDecoder& operator=(const VideoDecoder&) = delete;
-  /// Decodes one whole frame. The picture is valid until the next call; nullptr when the frame is damaged or shows
+  /// Decodes one whole frame; of VP9 with spatial layers those of one picture, of which the highest is shown. The picture is valid until the next call; nullptr when the frame is damaged or shows
   /// nothing.
   const Picture* decode(BytesView frame);
 

@@ -14,7 +14,7 @@ constexpr uint32_t kClipGeneration = 1;
 /// Called with 0..1 while a clip is made.
 using EncodeProgress = std::function<void(double)>;
 
-/// VP8 by libvpx in real-time mode at a constant rate: one layer, one thread, no frame dropped, 10 s and a little more
+/// VP8, or VP9 in k-SVC, by libvpx in real-time mode at a constant rate: one thread, no frame dropped, 10 s and a little more
 /// for each picture, so that the ends of clips that started together drift apart. Width and height are even, at least
 /// kMinPicture... and at most 4,096, fps 1..60, rate 10 kbit/s..100 Mbit/s; anything else is refused with a sentence.
 Result<VideoClip> encode_video(const VideoFormat& format, uint32_t picture, const EncodeProgress& progress);

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "loadgen/media/encode.h"
+#include "loadgen/media/encode_layers.h"
 #include "loadgen/media/test_picture.h"
 
 namespace tacoma {
@@ -21,6 +22,9 @@ Result<void> check(const VideoFormat& f) {
     return fail("video of " + std::to_string(f.fps) + " frames a second cannot be encoded: 1 to 60 can");
   if (f.rate < DataRate::kbps(10) || f.rate > DataRate::mbps(100))
     return fail("video of " + std::to_string(f.rate.bps()) + " bit/s cannot be encoded: 10 kbit/s to 100 Mbit/s can");
+  const uint32_t step = 2u << (f.spatial_layers - 1);
+  if (f.spatial_layers > 1 && (f.codec != VideoCodec::vp9 || f.width % step != 0 || f.height % step != 0))
+    return fail("video of " + size + " cannot be encoded in " + std::to_string(f.spatial_layers) + " spatial layers: only VP9 has them, each size even");
   return {};
 }
 
@@ -118,6 +122,7 @@ class Encoder {
 Result<VideoClip> encode_video(const VideoFormat& format, uint32_t picture, const EncodeProgress& progress) {
   if (auto ok = check(format); !ok) return fail(ok.error());
   const uint32_t frames = format.fps * 10 + format.fps * 2 * (picture % 8) / 5;
+  if (format.codec == VideoCodec::vp9) return encode_layers(format, picture, frames, progress);
   VideoClip clip(format, picture);
   Encoder encoder(format);
   Picture drawn;

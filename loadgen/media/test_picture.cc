@@ -203,6 +203,24 @@ std::optional<uint32_t> read_frame_number(const Picture& picture) {
   return number;
 }
 
+void resize_luma(const Picture& from, uint32_t width, uint32_t height, Picture& out) {
+  out.width = width;
+  out.height = height;
+  out.luma.resize(size_t{width} * height);
+  out.cb.clear();
+  out.cr.clear();
+  const uint32_t less = std::max(1u, from.width / width), more = std::max(1u, width / from.width);
+  TACOMA_ASSERT(from.width * more == width * less && from.height * more == height * less);
+  for (uint32_t y = 0; y < height; ++y) {
+    for (uint32_t x = 0; x < width; ++x) {
+      uint32_t sum = 0;
+      for (uint32_t dy = 0; dy < less; ++dy)
+        for (uint32_t dx = 0; dx < less; ++dx) sum += from.luma[size_t{y * less / more + dy} * from.width + x * less / more + dx];
+      out.luma[size_t{y} * width + x] = static_cast<uint8_t>((sum + less * less / 2) / (less * less));
+    }
+  }
+}
+
 double luma_psnr(const Picture& a, const Picture& b) {
   TACOMA_ASSERT(a.width == b.width && a.height == b.height && !a.luma.empty());
   uint64_t sum = 0;

@@ -28,6 +28,9 @@ void draw_test_picture(uint32_t picture, uint32_t number, uint32_t width, uint32
 /// picture twice, once inverted, with a checksum over all. nullopt when they do not agree.
 std::optional<uint32_t> read_frame_number(const Picture& picture);
 
+/// The luma alone, smaller or larger by a whole number: means of squares of pixels, or each pixel repeated.
+void resize_luma(const Picture& from, uint32_t width, uint32_t height, Picture& out);
+
 /// Peak signal-to-noise ratio of the luma of two pictures of one size, in dB; 99 for equal ones.
 double luma_psnr(const Picture& a, const Picture& b);
 

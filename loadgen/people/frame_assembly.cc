@@ -4,7 +4,7 @@ namespace tacoma {
 namespace {
 template <typename Pending>
 AssembledFrame as_frame(const Pending& p) {
-  return {p.first, p.last, p.timestamp, p.key, p.completed, p.height};
+  return {p.first, p.last, p.timestamp, p.key, p.completed, p.height, p.layer, p.shown};
 }
 }  // namespace
 
@@ -24,18 +24,17 @@ std::optional<AssembledFrame> FrameAssembly::insert(Instant now, const FramePart
   }
   Pending* frame = nullptr;
   for (size_t i = frames_.size(); i-- > 0;) {
-    if (frames_[i].timestamp == part.timestamp && !frames_[i].padding) {
+    if (frames_[i].timestamp == part.timestamp && frames_[i].layer == part.layer && !frames_[i].padding) {
       frame = &frames_[i];
       break;
     }
   }
   if (!frame) {
-    if (frames_.size() == kMost) {
-      drop_all();
-    }
+    if (frames_.size() >= (part.layered ? kMostLayers : kMost)) drop_all();
     frames_.push_back(Pending());
     frame = &frames_.back();
     frame->timestamp = part.timestamp;
+    frame->layer = part.layer;
   }
   if (frame->complete) return std::nullopt;  // a repeated timestamp: not a frame we can place
   ++frame->packets;
@@ -44,7 +43,10 @@ std::optional<AssembledFrame> FrameAssembly::insert(Instant now, const FramePart
     frame->key = part.key;
     frame->height = part.height;
   }
-  if (part.ends) frame->last = part.seq;
+  if (part.ends) {
+    frame->last = part.seq;
+    frame->shown = part.shown;
+  }
   if (frame->first < 0 || frame->last < 0 || frame->last - frame->first + 1 != frame->packets) return std::nullopt;
   frame->complete = true;
   frame->completed = now;

@@ -10,7 +10,7 @@
 
 namespace tacoma {
 
-/// One VP8 packet as the assembly needs it (RFC 7741 section 4: S bit with partition 0, and P of the payload header).
+/// One VP8 or VP9 packet as the assembly needs it (RFC 7741 section 4: S bit with partition 0, and P of the payload header).
 struct FramePart {
   int64_t seq = 0;         // unwrapped
   uint32_t timestamp = 0;  // RTP
@@ -19,6 +19,9 @@ struct FramePart {
   bool key = false;        // of a first packet
   bool padding = false;    // no media: it only uses a sequence number
   uint16_t height = 0;     // lines, of the first packet of a key frame; 0: not known
+  uint8_t layer = 0;       // of VP9: spatial id; its frames are those of layers
+  bool layered = false;
+  bool shown = true;       // of a last packet: of the picture, too
 };
 
 struct AssembledFrame {
@@ -27,13 +30,16 @@ struct AssembledFrame {
   bool key = false;
   Instant completed;            // arrival of its last missing packet
   uint16_t height = 0;          // of a key frame, if known
+  uint8_t layer = 0;
+  bool shown = true;            // the last of its picture
 };
 
-/// Frames of one stream without layers: a frame can be decoded when it is a key frame or when it follows the last decoded one
+/// Frames of one stream, or of layers of its pictures: a frame can be decoded when it is a key frame or when it follows the last decoded one
 /// without a gap in the sequence numbers.
 class FrameAssembly {
  public:
-  static constexpr size_t kMost = 32;  // frames held; beyond it all are dropped and a key frame is needed
+  static constexpr size_t kMost = 32;          // frames held; beyond it all are dropped and a key frame is needed
+  static constexpr size_t kMostLayers = 96;    // the same for frames of layers
 
   /// Takes a packet that has not come before. The frame, when this packet completes it (decodable or not).
   std::optional<AssembledFrame> insert(Instant now, const FramePart& part);
@@ -54,7 +60,8 @@ class FrameAssembly {
     int64_t first = -1, last = -1;  // -1: not seen
     uint32_t timestamp = 0;
     uint16_t packets = 0, height = 0;
-    bool key = false, padding = false, complete = false;
+    uint8_t layer = 0;
+    bool key = false, padding = false, complete = false, shown = true;
     Instant completed;
   };
 

@@ -11,8 +11,8 @@ void KeptPackets::keep(int64_t seq, PacketRef packet, BytesView media) {
   if (parts_.size() > kMost) parts_.erase(parts_.begin());
 }
 
-MutableBytes KeptPackets::take(const AssembledFrame& frame) {
-  frame_.clear();
+MutableBytes KeptPackets::take(const AssembledFrame& frame, bool goes_on) {
+  if (!goes_on) frame_.clear();
   size_t used = 0;
   for (const Part& part : parts_) {
     if (part.seq > frame.last) break;

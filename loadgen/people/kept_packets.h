@@ -15,8 +15,8 @@ class KeptPackets {
 
   /// `media` is the payload without its descriptor and lies within the packet.
   void keep(int64_t seq, PacketRef packet, BytesView media);
-  /// The frame's bytes; it and what is older is kept no longer. Frames come in decoding order. Valid until the next call.
-  MutableBytes take(const AssembledFrame& frame);
+  /// The frame's bytes, behind those of the last call if it `goes_on`; it and what is older is kept no longer. Frames come in decoding order. Valid until the next call.
+  MutableBytes take(const AssembledFrame& frame, bool goes_on = false);
   size_t size() const { return parts_.size(); }
 
  private:

@@ -26,11 +26,33 @@ uint8_t fitting_layer(const VideoFormat& one, DataRate left, double margin, uint
   return best;
 }
 
+/// The highest spatial layer whose rate, and that of those below it, fits: with its highest temporal layer but one if need be.
+EncodingChoice choose_spatial(const VideoFormat& format, int32_t max_height, DataRate budget, const EncodingChoice& before) {
+  const uint8_t top = static_cast<uint8_t>(format.temporal_layers - 1);
+  EncodingChoice chosen{true, 0, 0, times(format.layer(0).rate, temporal_share(0, format.temporal_layers, format.codec))};
+  DataRate sum;
+  for (uint32_t s = 0; s < format.spatial_layers; ++s) {
+    const VideoFormat one = format.layer(s);
+    if (!is_low_enough(one, s, max_height)) break;
+    sum = sum + one.rate;
+    for (uint8_t t = s == 0 || top == 0 ? 0 : static_cast<uint8_t>(top - 1); t <= top; ++t) {
+      const bool is_more = !before.on || s > before.spatial || (s == before.spatial && t > before.temporal);
+      const DataRate rate = times(sum, temporal_share(t, format.temporal_layers, format.codec));
+      if (times(rate, before.on && is_more ? kSwitchOnMargin : 1) <= budget) chosen = {true, t, static_cast<uint8_t>(s), rate};
+    }
+  }
+  return chosen;
+}
+
 }  // namespace
 
 SourceChoice choose_layers(const VideoFormat& format, int32_t max_height, DataRate budget, const SourceChoice& before) {
   SourceChoice choice;
   if (max_height == 0) return choice;
+  if (format.spatial_layers > 1) {
+    choice[0] = choose_spatial(format, max_height, budget, before[0]);
+    return choice;
+  }
   DataRate left = budget;
   for (uint32_t i = 0; i < format.encodings; ++i) {
     const VideoFormat one = format.encoding(i);
@@ -40,7 +62,7 @@ SourceChoice choose_layers(const VideoFormat& format, int32_t max_height, DataRa
     if (format.content == VideoContent::model) {
       const DataRate least = i == 0 ? one.lowest : times(one.rate, before[i].on ? kLeastShare : kLeastShare * kSwitchOnMargin);
       if (i > 0 && left < least) break;
-      chosen = {true, top, std::clamp(left, std::min(least, one.rate), one.rate)};
+      chosen = {true, top, 0, std::clamp(left, std::min(least, one.rate), one.rate)};
     } else {
       const uint8_t layer = fitting_layer(one, left, i == 0 || before[i].on ? 1 : kSwitchOnMargin, before[i].on ? before[i].temporal : top);
       // Half the frames of a larger picture are worth it, a quarter of them is not.
@@ -64,6 +86,10 @@ DataRate wanted_rate(const VideoFormat& format, int32_t max_height) {
     const VideoFormat one = format.encoding(i);
     if (is_low_enough(one, i, max_height)) sum = sum + one.rate;
   }
+  if (format.spatial_layers == 1) return sum;
+  sum = DataRate::zero();
+  for (uint32_t s = 0; s < format.spatial_layers; ++s)
+    if (is_low_enough(format.layer(s), s, max_height)) sum = sum + format.layer(s).rate;
   return sum;
 }
 

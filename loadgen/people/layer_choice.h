@@ -13,6 +13,7 @@ namespace tacoma {
 struct EncodingChoice {
   bool on = false;
   uint8_t temporal = 0;  // the highest temporal layer that is sent
+  uint8_t spatial = 0;   // likewise
   DataRate rate;         // of payload, with the layers that are sent
   bool operator==(const EncodingChoice&) const = default;
 };
@@ -25,6 +26,8 @@ inline constexpr double kSwitchOnMargin = 1.15;
 /// height) get their rate from the smallest up. A clip's largest one may go without its higher temporal layers; a model's has any
 /// rate down to a quarter of its own. The smallest is on whatever the budget, as nobody would see anything else.
 SourceChoice choose_layers(const VideoFormat& format, int32_t max_height, DataRate budget, const SourceChoice& before);
+
+/// Spatial layers are chosen in the same way, but a picture has all of its layers up to one, with the same temporal layers.
 
 /// The rate of everything that `max_height` allows.
 DataRate wanted_rate(const VideoFormat& format, int32_t max_height);

@@ -38,7 +38,8 @@ void MediaReceiver::add_source(std::string_view owner, Media media, Ssrc ssrc, S
     if (remote.encrypted) remote.video->decrypt(cipher_);
     if (is_guest) remote.video->set_foreign_clock();
     if (self.decodes && !is_guest)
-      remote.video->decode_for_real(plan_->people[remote.person].clip % ClipLibrary::kVariants);
+      remote.video->decode_for_real(plan_->people[remote.person].clip % ClipLibrary::kVariants,
+                                    media == Media::screen ? plan_->people[remote.person].screen.value_or(VideoFormat()) : plan_->people[remote.person].video);
   }
   remotes_.push_back(std::move(remote));
   route(static_cast<uint32_t>(remotes_.size() - 1));
@@ -118,18 +119,20 @@ void MediaReceiver::on_audio(Datagram& datagram, const RtpView& view, Remote& re
 void MediaReceiver::on_video(Instant now, Datagram& datagram, const RtpView& first, Remote& remote, bool is_rtx) {
   std::optional<RtpView> view = first;
   if (is_rtx) {
-    if (view->payload_type() != formats_.rtx) return drops_.count(Drop::rtp_unknown_payload_type);
+    const bool is_vp9 = view->payload_type() == formats_.rtx_of_vp9;
+    if (view->payload_type() != formats_.rtx && !is_vp9) return drops_.count(Drop::rtp_unknown_payload_type);
     if (view->payload().empty()) return drops_.count(Drop::padding_only);  // a bandwidth probe
-    const size_t size = unwrap_rtx(datagram.packet.mutable_bytes(), *view, remote.ssrc, formats_.vp8);
+    const size_t size = unwrap_rtx(datagram.packet.mutable_bytes(), *view, remote.ssrc, is_vp9 ? formats_.vp9 : formats_.vp8);
     if (size == 0) return drops_.count(Drop::rtx_malformed);
     datagram.packet.resize(size);
     view = RtpView::parse(datagram.packet.bytes());
     if (!view) return drops_.count(Drop::rtx_malformed);
   }
-  if (view->payload_type() != formats_.vp8) return drops_.count(Drop::rtp_unknown_payload_type);
+  const VideoCodec codec = view->payload_type() == formats_.vp9 ? VideoCodec::vp9 : VideoCodec::vp8;
+  if (codec == VideoCodec::vp8 && view->payload_type() != formats_.vp8) return drops_.count(Drop::rtp_unknown_payload_type);
   VideoReceiver& video = *remote.video;
   const bool had_picture = video.has_picture();
-  switch (video.packet(now, datagram.arrived, *view, datagram.packet, is_rtx, video_delays_)) {
+  switch (video.packet(now, datagram.arrived, codec, *view, datagram.packet, is_rtx, video_delays_)) {
     case VideoReceiver::Outcome::used: break;
     case VideoReceiver::Outcome::duplicate: return drops_.count(is_rtx ? Drop::rtx_unneeded : Drop::rtp_duplicate);
     case VideoReceiver::Outcome::malformed: return drops_.count(Drop::descriptor_malformed);

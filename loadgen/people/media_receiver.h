@@ -21,7 +21,7 @@
 namespace tacoma {
 
 struct ReceiveFormats {
-  uint8_t opus = 111, vp8 = 100, rtx = 96;
+  uint8_t opus = 111, vp8 = 100, rtx = 96, vp9 = 101, rtx_of_vp9 = 97;
   uint8_t audio_level = 1, transport_cc = 5;  // header extension ids
 };
 

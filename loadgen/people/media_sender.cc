@@ -61,7 +61,6 @@ void MediaSender::start(Instant now, const SendFormats& formats) {
   remb_ = DataRate::infinite();
   for (VideoSource& source : sources_) {
     if (!source.started()) source.start(now);
-    source.set_max_height(-1);
     source.resume(now);
   }
   budgeted_ = DataRate::zero();
@@ -74,6 +73,8 @@ void MediaSender::start(Instant now, const SendFormats& formats) {
 void MediaSender::stop() {
   running_ = false;
   pacer_.clear();
+  // The next bridge says by itself what it wants, perhaps before its path is up.
+  for (VideoSource& source : sources_) source.set_max_height(-1);
 }
 
 Instant MediaSender::next_due() const {
@@ -146,7 +147,7 @@ void MediaSender::take_video(Instant now) {
       VideoSource::Stream& stream = source.streams[e];
       while (stream.on && stream.track.due() <= now) {
         const VideoTrack::Packet packet = stream.track.take();
-        if (packet.first) {
+        if (packet.first && packet.spatial == 0) {
           ++source.sample.frames;
           if (packet.key) ++source.sample.key_frames;
         }
@@ -178,8 +179,8 @@ void MediaSender::send_packet(Instant now, const Queued& queued, SecurePath& pat
   if (queued.again) store_u16(prefix, queued.sequence);
   const size_t prefix_size = head + VideoTrack::write_prefix(*packet, prefix + head);
   Rtp rtp;
-  if (queued.again) rtp.header = {formats_.rtx, packet->last, stream.rtx_sequence, packet->timestamp, stream.rtx};
-  else rtp.header = {formats_.vp8, packet->last, packet->sequence, packet->timestamp, stream.ssrc};
+  if (queued.again) rtp.header = {packet->vp9 ? formats_.rtx_of_vp9 : formats_.rtx, packet->last, stream.rtx_sequence, packet->timestamp, stream.rtx};
+  else rtp.header = {packet->vp9 ? formats_.vp9 : formats_.vp8, packet->last, packet->sequence, packet->timestamp, stream.ssrc};
   rtp.prefix = BytesView(prefix, prefix_size);
   rtp.payload = packet->data;
   const size_t size = send(now, rtp, formats_.video_extensions, nullptr, path, out);

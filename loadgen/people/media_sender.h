@@ -24,7 +24,7 @@ namespace tacoma {
 
 /// What was negotiated.
 struct SendFormats {
-  uint8_t opus = 111, vp8 = 100, rtx = 96;
+  uint8_t opus = 111, vp8 = 100, rtx = 96, vp9 = 101, rtx_of_vp9 = 97;
   ExtensionIds audio_extensions, video_extensions;
 };
 

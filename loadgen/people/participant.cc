@@ -43,6 +43,7 @@ Signalling::Config signalling_of(const ParticipantConfig& config) {
     signalling.region.clear();  // its regions are its own
     signalling.display_name = person.name;
   }
+  signalling.prefers_vp9 = person.video.codec == VideoCodec::vp9;
   signalling.is_encrypted = config.key != nullptr;
   return signalling;
 }
@@ -66,6 +67,10 @@ MediaFormats formats_of(const jingle::Jingle& offer) {
       if (const auto* vp8 = content.formats.find("VP8")) {
         f.send.vp8 = f.receive.vp8 = vp8->id;
         if (const auto* rtx = content.formats.find_rtx(vp8->id)) f.send.rtx = f.receive.rtx = rtx->id;
+      }
+      if (const auto* vp9 = content.formats.find("VP9")) {
+        f.send.vp9 = f.receive.vp9 = vp9->id;
+        if (const auto* rtx = content.formats.find_rtx(vp9->id)) f.send.rtx_of_vp9 = f.receive.rtx_of_vp9 = rtx->id;
       }
     }
   }

@@ -38,9 +38,11 @@ jingle::MediaFormats chosen_formats(const jingle::Content& content) {
   jingle::MediaFormats chosen = content.formats;
   const jingle::PayloadType* vp8 = content.formats.find("VP8");
   const jingle::PayloadType* rtx = vp8 ? content.formats.find_rtx(vp8->id) : nullptr;
+  const jingle::PayloadType* vp9 = content.formats.find("VP9");
+  const jingle::PayloadType* rtx_of_vp9 = vp9 ? content.formats.find_rtx(vp9->id) : nullptr;
   const jingle::PayloadType* opus = content.formats.find("opus");
   chosen.payload_types.clear();
-  for (const jingle::PayloadType* type : {opus, vp8, rtx}) {
+  for (const jingle::PayloadType* type : {opus, vp8, rtx, vp9, rtx_of_vp9}) {
     if (type) chosen.payload_types.push_back(*type);
   }
   return chosen;
@@ -262,7 +264,7 @@ void Signalling::send_presence(bool is_join) {
   us.display_name = config_.display_name;
   us.stats_id = config_.nick;
   us.region = config_.region;
-  us.codecs = "vp8";
+  us.codecs = config_.prefers_vp9 ? "vp9,vp8" : "vp8,vp9";
   us.caps_node = "https://jitsi.org/jitsi-meet";
   us.caps_ver = our_caps();
   us.audio_muted = us.video_muted = true;

@@ -43,6 +43,7 @@ class Signalling {
     ParticipantTimes times;
     const DeploymentPlan* deployment = nullptr;  // nullptr: the servers of the run itself
     std::string display_name;
+    bool prefers_vp9 = false;                    // presence says so
     bool is_encrypted = false;                   // end to end: presence says so
   };
   Signalling(Config config, Rng rng);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/rtp/vp8.h"
+#include "core/rtp/vp9.h"
 #include "loadgen/media/clip.h"
 
 namespace tacoma {
@@ -16,23 +17,46 @@ constexpr PlayoutDelay::Limits kWait = {Duration::zero(), Duration::milliseconds
 
 VideoReceiver::VideoReceiver() : meter_(Media::video, kVideoClock), missing_(kPolicy), playout_(kWait) {}
 
-VideoReceiver::Outcome VideoReceiver::packet(Instant now, Instant arrived, const RtpView& view, const PacketRef& packet,
+std::optional<size_t> VideoReceiver::read_vp8(const RtpView& view, FramePart& part) {
+  const auto descriptor = parse_vp8(view.payload());
+  if (!descriptor) return std::nullopt;
+  part.starts = starts_frame(*descriptor);
+  part.ends = view.marker();
+  part.key = starts_vp8_key_frame(view.payload(), *descriptor);
+  if (part.key)
+    if (const auto size = vp8_key_frame_size(view.payload(), *descriptor)) part.height = size->height;
+  return descriptor->size();
+}
+
+// What is assembled of VP9 are the frames of layers: where a picture begins depends on the layers that the bridge leaves out, but
+// its last packet has the marker.
+std::optional<size_t> VideoReceiver::read_vp9(const RtpView& view, FramePart& part) {
+  const auto descriptor = parse_vp9(view.payload());
+  if (!descriptor || descriptor->spatial >= heights_.size()) return std::nullopt;
+  part.starts = descriptor->starts_frame;
+  part.ends = descriptor->ends_frame || view.marker();
+  part.shown = view.marker();
+  part.layer = descriptor->spatial;
+  part.layered = true;
+  part.key = starts_vp9_key_frame(*descriptor);
+  if (descriptor->structure)
+    for (size_t s = 0; s < heights_.size(); ++s) heights_[s] = descriptor->structure->heights[s];
+  return descriptor->size;
+}
+
+VideoReceiver::Outcome VideoReceiver::packet(Instant now, Instant arrived, VideoCodec codec, const RtpView& view, const PacketRef& packet,
                                              bool retransmitted, Delays& delays) {
   FramePart part;
   size_t descriptor_size = 0;
   part.padding = view.payload().empty();
   if (!part.padding) {
-    const auto descriptor = parse_vp8(view.payload());
-    if (!descriptor) return Outcome::malformed;
-    descriptor_size = descriptor->size();
-    part.starts = starts_frame(*descriptor);
-    part.key = starts_vp8_key_frame(view.payload(), *descriptor);
-    if (part.key)
-      if (const auto size = vp8_key_frame_size(view.payload(), *descriptor)) part.height = size->height;
+    const auto size = codec == VideoCodec::vp9 ? read_vp9(view, part) : read_vp8(view, part);
+    if (!size) return Outcome::malformed;
+    descriptor_size = *size;
+    codec_ = codec;
   }
   part.seq = sequences_.unwrap(view.sequence());
   part.timestamp = view.timestamp();
-  part.ends = view.marker();
 
   const MissingPackets::Arrival arrival = missing_.arrived(arrived, part.seq);
   if (arrival == MissingPackets::Arrival::known) return Outcome::duplicate;
@@ -45,7 +69,7 @@ VideoReceiver::Outcome VideoReceiver::packet(Instant now, Instant arrived, const
     if (const auto delay = meter_.packet(view, arrived)) delays.packets.add(*delay);
   }
   if (kept_ && !part.padding) kept_->keep(part.seq, packet, view.payload().subspan(descriptor_size));
-  if (const auto frame = assembly_.insert(arrived, part)) {
+  if (const auto frame = assembly_.insert(arrived, part); frame && frame->shown) {
     ++complete_;
     if (const auto captured = meter_.captured(frame->timestamp)) {
       frame_delays_.add(arrived - *captured);
@@ -64,8 +88,8 @@ VideoReceiver::Outcome VideoReceiver::packet(Instant now, Instant arrived, const
   return Outcome::used;
 }
 
-void VideoReceiver::decode_for_real(uint32_t picture) {
-  check_ = std::make_unique<PictureCheck>(picture);
+void VideoReceiver::decode_for_real(uint32_t picture, const VideoFormat& sent) {
+  check_ = std::make_unique<PictureCheck>(picture, sent);
   if (!kept_) kept_ = std::make_unique<KeptPackets>();
 }
 
@@ -78,7 +102,10 @@ void VideoReceiver::decrypt(FrameCipher* cipher) {
 // False when it is encrypted and not for us.
 bool VideoReceiver::open(Instant now, const AssembledFrame& frame) {
   MutableBytes bytes;
-  if (kept_) bytes = kept_->take(frame);
+  // The layers of a picture are one to a decoder.
+  if (kept_) bytes = kept_->take(frame, in_picture_ && !frame.key);
+  in_picture_ = !frame.shown;
+  if (in_picture_) return false;
   if (encrypted_) {
     const auto size = cipher_ ? cipher_->open(frame.key ? FrameCipher::Kind::key_frame : FrameCipher::Kind::delta_frame, bytes) : std::nullopt;
     if (!size) {
@@ -88,7 +115,7 @@ bool VideoReceiver::open(Instant now, const AssembledFrame& frame) {
     bytes = bytes.subspan(0, *size);
   }
   if (check_) {
-    if (auto seen = check_->decode(now, bytes)) seen_ = seen;
+    if (auto seen = check_->decode(now, bytes, codec_)) seen_ = seen;
   }
   return true;
 }
@@ -98,9 +125,10 @@ bool VideoReceiver::open(Instant now, const AssembledFrame& frame) {
 void VideoReceiver::play(Instant now, const AssembledFrame& frame) {
   if (!open(now, frame)) return;
   has_picture_ = true;
-  if (frame.height != 0 && frame.height != height_) {
+  const uint32_t height = codec_ == VideoCodec::vp9 ? heights_[frame.layer] : frame.height;
+  if (height != 0 && height != height_) {
     if (height_ != 0) ++switches_;
-    height_ = frame.height;
+    height_ = height;
   }
   const int64_t ticks = timestamps_.unwrap(frame.timestamp);
   const Duration media_time = Duration::nanoseconds(ticks * 100'000 / (kVideoClock / 10'000));
@@ -159,6 +187,7 @@ void VideoReceiver::restart() {
   sequences_ = SequenceUnwrapper();
   timestamps_ = TimestampUnwrapper();
   assembly_.drop_all();
+  in_picture_ = false;
   playout_ = PlayoutDelay(kWait);
   key_wanted_ = Instant::never();
 }

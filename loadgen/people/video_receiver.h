@@ -1,6 +1,7 @@
-// One received VP8 stream: repair, frames, what is rendered and when.
+// One received VP8 or VP9 stream: repair, frames, what is rendered and when.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -36,12 +37,12 @@ class VideoReceiver {
 
   VideoReceiver();
   /// From now on decodes for real. `picture`: which drawing the sender sends.
-  void decode_for_real(uint32_t picture);
+  void decode_for_real(uint32_t picture, const VideoFormat& sent);
   /// Frames are encrypted end to end; null: the key is not known here, and nothing of it is shown. The cipher outlives the receiver.
   void decrypt(FrameCipher* cipher);
 
   /// `packet` holds `view` and may be kept. `retransmitted`: it came as RTX and has been unwrapped.
-  Outcome packet(Instant now, Instant arrived, const RtpView& view, const PacketRef& packet, bool retransmitted, Delays& delays);
+  Outcome packet(Instant now, Instant arrived, VideoCodec codec, const RtpView& view, const PacketRef& packet, bool retransmitted, Delays& delays);
   void sender_report(const SenderInfo& info, Instant arrived) { meter_.sender_report(info, arrived); }
   void set_foreign_clock() { meter_.set_foreign_clock(); }
 
@@ -66,6 +67,8 @@ class VideoReceiver {
   uint64_t repaired() const { return repaired_total_; }
 
  private:
+  static std::optional<size_t> read_vp8(const RtpView& view, FramePart& part);
+  std::optional<size_t> read_vp9(const RtpView& view, FramePart& part);
   bool open(Instant now, const AssembledFrame& frame);
   void play(Instant now, const AssembledFrame& frame);
   void settle(Instant now);
@@ -84,7 +87,9 @@ class VideoReceiver {
   Instant key_allowed_;
   uint32_t complete_ = 0, rendered_ = 0, repaired_ = 0, late_ = 0, switches_ = 0;  // in this interval
   uint32_t height_ = 0;
-  bool forwarded_ = true;
+  bool forwarded_ = true, in_picture_ = false;  // in_picture_: layers of the next picture have come
+  VideoCodec codec_ = VideoCodec::vp8;
+  std::array<uint16_t, 4> heights_{};   // of VP9's layers
   uint64_t rendered_total_ = 0, repaired_total_ = 0;
   std::unique_ptr<KeptPackets> kept_;   // for those who decode or decrypt
   std::unique_ptr<PictureCheck> check_;

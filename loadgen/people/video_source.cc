@@ -50,7 +50,7 @@ void VideoSource::set_budget(Instant now, DataRate budget) {
       stream.track.request_key_frame();
     }
     stream.on = chosen.on;
-    if (chosen.on) stream.track.set_layers(chosen.temporal, chosen.rate);
+    if (chosen.on) stream.track.set_layers(chosen.temporal, chosen.rate, chosen.spatial);
   }
 }
 
@@ -96,7 +96,7 @@ void VideoSource::describe(std::string_view endpoint, jingle::MediaSources& out)
 
 uint32_t VideoSource::sent_height() const {
   for (size_t i = streams.size(); i-- > 0;)
-    if (streams[i].on) return streams[i].track.format().height;
+    if (streams[i].on) return streams[i].track.format().height >> (format_.spatial_layers - 1 - choice_[i].spatial);
   return 0;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/rtp/vp8.h"
+#include "core/rtp/vp9.h"
 
 namespace tacoma {
 namespace {
@@ -17,17 +18,46 @@ BytesView filler(size_t size) {
   return BytesView(kNoise).subspan(0, size);
 }
 
+Vp9Descriptor vp9_descriptor(const VideoTrack::Packet& p) {
+  Vp9Descriptor d;
+  d.inter_picture_predicted = !p.key;
+  d.starts_frame = p.first;
+  d.ends_frame = p.ends;
+  d.not_needed_above = !p.key || p.spatial == p.top;
+  d.picture_id = p.picture_id;
+  d.has_layers = true;
+  d.temporal = p.layer;
+  d.spatial = p.spatial;
+  d.switching_up_point = p.layer == 0;  // frames of higher layers refer to the newest of layer 0 and what came after it
+  d.inter_layer_predicted = p.key && p.spatial > 0;
+  d.tl0_pic_idx = p.tl0_pic_idx;
+  if (!p.key || !p.first || p.spatial != 0) return d;
+  d.structure.emplace();
+  d.structure->spatial_layers = static_cast<uint8_t>(p.top + 1);
+  for (uint8_t s = 0; s <= p.top; ++s) {
+    d.structure->widths[s] = static_cast<uint16_t>(p.width >> (p.top - s));
+    d.structure->heights[s] = static_cast<uint16_t>(p.height >> (p.top - s));
+  }
+  return d;
+}
+
 }  // namespace
 
 VideoTrack::VideoTrack(const VideoFormat& encoding, const VideoClip* clip, Rng& rng)
     : format_(encoding), clip_(clip), first_timestamp_(rng.u32()), sequence_(static_cast<uint16_t>(rng.below(0x8000))),
       picture_id_(static_cast<uint16_t>(rng.below(0x8000))), layer_(static_cast<uint8_t>(encoding.temporal_layers - 1)),
-      wanted_layer_(layer_), phase_(rng.uniform(Duration::zero(), Duration::seconds(1) / encoding.fps)) {
+      wanted_layer_(layer_), top_(static_cast<uint8_t>(encoding.spatial_layers - 1)), wanted_top_(top_), phase_(rng.uniform(Duration::zero(), Duration::seconds(1) / encoding.fps)) {
+  for (uint32_t s = 0; s < encoding.spatial_layers; ++s) total_ = total_ + encoding.layer(s).rate;
   if (clip) player_.emplace(*clip);
   else model_.emplace(encoding, rng.split("model"));
 }
 
+size_t VideoTrack::Packet::descriptor_size() const {
+  return vp9 ? vp9_size(vp9_descriptor(*this), temporal_layers) : layered ? kMaxVp8Descriptor : kMaxVp8Descriptor - 2;
+}
+
 size_t VideoTrack::write_prefix(const Packet& packet, uint8_t* out) {
+  if (packet.vp9) return write_vp9(MutableBytes(out, kMaxDescriptor), vp9_descriptor(packet), packet.temporal_layers);
   Vp8Descriptor descriptor;
   descriptor.partition_start = packet.first;
   descriptor.picture_id = packet.picture_id;
@@ -62,7 +92,9 @@ void VideoTrack::start(Instant zero) {
   started_ = true;
 }
 
-void VideoTrack::set_layers(uint8_t layer, DataRate rate) {
+void VideoTrack::set_layers(uint8_t layer, DataRate rate, uint8_t spatial) {
+  if (spatial != wanted_top_) request_key_frame();
+  wanted_top_ = spatial;
   wanted_layer_ = layer;
   layer_ = std::min(layer_, layer);
   if (model_) model_->set_target(rate);
@@ -82,31 +114,42 @@ void VideoTrack::skip_to(Instant now, Duration behind) {
   const auto missed = static_cast<uint64_t>((now - captured(index_)).ns() * format_.fps / 1'000'000'000);
   if (missed == 0) return;
   // What was not sent of a frame is lost to the receiver, so the next one is a key frame.
-  if (has_frame_) request_key_frame();
+  if (has_frame_ || spatial_ > 0) request_key_frame();
   index_ += missed;
   has_frame_ = false;
+  spatial_ = 0;
   due_ = captured(index_);
 }
 
-void VideoTrack::next_frame() {
-  if (sent_.size() < kHistory) {
-    newest_ = sent_.size();
-    sent_.emplace_back();
-  } else {
-    newest_ = (newest_ + 1) % kHistory;
-  }
-  Sent& sent = sent_[newest_];
-  const uint32_t number = next_number();
-  sent.key = number == 0;
-  if (player_) sent.data = player_->next().data;
-  else sent.data = filler(model_->next(due_, number_++));
-  sent.layer = temporal_layer_of(number, format_.temporal_layers);
-  sent.sync = is_layer_sync(number, format_.temporal_layers);
-  sent.reference = format_.temporal_layers == 1 || sent.layer + 1u < format_.temporal_layers;
-  if (sent.layer == 0) {
+void VideoTrack::begin_picture() {
+  picture_ = next_number();
+  if (picture_ == 0) top_ = wanted_top_;
+  if (player_) player_->next();
+  if (temporal_layer_of(picture_, format_.temporal_layers) == 0) {
     ++tl0_pic_idx_;
     layer_ = wanted_layer_;
   }
+  picture_id_ = static_cast<uint16_t>((picture_id_ + 1) & 0x7fff);
+  picture_part_ = 0;
+}
+
+void VideoTrack::next_frame() {
+  if (spatial_ == 0) begin_picture();
+  if (sent_.size() < history()) {
+    newest_ = sent_.size();
+    sent_.emplace_back();
+  } else {
+    newest_ = (newest_ + 1) % history();
+  }
+  Sent& sent = sent_[newest_];
+  sent.key = picture_ == 0;
+  if (player_) sent.data = clip_->frame(picture_, spatial_).data;
+  else sent.data = filler(model_->next(due_, number_++));
+  sent.layer = temporal_layer_of(picture_, format_.temporal_layers);
+  sent.sync = is_layer_sync(picture_, format_.temporal_layers);
+  sent.reference = format_.temporal_layers == 1 || sent.layer + 1u < format_.temporal_layers;
+  sent.spatial = spatial_;
+  sent.top = top_;
   sent.tl0_pic_idx = tl0_pic_idx_;
   sent.timestamp = first_timestamp_ + static_cast<uint32_t>(index_ * kVideoClock / format_.fps);
   sent.sequence = sequence_;
@@ -114,13 +157,20 @@ void VideoTrack::next_frame() {
   if (seal_) seal_->number(newest_);
   sent.packets = static_cast<uint16_t>(packets_of(size));
   sent.picture_id = picture_id_;
-  picture_id_ = static_cast<uint16_t>((picture_id_ + 1) & 0x7fff);
   part_ = 0;
   has_frame_ = true;
+  if (spatial_ > 0) return;
+  size_t bytes = size;
+  uint32_t packets = sent.packets;
+  for (uint8_t s = 1; s <= top_; ++s) {
+    const size_t more = size_of(clip_->frame(picture_, s).data);
+    bytes += more;
+    packets += packets_of(more);
+  }
   const Duration interval = Duration::seconds(1) / format_.fps;
-  const DataRate rate = model_ ? model_->target() : format_.rate;
-  const Duration paced = DataSize::bytes(static_cast<int64_t>(size / sent.packets)) / DataRate::bps(rate.bps() * 5 / 2);
-  spacing_ = std::min(paced, interval / sent.packets);
+  const DataRate rate = model_ ? model_->target() : total_;
+  const Duration paced = DataSize::bytes(static_cast<int64_t>(bytes / packets)) / DataRate::bps(rate.bps() * 5 / 2);
+  spacing_ = std::min(paced, interval / packets);
 }
 
 VideoTrack::Packet VideoTrack::packet_of(const Sent& sent, uint32_t part) const {
@@ -132,7 +182,8 @@ VideoTrack::Packet VideoTrack::packet_of(const Sent& sent, uint32_t part) const 
   packet.sequence = static_cast<uint16_t>(sent.sequence + part);
   packet.timestamp = sent.timestamp;
   packet.first = part == 0;
-  packet.last = part + 1 == sent.packets;
+  packet.ends = part + 1 == sent.packets;
+  packet.last = packet.ends && sent.spatial == sent.top;
   packet.key = sent.key;
   packet.picture_id = sent.picture_id;
   packet.layered = format_.temporal_layers > 1;
@@ -140,6 +191,14 @@ VideoTrack::Packet VideoTrack::packet_of(const Sent& sent, uint32_t part) const 
   packet.tl0_pic_idx = sent.tl0_pic_idx;
   packet.sync = sent.sync;
   packet.reference = sent.reference;
+  packet.vp9 = is_vp9();
+  if (packet.vp9) {
+    packet.spatial = sent.spatial;
+    packet.top = sent.top;
+    packet.temporal_layers = static_cast<uint8_t>(format_.temporal_layers);
+    packet.width = static_cast<uint16_t>(format_.width >> (format_.spatial_layers - 1 - sent.top));
+    packet.height = static_cast<uint16_t>(format_.height >> (format_.spatial_layers - 1 - sent.top));
+  }
   if (model_) {
     packet.width = static_cast<uint16_t>(format_.width);
     packet.height = static_cast<uint16_t>(format_.height);
@@ -166,12 +225,18 @@ VideoTrack::Packet VideoTrack::take() {
   if (!has_frame_) next_frame();
   const Packet packet = packet_of(sent_[newest_], part_);
   ++sequence_;
+  ++picture_part_;
   if (packet.last) {
     has_frame_ = false;
+    spatial_ = 0;
     advance();
   } else {
     ++part_;
-    due_ = captured(index_) + spacing_ * part_;
+    if (packet.ends) {
+      has_frame_ = false;
+      ++spatial_;
+    }
+    due_ = captured(index_) + spacing_ * picture_part_;
   }
   return packet;
 }

@@ -17,7 +17,8 @@ namespace tacoma {
 class VideoTrack {
  public:
   static constexpr size_t kHistory = 32;          // frames that can be made again: a second at 30 a second
-  static constexpr size_t kMaxDescriptor = 6;     // VP8 descriptor with a picture id of 15 bits, TL0PICIDX and layer
+  static constexpr size_t kMaxVp8Descriptor = 6;  // with a picture id of 15 bits, TL0PICIDX and layer
+  static constexpr size_t kMaxDescriptor = 30;    // of VP9, with the sizes of three layers and their picture group
   static constexpr size_t kMaxHead = 10;          // what a model's frame begins with: the header of a key frame (RFC 6386 section 9.1)
   static constexpr size_t kMaxPrefix = kMaxDescriptor + kMaxHead;
   static constexpr size_t kMaxPayload = 1200 - 12 - 12 - 2;  // RTP header, extensions, and room for RTX; descriptor included
@@ -32,12 +33,16 @@ class VideoTrack {
     bool layered = false;              // the descriptor names the layer
     bool sync = false;                 // RFC 7741's Y
     bool reference = true;             // other frames need it
-    uint16_t width = 0, height = 0;    // of a model: its header has to be made
+    uint8_t spatial = 0, top = 0;      // of VP9: layer, and how many are sent but one
+    uint8_t temporal_layers = 1;
+    bool vp9 = false, ends = false;    // ends: the last of its layer's frame
+    uint16_t width = 0, height = 0;    // of a model: its header has to be made; of VP9: of the largest layer that is sent
     BytesView data;                    // part of the frame, after the prefix
-    size_t size() const { return (layered ? kMaxDescriptor : kMaxDescriptor - 2) + head_size() + data.size(); }
-    size_t head_size() const { return !first || width == 0 ? 0 : key ? kMaxHead : 3; }
+    size_t size() const { return descriptor_size() + head_size() + data.size(); }
+    size_t head_size() const { return !first || width == 0 || vp9 ? 0 : key ? kMaxHead : 3; }
+    size_t descriptor_size() const;
   };
-  /// The bytes before `data`: the descriptor (RFC 7741 section 4.2) and, of a model, how its frame begins. `out` holds kMaxPrefix
+  /// The bytes before `data`: the descriptor (RFC 7741 section 4.2, RFC 9628 section 4.2) and, of a model, how its frame begins. `out` holds kMaxPrefix
   /// bytes; returns how many were written.
   static size_t write_prefix(const Packet& packet, uint8_t* out);
 
@@ -45,15 +50,16 @@ class VideoTrack {
   VideoTrack(const VideoFormat& encoding, const VideoClip* clip, Rng& rng);
 
   /// Its frames go out encrypted; before the first. Of clips only. The cipher outlives the track.
-  void encrypt(FrameCipher& cipher, uint32_t ssrc) { seal_ = std::make_unique<FrameSeal>(cipher, ssrc, kHistory); }
+  void encrypt(FrameCipher& cipher, uint32_t ssrc) { seal_ = std::make_unique<FrameSeal>(cipher, ssrc, history()); }
   /// The clock starts; once. Frame n is captured exactly n / fps after `zero`.
   void start(Instant zero);
   bool started() const { return started_; }
   /// A random part of a frame's interval, for start().
   Duration phase() const { return phase_; }
 
-  /// What to send from the next frame on: temporal layers up to `layer`, a model at `rate`.
-  void set_layers(uint8_t layer, DataRate rate);
+  /// What to send from the next frame on: temporal layers up to `layer`, a model at `rate`. Another number of spatial layers begins with a
+  /// key picture, which is next: in k-SVC nobody could go on without one.
+  void set_layers(uint8_t layer, DataRate rate, uint8_t spatial = 0);
   /// When the next packet is due. The packets of a frame follow its capture at 2.5 times the rate, and before the next frame is captured.
   Instant due() const { return due_; }
   void skip_to(Instant now, Duration behind);
@@ -71,15 +77,20 @@ class VideoTrack {
     uint16_t sequence = 0;   // of its first packet
     uint16_t packets = 0;
     uint16_t picture_id = 0;
-    uint8_t layer = 0, tl0_pic_idx = 0;
-    bool key = false, sync = false, reference = true;
+    uint8_t layer = 0, tl0_pic_idx = 0, spatial = 0, top = 0;
+    bool key : 1 = false, sync : 1 = false, reference : 1 = true;
   };
-  static constexpr size_t kMaxData = kMaxPayload - kMaxDescriptor;
-  uint32_t packets_of(size_t size) const { return static_cast<uint32_t>((size + kMaxData - 1) / kMaxData); }
+  bool is_vp9() const { return format_.codec == VideoCodec::vp9; }
+  size_t history() const { return kHistory * format_.spatial_layers; }
+  uint32_t packets_of(size_t size) const {
+    const size_t most = kMaxPayload - (is_vp9() ? kMaxDescriptor : kMaxVp8Descriptor);
+    return static_cast<uint32_t>((size + most - 1) / most);
+  }
   Packet packet_of(const Sent& sent, uint32_t part) const;
   size_t size_of(BytesView frame) const { return seal_ ? FrameSeal::sealed_size(frame.size()) : frame.size(); }
   Instant captured(uint64_t index) const;
   uint32_t next_number() const { return clip_ ? player_->at() : number_; }
+  void begin_picture();
   void next_frame();
   void advance();
 
@@ -88,16 +99,21 @@ class VideoTrack {
   std::optional<VideoPlayer> player_;  // of a clip
   std::optional<VideoModel> model_;    // or the model
   uint32_t number_ = 0;                // of the model's next frame, since its key frame
+  DataRate total_;                     // of a clip, with all its layers
   uint32_t first_timestamp_;
   uint16_t sequence_, picture_id_;
   uint8_t tl0_pic_idx_ = 0;
   uint8_t layer_, wanted_layer_;       // the highest sent; raised only where layers begin anew
+  uint8_t top_, wanted_top_;           // likewise of spatial layers
+  uint8_t spatial_ = 0;                // of the frame being sent
   Duration phase_, spacing_;
   Instant zero_, due_ = Instant::never();
   uint64_t index_ = 0;       // of the frame being sent
   uint32_t part_ = 0;        // next packet of it
+  uint32_t picture_ = 0;     // number of the picture being sent, since its key frame
+  uint32_t picture_part_ = 0;  // next packet of it
   bool started_ = false, has_frame_ = false;
-  std::vector<Sent> sent_;   // ring of kHistory
+  std::vector<Sent> sent_;   // ring of history()
   std::unique_ptr<FrameSeal> seal_;
   size_t newest_ = 0;        // place of the frame being sent
 };

@@ -464,6 +464,7 @@ std::string video_text(const VideoFormat& v) {
   std::string out = std::to_string(v.width) + "x" + std::to_string(v.height) + "@" + std::to_string(v.fps) + " " + to_text(v.rate);
   if (v.content == VideoContent::model) out += " model from " + to_text(v.lowest);
   if (v.encodings > 1) out += " simulcast " + std::to_string(v.encodings);
+  if (v.codec == VideoCodec::vp9) out += " vp9 spatial " + std::to_string(v.spatial_layers);
   if (v.temporal_layers > 1) out += " temporal " + std::to_string(v.temporal_layers);
   return out;
 }

@@ -22,6 +22,8 @@ struct Utterance {
 /// rate as an encoder would and whose payload means nothing.
 enum class VideoContent : uint8_t { clip, model };
 
+enum class VideoCodec : uint8_t { vp8, vp9 };
+
 /// What one source of video sends.
 struct VideoFormat {
   static constexpr uint32_t kMostEncodings = 3;
@@ -32,13 +34,23 @@ struct VideoFormat {
   DataRate lowest = DataRate::kbps(150);   // of a model, all encodings but the smallest switched off
   uint32_t encodings = 1;                  // simulcast, each half as wide and high as the next
   uint32_t temporal_layers = 1;            // 1 to 3, each with half the frames of the next
+  uint32_t spatial_layers = 1;             // of VP9: k-SVC in one stream, sizes and rates as of encodings
+  VideoCodec codec = VideoCodec::vp8;
   bool operator==(const VideoFormat&) const = default;
 
   /// One encoding by itself, 0 the smallest. Its rate in relation to the next is Chromium's: 200, 700 and 2500 kbps for 180, 360 and
   /// 720 lines.
-  VideoFormat encoding(uint32_t index) const {
+  VideoFormat encoding(uint32_t index) const { return smaller(encodings - 1 - index); }
+  /// One spatial layer of an encoding, as if it were one by itself; 0 the smallest.
+  VideoFormat layer(uint32_t spatial) const {
+    VideoFormat one = smaller(spatial_layers - 1 - spatial);
+    one.spatial_layers = 1;
+    return one;
+  }
+
+ private:
+  VideoFormat smaller(uint32_t below) const {
     constexpr int64_t kShares[kMostEncodings] = {2500, 700, 200};
-    const uint32_t below = encodings - 1 - index;
     VideoFormat one = *this;
     one.width >>= below;
     one.height >>= below;

@@ -44,7 +44,7 @@ const std::vector<KeySet>& scenario_keys() {
       {"conference", {"name", "count", "encryption", "people", "talk", "direct", "fair"}},
       {"encryption", {"password"}},
       {"group", {"name", "count", "region", "access", "sends", "audio", "video", "screen", "priority", "pauses", "view", "joins", "leaves", "encryption", "decode"}},
-      {"video", {"size", "fps", "rate", "content", "lowest", "simulcast", "temporal"}},
+      {"video", {"size", "fps", "rate", "content", "lowest", "codec", "simulcast", "spatial", "temporal"}},
       {"screen", {"size", "fps", "rate", "content", "lowest", "at", "for"}},
       {"view", {"mode", "pinned", "tiles", "turns", "last_n", "max_height", "hidden"}},
       {"hidden", {"at", "for"}},
@@ -330,6 +330,8 @@ void ScenarioReader::read_group(const YamlNode& item, ConferenceSpec& conference
   const bool is_model = (group.sends_video && group.video.content == VideoContent::model) || (group.screen && group.screen->content == VideoContent::model);
   if (is_model && !group.password.value_or(conference.password).empty())
     error(encryption ? encryption->place : item.place, what + ": a model's frames hold nothing to encrypt; 'encryption' needs 'content: clip', or 'none'");
+  if (group.sends_video && group.video.codec == VideoCodec::vp9 && !group.password.value_or(conference.password).empty())
+    error(encryption ? encryption->place : item.place, what + ": 'encryption' is for 'codec: vp8'");
   uint64_t decodes = 0;
   whole(item.find("decode"), what + ".decode", 0, people, decodes);
   group.decodes = static_cast<uint32_t>(decodes);

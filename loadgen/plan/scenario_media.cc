@@ -1,6 +1,7 @@
 // What people send and look at: the media keys of a group.
 #include <algorithm>
 #include <cstdio>
+#include <tuple>
 
 #include "loadgen/plan/scenario_reader.h"
 
@@ -97,14 +98,21 @@ void ScenarioReader::read_video(const YamlNode& node, const std::string& what, c
     else video.lowest = rate;
   }
   video.lowest = std::min(video.lowest, video.rate);
-  uint64_t encodings = video.encodings, layers = video.temporal_layers;
-  const YamlNode* simulcast = node.find("simulcast");
-  if (whole(simulcast, what + ".simulcast", 1, VideoFormat::kMostEncodings, encodings)) {
-    const uint32_t step = 2u << (encodings - 1);
-    if (video.width % step != 0 || video.height % step != 0 || (video.height >> (encodings - 1)) < kLeastEncodedHeight)
-      error(simulcast->place, what + ".simulcast: " + std::to_string(video.width) + "x" + std::to_string(video.height) +
-          " cannot be halved " + std::to_string(encodings - 1) + " times (each size even, no less than 64 lines)");
-    else video.encodings = static_cast<uint32_t>(encodings);
+  const YamlNode* codec = node.find("codec");
+  if (one_of(codec, what + ".codec", {"vp8", "vp9"}, word)) video.codec = word == "vp9" ? VideoCodec::vp9 : VideoCodec::vp8;
+  const bool is_vp9 = video.codec == VideoCodec::vp9;
+  if (is_vp9 && video.content == VideoContent::model) error(codec->place, what + ".codec: a model is of VP8");
+  uint64_t encodings = video.encodings, spatial = video.spatial_layers, layers = video.temporal_layers;
+  for (const auto& [key, count, target] : {std::tuple{"simulcast", &encodings, &video.encodings}, {"spatial", &spatial, &video.spatial_layers}}) {
+    const YamlNode* halved = node.find(key);
+    if (!whole(halved, what + "." + key, 1, VideoFormat::kMostEncodings, *count)) continue;
+    const uint32_t step = 2u << (*count - 1);
+    if (video.width % step != 0 || video.height % step != 0 || (video.height >> (*count - 1)) < kLeastEncodedHeight)
+      error(halved->place, what + "." + key + ": " + std::to_string(video.width) + "x" + std::to_string(video.height) +
+          " cannot be halved " + std::to_string(*count - 1) + " times (each size even, no less than 64 lines)");
+    else *target = static_cast<uint32_t>(*count);
+    if ((key == std::string_view("spatial")) != is_vp9 && *count > 1)
+      error(halved->place, what + "." + key + (is_vp9 ? ": VP9 sends its sizes as 'spatial' layers of one stream" : ": for 'codec: vp9' only; VP8 sends its sizes by 'simulcast'"));
   }
   if (whole(node.find("temporal"), what + ".temporal", 1, 3, layers)) video.temporal_layers = static_cast<uint32_t>(layers);
 }

@@ -153,3 +153,53 @@ TEST_CASE("formats that cannot be encoded are refused with a sentence") {
     CHECK_THAT(clip.error(), Catch::Contains(c.says));
   }
 }
+
+TEST_CASE("a VP9 clip in k-SVC decodes at each of its heights, from any key picture on, with any temporal layers") {
+  VideoFormat f = format(512, 288, 15, 600);
+  f.codec = VideoCodec::vp9;
+  f.spatial_layers = f.temporal_layers = 3;
+  const auto clip = encode_video(f, 1, {}), again = encode_video(f, 1, {});
+  REQUIRE((clip && again));
+  CHECK((write_clip(*clip, "") == write_clip(*again, "")));
+  REQUIRE(clip->size() == 150 + 6);
+  REQUIRE(clip->entries() == 3 * clip->size());
+  const auto read = read_video_clip(write_clip(*clip, "p"), "p", f, 1);
+  REQUIRE(read);
+  CHECK(read->entries() == clip->entries());
+  for (uint32_t spatial = 0; spatial < 3; ++spatial) {
+    for (const uint32_t temporal : {0u, 1u, 2u}) {
+      CAPTURE(spatial, temporal);
+      VideoDecoder decoder(VideoCodec::vp9);
+      double sum = 0;
+      uint32_t shown = 0;
+      size_t bytes = 0;
+      for (uint32_t i = 0; i < clip->size(); ++i) {
+        if (temporal_layer_of(i, 3) > temporal) continue;
+        std::vector<uint8_t> picture;
+        // Of the layers below, a key picture alone has need.
+        for (uint32_t s = i == 0 ? 0 : spatial; s <= spatial; ++s) {
+          const VideoFrame frame = clip->frame(i, s);
+          CHECK(frame.key == (i == 0 && s == 0));
+          picture.insert(picture.end(), frame.data.begin(), frame.data.end());
+        }
+        bytes += picture.size();
+        const Picture* decoded = decoder.decode(picture);
+        REQUIRE(decoded);
+        REQUIRE(decoded->height == 288u >> (2 - spatial));
+        Picture large, drawn, seen;
+        resize_luma(*decoded, 512, 288, large);
+        REQUIRE(read_frame_number(large) == i);
+        draw_test_picture(1, i, 512, 288, drawn);
+        resize_luma(drawn, decoded->width, decoded->height, seen);
+        sum += luma_psnr(*decoded, seen);
+        ++shown;
+      }
+      const double kbps = static_cast<double>(bytes) * 8 * 15 / clip->size() / 1000;
+      UNSCOPED_INFO(sum / shown << " dB, " << kbps << " kbps");
+      CHECK(sum / shown > 30);
+      const double wanted = static_cast<double>(f.layer(spatial).rate.bps()) / 1000 * temporal_share(temporal, 3, VideoCodec::vp9);
+      CHECK(kbps > wanted * 0.8);
+      CHECK(kbps < wanted * 1.1);
+    }
+  }
+}

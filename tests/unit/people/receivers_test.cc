@@ -34,7 +34,7 @@ struct VideoStream {
     bytes[16] = key ? 0 : 1;
     const auto view = RtpView::parse(packet.bytes());
     REQUIRE(view);
-    return receiver.packet(at, at, *view, packet, retransmitted, delays);
+    return receiver.packet(at, at, VideoCodec::vp8, *view, packet, retransmitted, delays);
   }
   ReceiveSample take(Instant at) {
     ReceiveSample sample;
@@ -171,7 +171,7 @@ TEST_CASE("A key frame that is on its way is not asked for") {
   descriptor.picture_id = 1;
   write_vp8(MutableBytes(bytes + 12, 4), descriptor);
   PacketRef packet = video.pool.copy(bytes);
-  video.receiver.packet(ms(5), ms(5), *RtpView::parse(packet.bytes()), packet, false, video.delays);
+  video.receiver.packet(ms(5), ms(5), VideoCodec::vp8, *RtpView::parse(packet.bytes()), packet, false, video.delays);
   CHECK(video.receiver.next_due() == ms(5) + VideoReceiver::kKeyFrameGrace);
 }
 
@@ -206,7 +206,7 @@ TEST_CASE("Frames that wait for their time are limited: the oldest is shown earl
     write_vp8(MutableBytes(bytes + 12, 4), descriptor);
     bytes[16] = 1;
     PacketRef packet = video.pool.copy(bytes);
-    video.receiver.packet(now, now, *RtpView::parse(packet.bytes()), packet, false, video.delays);
+    video.receiver.packet(now, now, VideoCodec::vp8, *RtpView::parse(packet.bytes()), packet, false, video.delays);
   }
   // They are spread 5 ms apart, so without the limit at most 120 of them would have been shown by now.
   CHECK(video.take(now).frames_rendered >= 300 - VideoReceiver::kMostUpcoming);
@@ -221,8 +221,8 @@ TEST_CASE("A decoder's packets are limited") {
   }
   CHECK(kept.size() == KeptPackets::kMost);
   CHECK(kept.take({5, 6, 0, true, ms(0), 0}).empty());  // the oldest are gone
-  PictureCheck check(0);
-  CHECK_FALSE(check.decode(ms(0), kept.take({20, 21, 0, true, ms(0), 0})));  // no VP8
+  PictureCheck check(0, VideoFormat());
+  CHECK_FALSE(check.decode(ms(0), kept.take({20, 21, 0, true, ms(0), 0}), VideoCodec::vp8));  // no VP8
   CHECK(check.damaged() == 1);
 }
 
@@ -243,7 +243,7 @@ TEST_CASE("Malformed payloads are refused") {
   write_rtp_header(bytes, {100, true, 1, 1, Ssrc(5)}, {});
   bytes[12] = 0x80;  // an extended descriptor that is cut off
   PacketRef packet = video.pool.copy(bytes);
-  CHECK(video.receiver.packet(ms(5), ms(5), *RtpView::parse(packet.bytes()), packet, false, video.delays) ==
+  CHECK(video.receiver.packet(ms(5), ms(5), VideoCodec::vp8, *RtpView::parse(packet.bytes()), packet, false, video.delays) ==
         VideoReceiver::Outcome::malformed);
 }
 

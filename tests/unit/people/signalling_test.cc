@@ -189,7 +189,7 @@ TEST_CASE("A focus that is not ready is asked again, 1 s doubling") {
   CHECK(to_of(join) == kUs);
   const ParticipantPresence presence = parse_participant(join);
   CHECK(presence.region == "eu");
-  CHECK(presence.codecs == "vp8");
+  CHECK(presence.codecs == "vp8,vp9");
   CHECK(!presence.caps_ver.empty());
   CHECK(server.events.empty());
   server.room_lets_in();

@@ -5,6 +5,7 @@
 
 #include "core/base/rng.h"
 #include "core/rtp/vp8.h"
+#include "core/rtp/vp9.h"
 
 using namespace tacoma;
 using Bytes = std::vector<uint8_t>;
@@ -91,4 +92,55 @@ TEST_CASE("only the first packet of a key frame starts one") {
   Bytes second = key;
   second[0] = 0x91;
   CHECK_FALSE(starts_vp8_key_frame(second, *parse_vp8(second)));
+}
+
+TEST_CASE("VP9 descriptors that are written are read again") {
+  for (const bool structured : {true, false}) {
+    for (const uint8_t temporal_layers : {uint8_t{1}, uint8_t{2}, uint8_t{3}}) {
+      Vp9Descriptor d;
+      d.inter_picture_predicted = !structured;
+      d.starts_frame = structured;
+      d.ends_frame = true;
+      d.not_needed_above = !structured;
+      d.picture_id = 0x7ffe;
+      d.has_layers = true;
+      d.temporal = static_cast<uint8_t>(temporal_layers - 1);
+      d.spatial = 2;
+      d.switching_up_point = structured;
+      d.inter_layer_predicted = true;
+      d.tl0_pic_idx = 201;
+      if (structured) {
+        d.structure.emplace();
+        d.structure->spatial_layers = 3;
+        for (size_t s = 0; s < 3; ++s) {
+          d.structure->widths[s] = static_cast<uint16_t>(320 << s);
+          d.structure->heights[s] = static_cast<uint16_t>(180 << s);
+        }
+      }
+      std::vector<uint8_t> bytes(40, 0xee);
+      const size_t size = write_vp9(bytes, d, temporal_layers);
+      REQUIRE(size == vp9_size(d, temporal_layers));
+      CHECK(size <= 30);
+      CHECK(write_vp9(MutableBytes(bytes.data(), size - 1), d, temporal_layers) == 0);
+      REQUIRE(write_vp9(bytes, d, temporal_layers) == size);
+      const auto read = parse_vp9(BytesView(bytes));
+      REQUIRE(read);
+      CHECK(read->size == size);
+      CHECK(read->inter_picture_predicted == d.inter_picture_predicted);
+      CHECK(read->starts_frame == d.starts_frame);
+      CHECK(read->ends_frame);
+      CHECK(read->not_needed_above == d.not_needed_above);
+      CHECK(read->picture_id == d.picture_id);
+      CHECK(read->temporal == d.temporal);
+      CHECK(read->spatial == 2);
+      CHECK(read->switching_up_point == d.switching_up_point);
+      CHECK(read->inter_layer_predicted);
+      CHECK(read->tl0_pic_idx == d.tl0_pic_idx);
+      REQUIRE(read->structure.has_value() == structured);
+      if (structured) {
+        CHECK(read->structure->widths == d.structure->widths);
+        CHECK(read->structure->heights == d.structure->heights);
+      }
+    }
+  }
 }

@@ -38,9 +38,9 @@ Result<Clips> load_clips(const Plan& plan, ClipLibrary& library, const std::func
   std::map<int64_t, std::shared_ptr<const SpeechClip>> constants;  // by rate
   clips.screen.resize(plan.people.size());
   const auto encode = [&library](const PersonPlan& person, const VideoFormat& format, EncodedClips& out) -> Result<void> {
-    out.resize(format.encodings);
-    for (uint32_t e = 0; e < format.encodings && format.content == VideoContent::clip; ++e) {
-      auto video = library.video(person.clip, format.encoding(e));
+    out.resize(format.clips());
+    for (uint32_t e = 0; e < format.clips() && format.content == VideoContent::clip; ++e) {
+      auto video = library.video(person.clip, format.ladder > 1 ? format.rung(e) : format.encoding(e));
       if (!video) return fail(person.name + ": " + video.error());
       out[e] = *std::move(video);
     }

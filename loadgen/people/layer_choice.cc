@@ -44,6 +44,18 @@ EncodingChoice choose_spatial(const VideoFormat& format, int32_t max_height, Dat
   return chosen;
 }
 
+/// The highest rung that fits; the lowest, if none does, with as many temporal layers as fit.
+EncodingChoice choose_rung(const VideoFormat& format, DataRate budget, const EncodingChoice& before) {
+  const uint8_t top = static_cast<uint8_t>(format.temporal_layers - 1);
+  for (uint8_t r = format.ladder; r-- > 0;) {
+    const DataRate rate = format.rung(r).rate;
+    if (times(rate, before.on && r > before.spatial ? kSwitchOnMargin : 1) <= budget) return {true, top, r, rate};
+  }
+  const uint8_t layer = fitting_layer(format.rung(0), budget, 1, before.on ? before.temporal : top);
+  const uint8_t chosen = layer == 0xff ? uint8_t{0} : layer;
+  return {true, chosen, 0, times(format.rung(0).rate, temporal_share(chosen, format.temporal_layers))};
+}
+
 }  // namespace
 
 SourceChoice choose_layers(const VideoFormat& format, int32_t max_height, DataRate budget, const SourceChoice& before) {
@@ -51,6 +63,10 @@ SourceChoice choose_layers(const VideoFormat& format, int32_t max_height, DataRa
   if (max_height == 0) return choice;
   if (format.spatial_layers > 1) {
     choice[0] = choose_spatial(format, max_height, budget, before[0]);
+    return choice;
+  }
+  if (format.ladder > 1) {
+    choice[0] = choose_rung(format, budget, before[0]);
     return choice;
   }
   DataRate left = budget;

@@ -13,7 +13,7 @@ namespace tacoma {
 struct EncodingChoice {
   bool on = false;
   uint8_t temporal = 0;  // the highest temporal layer that is sent
-  uint8_t spatial = 0;   // likewise
+  uint8_t spatial = 0;   // likewise; of a ladder, the rung
   DataRate rate;         // of payload, with the layers that are sent
   bool operator==(const EncodingChoice&) const = default;
 };

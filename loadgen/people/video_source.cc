@@ -6,12 +6,13 @@ namespace tacoma {
 
 VideoSource::VideoSource(Media media, const VideoFormat& format, const EncodedClips& clips, Rng tracks, Rng& ids)
     : media_(media), format_(format), shared_(media != Media::screen) {
-  TACOMA_ASSERT(clips.size() == format.encodings);
+  TACOMA_ASSERT(clips.size() == format.clips());
   streams.reserve(format.encodings);
   for (uint32_t i = 0; i < format.encodings; ++i) {
     TACOMA_ASSERT((clips[i] == nullptr) == (format.content == VideoContent::model));
-    streams.emplace_back(format.encoding(i), clips[i].get(), tracks);
+    streams.emplace_back(format.encoding(i), clips[i + format.ladder - 1u].get(), tracks);
     Stream& stream = streams.back();
+    if (format.ladder > 1) stream.track.set_ladder(clips);
     stream.ssrc = Ssrc(ids.u32() | 1);  // zero means "none" in signalling
     stream.rtx = Ssrc(ids.u32() | 1);
     stream.rtx_sequence = static_cast<uint16_t>(ids.below(0x8000));
@@ -96,7 +97,7 @@ void VideoSource::describe(std::string_view endpoint, jingle::MediaSources& out)
 
 uint32_t VideoSource::sent_height() const {
   for (size_t i = streams.size(); i-- > 0;)
-    if (streams[i].on) return streams[i].track.format().height >> (format_.spatial_layers - 1 - choice_[i].spatial);
+    if (streams[i].on) return streams[i].track.format().height >> (format_.spatial_layers > 1 ? format_.spatial_layers - 1 - choice_[i].spatial : 0);
   return 0;
 }
 

@@ -86,6 +86,12 @@ size_t VideoTrack::write_prefix(const Packet& packet, uint8_t* out) {
   return size + head;
 }
 
+void VideoTrack::set_ladder(const std::vector<std::shared_ptr<const VideoClip>>& clips) {
+  ladder_ = std::make_unique<std::vector<const VideoClip*>>();
+  for (const auto& clip : clips) ladder_->push_back(clip.get());
+  wanted_top_ = static_cast<uint8_t>(clips.size() - 1);
+}
+
 void VideoTrack::start(Instant zero) {
   zero_ = zero;
   due_ = zero_;
@@ -123,7 +129,13 @@ void VideoTrack::skip_to(Instant now, Duration behind) {
 
 void VideoTrack::begin_picture() {
   picture_ = next_number();
-  if (picture_ == 0) top_ = wanted_top_;
+  if (picture_ == 0 && ladder_) {
+    clip_ = (*ladder_)[wanted_top_];
+    total_ = clip_->format().rate;
+    player_.emplace(*clip_);
+  } else if (picture_ == 0) {
+    top_ = wanted_top_;
+  }
   if (player_) player_->next();
   if (temporal_layer_of(picture_, format_.temporal_layers) == 0) {
     ++tl0_pic_idx_;

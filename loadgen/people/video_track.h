@@ -51,14 +51,16 @@ class VideoTrack {
 
   /// Its frames go out encrypted; before the first. Of clips only. The cipher outlives the track.
   void encrypt(FrameCipher& cipher, uint32_t ssrc) { seal_ = std::make_unique<FrameSeal>(cipher, ssrc, history()); }
+  /// The same pictures at several rates, low to high, of which set_layers chooses; before the first. They outlive the track.
+  void set_ladder(const std::vector<std::shared_ptr<const VideoClip>>& clips);
   /// The clock starts; once. Frame n is captured exactly n / fps after `zero`.
   void start(Instant zero);
   bool started() const { return started_; }
   /// A random part of a frame's interval, for start().
   Duration phase() const { return phase_; }
 
-  /// What to send from the next frame on: temporal layers up to `layer`, a model at `rate`. Another number of spatial layers begins with a
-  /// key picture, which is next: in k-SVC nobody could go on without one.
+  /// What to send from the next frame on: temporal layers up to `layer`, a model at `rate`. Another number of spatial layers (or another
+  /// rung of a ladder, which is `spatial` then) begins with a key picture, which is next: nobody could go on without one.
   void set_layers(uint8_t layer, DataRate rate, uint8_t spatial = 0);
   /// When the next packet is due. The packets of a frame follow its capture at 2.5 times the rate, and before the next frame is captured.
   Instant due() const { return due_; }
@@ -115,6 +117,7 @@ class VideoTrack {
   bool started_ = false, has_frame_ = false;
   std::vector<Sent> sent_;   // ring of history()
   std::unique_ptr<FrameSeal> seal_;
+  std::unique_ptr<std::vector<const VideoClip*>> ladder_;
   size_t newest_ = 0;        // place of the frame being sent
 };
 

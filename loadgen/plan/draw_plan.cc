@@ -465,6 +465,7 @@ std::string video_text(const VideoFormat& v) {
   if (v.content == VideoContent::model) out += " model from " + to_text(v.lowest);
   if (v.encodings > 1) out += " simulcast " + std::to_string(v.encodings);
   if (v.codec == VideoCodec::vp9) out += " vp9 spatial " + std::to_string(v.spatial_layers);
+  if (v.ladder > 1) out += " ladder " + std::to_string(v.ladder);
   if (v.temporal_layers > 1) out += " temporal " + std::to_string(v.temporal_layers);
   return out;
 }

@@ -36,11 +36,22 @@ struct VideoFormat {
   uint32_t temporal_layers = 1;            // 1 to 3, each with half the frames of the next
   uint32_t spatial_layers = 1;             // of VP9: k-SVC in one stream, sizes and rates as of encodings
   VideoCodec codec = VideoCodec::vp8;
+  uint8_t ladder = 1;                      // rates that a VP8 clip of one encoding exists in, 1 to kMostRungs
+  static constexpr uint8_t kMostRungs = 4;
   bool operator==(const VideoFormat&) const = default;
 
   /// One encoding by itself, 0 the smallest. Its rate in relation to the next is Chromium's: 200, 700 and 2500 kbps for 180, 360 and
   /// 720 lines.
   VideoFormat encoding(uint32_t index) const { return smaller(encodings - 1 - index); }
+  /// One rate of the ladder, 0 the lowest: each is 60 % of the next.
+  VideoFormat rung(uint32_t index) const {
+    VideoFormat one = *this;
+    for (uint32_t i = index + 1; i < ladder; ++i) one.rate = DataRate::bps(one.rate.bps() * 3 / 5);
+    one.ladder = 1;
+    return one;
+  }
+  /// How many clips a source of it is sent from.
+  uint32_t clips() const { return encodings * ladder; }
   /// One spatial layer of an encoding, as if it were one by itself; 0 the smallest.
   VideoFormat layer(uint32_t spatial) const {
     VideoFormat one = smaller(spatial_layers - 1 - spatial);

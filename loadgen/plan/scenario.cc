@@ -44,7 +44,7 @@ const std::vector<KeySet>& scenario_keys() {
       {"conference", {"name", "count", "encryption", "people", "talk", "direct", "fair"}},
       {"encryption", {"password"}},
       {"group", {"name", "count", "region", "access", "sends", "audio", "video", "screen", "priority", "pauses", "view", "joins", "leaves", "encryption", "decode"}},
-      {"video", {"size", "fps", "rate", "content", "lowest", "codec", "simulcast", "spatial", "temporal"}},
+      {"video", {"size", "fps", "rate", "content", "lowest", "codec", "simulcast", "spatial", "temporal", "ladder"}},
       {"screen", {"size", "fps", "rate", "content", "lowest", "at", "for"}},
       {"view", {"mode", "pinned", "tiles", "turns", "last_n", "max_height", "hidden"}},
       {"hidden", {"at", "for"}},

@@ -114,6 +114,12 @@ void ScenarioReader::read_video(const YamlNode& node, const std::string& what, c
     if ((key == std::string_view("spatial")) != is_vp9 && *count > 1)
       error(halved->place, what + "." + key + (is_vp9 ? ": VP9 sends its sizes as 'spatial' layers of one stream" : ": for 'codec: vp9' only; VP8 sends its sizes by 'simulcast'"));
   }
+  uint64_t rungs = video.ladder;
+  if (const YamlNode* ladder = node.find("ladder"); whole(ladder, what + ".ladder", 1, VideoFormat::kMostRungs, rungs)) {
+    if (rungs > 1 && (is_vp9 || video.content == VideoContent::model || video.encodings > 1))
+      error(ladder->place, what + ".ladder: for VP8 clips of one encoding; others have layers or rates of their own");
+    else video.ladder = static_cast<uint8_t>(rungs);
+  }
   if (whole(node.find("temporal"), what + ".temporal", 1, 3, layers)) video.temporal_layers = static_cast<uint32_t>(layers);
 }
 

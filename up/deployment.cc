@@ -124,6 +124,7 @@ std::string web_config(const Deployment& d, const Options& options) {
     << "  conferenceRequestUrl: '" << (options.is_plain ? "http://" : "https://") << host << "/conference-request/v1',\n"
     << "  bridgeChannel: { preferSctp: " << (options.has_data_channel ? "true" : "false") << " },\n"
     << "  p2p: { enabled: false },\n"
+    << "  flags: { ssrcRewritingEnabled: true },\n"  // without it lib-jitsi-meet does not announce that it can
     << "  enableWelcomePage: true,\n  disableThirdPartyRequests: true,\n  analytics: { disabled: true },\n"
     << "};\n";
   return o.str();

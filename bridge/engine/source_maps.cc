@@ -44,22 +44,28 @@ bool Conference::lend_ssrc(Instant now, Source& source, Projection& projection) 
   return true;
 }
 
-/// Lends SSRCs to the video that receivers are about to get: by the time that a key frame comes, they know whose it is. Those who
-/// have not said yet what they want are not served ahead, or what they will not want would hold their SSRCs.
+/// Lends SSRCs to the video that receivers are about to get, and to all voices while there are SSRCs to spare: by the time that a key
+/// frame or a word comes, they know whose it is. Those who have not said yet which video they want are not served ahead, or what they
+/// will not want would hold their SSRCs.
 void Conference::lend_ahead(Instant now, Outbox& out) {
   lacks_ssrcs_ = false;
   for (Endpoint* sender : endpoints) {
     for (const auto& source : sender->receiver.sources) {
-      if (!source->description.video || !source->started()) continue;
+      const bool video = source->description.video;
+      if (video && !source->started()) continue;
       for (Projection& projection : source->subscribers) {
         Endpoint& receiver = projection.receiver();
-        if (receiver.rewrites_ssrcs() && receiver.channel.is_open() && receiver.channel.wants.is_known && projection.target() && projection.ssrc() == Ssrc())
-          if (!lend_ssrc(now, *source, projection)) lacks_ssrcs_ = true;
+        if (!receiver.rewrites_ssrcs() || !receiver.channel.is_open() || !projection.target() || projection.ssrc() != Ssrc()) continue;
+        if (video ? !receiver.channel.wants.is_known : !receiver.ssrcs(false).has_room()) continue;
+        if (!lend_ssrc(now, *source, projection) && video) lacks_ssrcs_ = true;
       }
     }
   }
-  for (Endpoint* receiver : endpoints)
-    if (receiver->rewrites_ssrcs()) tell_new_maps(*receiver, true, out);
+  for (Endpoint* receiver : endpoints) {
+    if (!receiver->rewrites_ssrcs()) continue;
+    tell_new_maps(*receiver, true, out);
+    tell_new_maps(*receiver, false, out);
+  }
 }
 
 /// Whether a key frame for it would find an SSRC: it is not worth asking for otherwise.

@@ -19,6 +19,9 @@ class SsrcPool {
   static constexpr size_t kLimit = 50;  // unless told otherwise, as Jitsi Videobridge's ssrc-limit
   /// What has sent so lately keeps its SSRC, whoever wants it.
   static constexpr Duration kActive = Duration::seconds(1);
+  /// Sound under an SSRC that the receiver has never heard of waits so long: Chromium (148 and later) that gets it before its page has
+  /// taken in the source map may bind it elsewhere, and that person stays silent. Pictures come later by themselves.
+  static constexpr Duration kSettle = Duration::milliseconds(200);
 
   struct Slot {
     OutgoingStream stream;        // as its last holder left it

@@ -55,8 +55,10 @@ test('two people meet, with a data channel each and no WebSocket to the bridge',
 test('what the bridge says comes over it', { timeout: 60_000 }, async () => {
   await until('forwarded sources', async () => (await ada.state()).forwarded?.includes(`${bob.id}-v0`));
   await until('a dominant speaker', async () => [ada.id, bob.id].includes((await ada.state()).dominant));
-  const channel = await open_channel(ada);
-  assert.ok(channel.messagesSent >= 1 && channel.messagesReceived >= 2, JSON.stringify(channel));
+  await until('messages both ways', async () => {
+    const channel = await open_channel(ada);
+    return channel.messagesSent >= 1 && channel.messagesReceived >= 2;
+  });
 });
 
 test('a channel that is cut comes back', { timeout: 60_000 }, async () => {

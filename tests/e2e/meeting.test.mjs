@@ -69,10 +69,9 @@ part('two people decode each other', async () => {
     assert.ok(Math.abs(video.width / video.height - sent.width / sent.height) < 0.02, `shape ${video.width}x${video.height} of ${sent.width}x${sent.height}`);
     assert.ok(video.height >= 180 && video.height <= sent.height, `height ${video.height}`);
   }
-  const [first, second] = [await ada.state(), await bob.state()];
-  assert.equal(first.me.moderator, true);
-  assert.equal(second.me.moderator, false);
-  assert.equal(first.channel, 'open');
+  await until('Ada moderates', async () => (await ada.state()).me.moderator);
+  assert.equal((await bob.state()).me.moderator, false);
+  await until('Ada’s channel', async () => (await ada.state()).channel === 'open');
   // The bridge lends SSRCs of its own: nobody else's were signalled, and none of theirs arrives.
   const [of_ada, of_bob] = [await ada.ssrcs(), await bob.ssrcs()];
   assert.deepEqual([...of_ada.signalled, ...of_bob.signalled], []);

@@ -83,6 +83,10 @@ TEST_CASE("a receiver whose SSRCs are rewritten is told what they stand for befo
   CHECK(maps.audio[0].source == "aaaaaaaa-a0");
   CHECK(maps.audio[0].owner == "aaaaaaaa");
   CHECK(maps.audio[0].ssrc != a.audio);
+  CHECK(b.rtp.empty());  // sound gives its page time to take the map in
+  h.run(SsrcPool::kSettle);
+  a.send_audio(h.now, 20);
+  h.settle();
   CHECK(b.of(maps.audio[0].ssrc).size() == 1);
   a.send_video(h.now, true);
   a.send_video(h.now, false);
@@ -144,8 +148,12 @@ TEST_CASE("fifty SSRCs serve any number of sources: who is silent gives way, who
     h.settle();
   };
   all_send(0, 60);
+  CHECK(Maps(h.channels[channel]).audio.size() == SsrcPool::kLimit);
+  h.run(SsrcPool::kSettle);
+  const uint64_t dropped = h.counts().drops[Drop::no_ssrc];
+  all_send(0, 60);
   CHECK(r.rtp.size() == SsrcPool::kLimit);
-  CHECK(h.counts().drops[Drop::no_ssrc] == 10);
+  CHECK(h.counts().drops[Drop::no_ssrc] == dropped + 10);
   std::set<uint32_t> ssrcs;
   for (const Got& got : r.rtp) ssrcs.insert(got.rtp().ssrc().value());
   CHECK(ssrcs.size() == SsrcPool::kLimit);
@@ -165,7 +173,7 @@ TEST_CASE("fifty SSRCs serve any number of sources: who is silent gives way, who
     for (size_t active = 0; active < 5; ++active) CHECK(fresh.ssrc != maps.audio[active].ssrc);
     // The stream goes on where its last source left it.
     const auto at = std::find_if(maps.audio.begin(), maps.audio.end(), [&](const auto& m) { return m.ssrc == fresh.ssrc; });
-    const auto old = static_cast<uint16_t>(101 + 1000 * (at - maps.audio.begin()));
+    const auto old = static_cast<uint16_t>(102 + 1000 * (at - maps.audio.begin()));
     REQUIRE(r.of(fresh.ssrc).size() == 1);
     CHECK(r.of(fresh.ssrc)[0].rtp().sequence() == static_cast<uint16_t>(old + 1));
     CHECK(is_newer(r.of(fresh.ssrc)[0].rtp().timestamp(), old * 960u));
@@ -210,6 +218,39 @@ TEST_CASE("video that somebody wants to see is mapped before its key frame comes
   // Said once, it is not said again.
   all_send();
   CHECK(Maps(h.channels[channel]).video == maps.video);
+}
+
+TEST_CASE("voices are mapped when they come, before they speak, as long as there are SSRCs to spare") {
+  Harness h(Crypto::null, [](BridgeConfig& config) {
+    with_channels(config);
+    config.limits.audio_ssrcs = 2;
+  });
+  h.join_rewriting = true;
+  Client& b = h.join("m", "bbbbbbbb");
+  const uint32_t channel = h.open_channel(h.channel_target("bbbbbbbb"));
+  h.join_rewriting = false;
+  Client& a = h.join("m", "aaaaaaaa");
+  h.run(Duration::milliseconds(300));
+  const auto heard = [&] {
+    std::vector<std::string> names;
+    for (const auto& m : Maps(h.channels[channel]).audio) names.push_back(m.source);
+    return names;
+  };
+  CHECK(heard() == std::vector<std::string>{"aaaaaaaa-a0"});
+  a.send_audio(h.now, 20);
+  h.settle();
+  CHECK(b.of(Maps(h.channels[channel]).audio[0].ssrc).size() == 1);  // at once
+  h.join("m", "cccccccc");
+  Client& d = h.join("m", "dddddddd");
+  h.run(Duration::milliseconds(1300));
+  CHECK(heard() == std::vector<std::string>{"aaaaaaaa-a0", "cccccccc-a0"});
+  // Who speaks takes that of who has been silent for longest, and need not wait: its receiver knows the SSRC.
+  d.send_audio(h.now, 20);
+  h.settle();
+  CHECK(heard() == std::vector<std::string>{"aaaaaaaa-a0", "cccccccc-a0", "dddddddd-a0"});
+  const Maps maps(h.channels[channel]);
+  CHECK(maps.audio[2].ssrc == maps.audio[0].ssrc);
+  CHECK(b.of(maps.audio[2].ssrc).size() == 2);
 }
 
 TEST_CASE("with fewer SSRCs than pictures wanted, the one that gives way is silent for a second, and nobody is asked for key frames in vain") {

@@ -263,6 +263,22 @@ TEST_CASE("a lost brewery stream is opened again, later and later") {
   CHECK(h.bridge->stats().xmpp_disconnects >= 6);
 }
 
+TEST_CASE("an oversized stanza of the server costs the bridge its stream, not its conferences, and it logs in again") {
+  Harness h;
+  Client& a = h.join("m", "aaaaaaaa");
+  Client& b = h.join("m", "bbbbbbbb");
+  h.say_on_stream("<message xmlns='jabber:client' from='jvbbrewery@internal.auth.tacoma.test/focus'><body>" + std::string(300 * 1024, 'x') + "</body></message>");
+  CHECK(h.bridge->stats().xmpp_disconnects == 1);
+  CHECK(h.counts().drops[Drop::signalling_malformed] == 1);
+  a.send_audio(h.now, 20);
+  h.settle();
+  CHECK(b.of(a.audio).size() == 1);
+  h.presence.reset();
+  h.run(Duration::seconds(10));
+  CHECK(h.streams_opened == 2);
+  CHECK(h.presence);
+}
+
 TEST_CASE("an ICE restart gives new credentials and the path goes on") {
   Harness h;
   Client& a = h.join("m", "aaaaaaaa");

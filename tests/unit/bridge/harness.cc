@@ -249,6 +249,15 @@ Result<colibri2::ConferenceModified, colibri2::Error> Harness::modify(const coli
   return *parsed;
 }
 
+void Harness::say_on_stream(std::string_view text) {
+  StreamEvent event;
+  event.id = stream_;
+  event.kind = StreamEvent::Kind::data;
+  event.data = as_bytes(text);
+  bridge->on_stream(now, event, out_);
+  settle();
+}
+
 void Harness::close_stream() {
   server_.reset();
   StreamEvent event;

@@ -86,6 +86,8 @@ class Harness {
   Element ask(Element iq, std::string_view from = "jvbbrewery@internal.auth.tacoma.test/focus");
   Result<colibri2::ConferenceModified, colibri2::Error> modify(const colibri2::ConferenceModify& request);
   void close_stream();
+  /// The server says this on the brewery's stream, well-formed or not.
+  void say_on_stream(std::string_view text);
   void shut_down_gracefully();
 
   // Bridge channels, by stream.

@@ -161,7 +161,8 @@ std::optional<Drop> Conference::forward(Instant now, MediaPacket& packet, Projec
     if (!lend_ssrc(now, *packet.source, projection)) return Drop::no_ssrc;
     tell_new_maps(projection.receiver(), packet.is_video, out);
   }
-  if (now < projection.not_before()) return Drop::no_ssrc;
+  Endpoint& receiver = projection.receiver();
+  if (!packet.is_video && receiver.rewrites_ssrcs() && !receiver.ssrcs(false).is_settled(*packet.source, now)) return Drop::no_ssrc;
   const Projection::Placement placement = projection.place(packet, now);
   if (placement.drop) {
     if (placement.fills) fill(now, packet, projection, placement.rewrite, out);

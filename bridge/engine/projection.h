@@ -28,7 +28,6 @@ struct OutgoingStream {
   uint8_t tl0_pic_idx = 0;
   uint8_t next_template_id = 0;   // AV1
   Instant at;                     // when the newest was sent
-  Instant not_before;             // the receiver may not be ready for it yet
 };
 
 /// Chooses among the packets of a source's encodings those that make up the target layer, and gives them continuous sequence numbers,
@@ -76,7 +75,6 @@ class Projection {
   bool started() const { return numbers_.started(); }
   const Numbering& numbers() const { return numbers_; }
 
-  Instant not_before() const { return last_.not_before; }
   /// When the newest packet went out; zero: none has.
   Instant last_sent() const { return last_.at; }
   /// This packet would be the first of an encoding.

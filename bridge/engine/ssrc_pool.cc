@@ -27,7 +27,7 @@ SsrcPool::Slot* SsrcPool::choose(Instant now, bool with_rtx, const std::function
   slots_.emplace_back();
   Slot& slot = slots_.back();
   slot.stream.ssrc = draw(taken);
-  if (!with_rtx) slot.stream.not_before = now + kSettle;
+  if (!with_rtx) settled_ = slot.settled = now + kSettle;
   if (with_rtx) slot.stream.rtx = draw(taken);
   return &slot;
 }

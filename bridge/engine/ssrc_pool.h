@@ -27,6 +27,7 @@ class SsrcPool {
     OutgoingStream stream;        // as its last holder left it
     Source* holder = nullptr;
     Instant last_sent;            // or was lent, if that is later
+    Instant settled;              // the receiver has had time to prepare for an SSRC that is new to it
     bool is_told = true;          // the receiver knows who holds it
   };
 
@@ -40,6 +41,12 @@ class SsrcPool {
   /// Whether there is one that nobody holds, or that was not made yet.
   bool has_room() const {
     return slots_.size() < limit_ || std::any_of(slots_.begin(), slots_.end(), [](const Slot& s) { return !s.holder; });
+  }
+  /// Whether what `source` holds may be used: always, but for the first kSettle of a voice's SSRC.
+  bool is_settled(const Source& source, Instant now) {
+    if (now >= settled_) return true;
+    const Slot* slot = find(source);
+    return !slot || now >= slot->settled;
   }
   /// Sets when each holder has sent last: `last_sent(source)`.
   template <typename LastSent>
@@ -56,6 +63,7 @@ class SsrcPool {
  private:
   Ssrc draw(const std::function<bool(Ssrc)>& taken);
   size_t limit_;
+  Instant settled_;  // all are from then on
   std::vector<Slot> slots_;
   Rng rng_;
 };

@@ -32,7 +32,7 @@ const received = () => firefox.ask(`(async () => {
   const { session } = window.tacoma;
   (await session.pc.getStats()).forEach((s) => {
     const use = s.type === 'inbound-rtp' ? session.lines.of_mid(s.mid)?.use : undefined;
-    if (use?.kind === 'remote') rows.push({ owner: use.source.owner, kind: s.kind, frames: s.framesDecoded, width: s.frameWidth, energy: s.totalAudioEnergy });
+    if (use?.kind === 'remote') rows.push({ ssrc: s.ssrc, owner: use.source.owner, kind: s.kind, frames: s.framesDecoded, width: s.frameWidth, energy: s.totalAudioEnergy });
   });
   return rows;
 })()`);
@@ -54,6 +54,10 @@ test('Firefox and Chromium decode each other', { timeout: 120_000 }, async (t) =
     return video?.frames > 5 && video.width > 0 && rows.find((r) => r.kind === 'audio')?.energy > 0 && video;
   });
   await until('and frames go on', async () => (await received()).find((r) => r.owner === ada.id && r.kind === 'video').frames > first.frames + 10);
+  // The bridge lends it SSRCs: the focus signalled nobody's, and Ada's do not arrive.
+  assert.equal(await firefox.ask(`window.tacoma.session.offer.sources.every((s) => s.owner === 'jvb')`), true);
+  const { sent } = await ada.ssrcs();
+  assert.deepEqual((await received()).filter((r) => sent.includes(r.ssrc)), []);
   await firefox.screenshot(path.join(out, 'room-firefox.png'));
 });
 

@@ -6,9 +6,11 @@
 namespace tacoma {
 
 namespace {
-constexpr double kDecrease = 0.85;
+constexpr double kDecrease = 0.92;
 constexpr double kIncreasePerSecond = 1.08;
 constexpr double kPacketBits = 1200 * 8;
+constexpr double kResponse = 0.07;       // s
+constexpr double kMostAdditive = 0.2;   // of the rate, a second
 }  // namespace
 
 void AimdRate::set(DataRate rate) { rate_ = std::clamp(rate, limits_.lowest, limits_.highest); }
@@ -17,13 +19,10 @@ void AimdRate::raise_to(DataRate measured) {
   if (measured > rate_) set(measured);
 }
 
-// One packet more each response time, as TCP does; at least 4 kbps a second. Times the priority: those who share a link are cut together,
-// so their rates come to the proportion of what they add in between.
+// One packet more each response time, as TCP does; but that of a short path, not ours: who is far away would get less of a shared link. Times
+// the priority: those who share a link are cut together, so their rates come to the proportion of what they add in between.
 double AimdRate::additive_bps(double seconds) const {
-  const double response = round_trip_.to_seconds() + 0.1;
-  const double frame_bits = static_cast<double>(rate_.bps()) / 30.0;
-  const double packet_bits = frame_bits / std::ceil(frame_bits / kPacketBits);
-  return limits_.priority * std::max(4'000.0, packet_bits / response) * seconds;
+  return limits_.priority * std::min(kPacketBits / kResponse, kMostAdditive * static_cast<double>(rate_.bps())) * seconds;
 }
 
 DataRate AimdRate::update(Instant now, PathUse use, std::optional<DataRate> delivered, bool limited) {
@@ -42,16 +41,15 @@ DataRate AimdRate::update(Instant now, PathUse use, std::optional<DataRate> deli
     if (full_kbps_ && delivered_kbps > upper) full_kbps_.reset();  // the link got faster
     if (limited) return rate_;
     const double now_bps = static_cast<double>(rate_.bps());
-    const double more = full_kbps_ ? additive_bps(elapsed) : std::max(now_bps * (std::pow(kIncreasePerSecond, elapsed) - 1), 1'000.0 * elapsed);
+    const double additive = std::max(additive_bps(elapsed), 1'000.0 * elapsed);
+    const double more = full_kbps_ ? additive : std::max(now_bps * (std::pow(kIncreasePerSecond, elapsed) - 1), additive);
     double next = now_bps + more;
     // Never far above what arrives: an estimate that ran ahead would overshoot when the sender fills it.
     if (delivered) next = std::min(next, std::max(now_bps, 1.5 * delivered_kbps * 1000 + 10'000));
     set(DataRate::bps(static_cast<int64_t>(next)));
   } else if (mode_ == Mode::decrease) {
-    double next = kDecrease * delivered_kbps * 1000;
+    double next = kDecrease * std::min(delivered_kbps * 1000, static_cast<double>(rate_.bps()));
     if (next > static_cast<double>(rate_.bps()) && full_kbps_) next = kDecrease * *full_kbps_ * 1000;
-    before_decrease_ = rate_;
-    last_decrease_ = now;
     if (next < static_cast<double>(rate_.bps())) set(DataRate::bps(static_cast<int64_t>(next)));
     if (full_kbps_ && delivered_kbps < lower) full_kbps_.reset();  // the link got slower: what was known is void
     if (delivered) {

@@ -16,14 +16,10 @@ class AimdRate {
   /// `delivered` is what arrives now, if known; `limited` says that the sender sends less than it might (then the rate is
   /// not raised: nothing proves that more would fit).
   DataRate update(Instant now, PathUse use, std::optional<DataRate> delivered, bool limited);
+  void lower_to(DataRate rate) { set(std::min(rate, rate_)); }
   /// A probe measured this much.
   void raise_to(DataRate measured);
-  /// Below the first decrease or probe, more is found by probing, not by waiting.
-  void on_round_trip(Duration round_trip) { round_trip_ = round_trip; }
   DataRate rate() const { return rate_; }
-  /// When the rate was last cut, and what it was before.
-  Instant last_decrease() const { return last_decrease_; }
-  DataRate before_decrease() const { return before_decrease_; }
 
  private:
   enum class Mode : uint8_t { hold, increase, decrease };
@@ -33,10 +29,7 @@ class AimdRate {
   RateLimits limits_;
   DataRate rate_;
   Mode mode_ = Mode::hold;
-  Duration round_trip_ = Duration::milliseconds(200);
   Instant last_update_ = Instant::never();
-  Instant last_decrease_ = Instant::never();
-  DataRate before_decrease_;
   // The rate at which the link was last seen full, and how sure that is: near it the increase is additive.
   std::optional<double> full_kbps_;
   double full_deviation_ = 0.4;

@@ -1,5 +1,6 @@
 // Google congestion control, sender side: the delay-based rate, bounded by the loss-based one and by the receiver's limit.
 #include <algorithm>
+#include <cmath>
 
 #include "core/cc/aimd.h"
 #include "core/cc/delay_trend.h"
@@ -15,13 +16,30 @@ namespace tacoma {
 namespace {
 
 constexpr double kPacingFactor = 1.5;
-constexpr Duration kShortQueue = Duration::milliseconds(12);  // nothing is raised and nothing probed above it
-constexpr Duration kLongQueue = Duration::milliseconds(30);   // above it the rate is cut, even if the queue does not grow
-constexpr double kMostTolerant = 4;                           // times both, for who has the least of what it wants
-constexpr Duration kFullLately = Duration::seconds(15);
-constexpr Duration kGivesWay = Duration::seconds(3);          // a queue that stands for longer, although we give way, is not ours:
-constexpr Duration kStandsFast = Duration::seconds(10);       // then for so long only its growth counts, as ever in GCC
+// A standing queue, for who has all that it wants; who has less stands more, up to kMostTolerant times.
+constexpr Duration kLongQueue = Duration::milliseconds(20);     // the rate is cut
+constexpr Duration kGrowingQueue = Duration::milliseconds(15);  // the rate is cut, if it grows: a trend without a queue is jitter
+constexpr Duration kShortQueue = Duration::milliseconds(8);     // nothing is raised and nothing probed
+constexpr double kMostTolerant = 3;
+constexpr Duration kDrain = Duration::milliseconds(300);        // a queue so much above a short one would stop us
+constexpr double kDeepestDrain = 0.4;                           // ... but for this share
+// Cuts.
+constexpr Duration kBetweenCuts = Duration::milliseconds(400);
+constexpr Duration kBurst = Duration::milliseconds(600);        // a queue that has stood for less may be a burst of somebody else's,
+constexpr double kFarAbove = 0.5;                               // unless so little of the rate arrives
+constexpr Duration kUsualUp = Duration::milliseconds(500), kUsualDown = Duration::seconds(3);
+constexpr double kAfterStart = 0.5;                             // of what arrives, at a first cut
+constexpr Duration kStart = Duration::seconds(10);              // ... within so long
+constexpr Duration kInARow = Duration::seconds(2);              // cuts closer than this are one drop
+constexpr double kLargeDrop = 0.9;                              // to less than this: a probe tries whether it was for a moment only
+constexpr double kBackByProbe = 0.9;                            // ... and leads back to so much
+constexpr Duration kFullLately = Duration::seconds(4);          // since a cut: only such probes are sent and believed
+// Others' queues.
+constexpr Duration kGivesWay = Duration::seconds(3);            // a queue that stands for longer, although we give way, is not ours:
+constexpr Duration kStandsFast = Duration::seconds(10);         // then for so long only its growth counts, as ever in GCC
 constexpr Duration kFeedbackTimeout = Duration::seconds(1);
+
+DataRate times(DataRate rate, double factor) { return DataRate::bps(static_cast<int64_t>(static_cast<double>(rate.bps()) * factor)); }
 
 class Gcc final : public RateController {
  public:
@@ -39,25 +57,33 @@ class Gcc final : public RateController {
       if (const auto measured = meter_.on_packet(packet)) {
         const DataRate found = believed(report.at, *measured);
         probed = std::max(probed.value_or(found), found);
-        probes_.on_measured(report.at, measured->rate, update.probes);
+        if (!full_lately(report.at)) probes_.on_measured(report.at, measured->rate, update.probes);
       }
     }
+    if (begun_.is_never()) begun_ = report.at;
+    if (!last_feedback_.is_never()) note_usual(report.at - last_feedback_);
     last_feedback_ = report.at;
     silence_.reset();
     sent_.on_results(report.packets);
     const std::optional<DataRate> delivered = delivered_.rate();
-    // A cut once a round trip: what is in flight was sent at the old rate.
-    const bool may_cut = last_cut_.is_never() || report.at - last_cut_ > std::min(round_trip_, Duration::milliseconds(200)) || still_far_above(delivered);
     const bool gives_way = gives_way_to_queue(report.at);
+    over &= !gives_way || queue_.now() > tolerated(kGrowingQueue);
     over |= gives_way && queue_.now() > tolerated(kLongQueue);
-    const bool holds = gives_way && queue_.now() > tolerated(kShortQueue) && trend_.state() == PathUse::normal;
-    const PathUse use = over ? (may_cut ? PathUse::over : PathUse::normal) : holds ? PathUse::under : trend_.state();
+    const bool may_cut = may_cut_again(report.at, delivered);
+    // A queue that shrinks is left to; one that has gone is no reason to wait, though the trend still remembers it.
+    const bool holds = gives_way ? queue_.now() > tolerated(kShortQueue) : trend_.state() == PathUse::under;
+    const PathUse use = over ? (may_cut ? PathUse::over : PathUse::under) : holds ? PathUse::under : PathUse::normal;
     if (!over || may_cut) {
       const DataRate before = delay_.rate();
-      delay_.update(report.at, use, use == PathUse::over ? delivered_.newest_rate() : delivered, limited());
+      delay_.update(report.at, use, use == PathUse::over ? carried(report.at) : delivered, limited());
       if (use == PathUse::over) {
+        // The first one ends a start that ran into others, who are to find the queue gone soon: half, as TCP leaves its slow start.
+        const bool is_first = last_cut_.is_never() && report.at - begun_ < kStart;
+        if (is_first) delay_.lower_to(times(std::min(before, delivered_.newest_rate().value_or(before)), kAfterStart));
+        // Of cuts in a row the first counts.
+        before_cuts_ = last_cut_.is_never() || report.at - last_cut_ > kInARow ? std::min(before, usual()) : std::max(std::min(before, usual()), before_cuts_);
         last_cut_ = report.at;
-        if (static_cast<double>(delay_.rate().bps()) < 0.66 * static_cast<double>(before.bps())) probes_.on_large_drop(report.at, before);
+        if (!is_first && static_cast<double>(delay_.rate().bps()) < kLargeDrop * static_cast<double>(before_cuts_.bps())) probes_.on_large_drop(report.at, before_cuts_);
       }
     }
     if (probed && use != PathUse::over) {
@@ -73,7 +99,6 @@ class Gcc final : public RateController {
 
   void on_round_trip(Duration round_trip) override {
     round_trip_ = std::clamp(round_trip, Duration::milliseconds(1), Duration::seconds(5));
-    delay_.on_round_trip(round_trip_);
     loss_.on_round_trip(round_trip_);
   }
 
@@ -90,15 +115,15 @@ class Gcc final : public RateController {
       queue_.clear();
       delivered_.clear();
     }
-    probes_.on_tick(now, {target(), wanted_, trend_.state() == PathUse::over || queue_.now() > tolerated(kShortQueue), limited()}, update.probes);
+    probes_.on_tick(now, {target(), wanted_, trend_.state() == PathUse::over || queue_.now() > tolerated(kShortQueue), limited(), full_lately(now)}, update.probes);
     fill(update);
     return update;
   }
 
   DataRate target() const override {
-    const DataRate rate = std::min({delay_.rate(), loss_.bound(), receiver_limit_});
-    return silence_ ? std::min(rate, *silence_) : rate;
+    return bounded(drained());
   }
+  DataRate sustained() const override { return bounded(delay_.rate()); }
   const char* name() const override { return "gcc"; }
 
  private:
@@ -108,26 +133,59 @@ class Gcc final : public RateController {
     update.pacing = DataRate::bps(static_cast<int64_t>(kPacingFactor * static_cast<double>(update.target.bps())));
   }
 
+  DataRate bounded(DataRate rate) const {
+    const DataRate bound = std::min({rate, loss_.bound(), receiver_limit_});
+    return silence_ ? std::min(bound, *silence_) : bound;
+  }
   // Who has little of what it wants stands more of a queue than who has nearly all: so those who share one come to equal rates, as by
   // the reference delay of RFC 8698 section 4.3, or to rates in the proportion of their priorities.
   Duration tolerated(Duration queue) const {
     const double wanted = static_cast<double>((wanted_ > DataRate::zero() ? wanted_ : limits_.highest).bps());
-    return Duration::from_seconds(queue.to_seconds() * std::clamp(limits_.priority * wanted / static_cast<double>(target().bps()), 1.0, kMostTolerant));
+    const double share = std::sqrt(limits_.priority * wanted / static_cast<double>(delay_.rate().bps()));
+    return Duration::from_seconds(queue.to_seconds() * std::clamp(share, 1.0, kMostTolerant));
   }
-  // A full link that was full before is perhaps full of others: half of the way is left for the next probe.
+  // A queue that stands is to drain: while it does, less than what the link carries, the less the longer it is.
+  DataRate drained() const {
+    const Duration above = queue_.now() - tolerated(kShortQueue);
+    if (!gives_way_ || above <= Duration::zero()) return delay_.rate();
+    return std::max(limits_.lowest, times(delay_.rate(), std::max(kDeepestDrain, 1 - above.to_seconds() / kDrain.to_seconds())));
+  }
+  // What the rate is cut from: what arrives, when the queue stands for longer. At first it may be a burst of somebody else's that takes our
+  // turn for a moment; the queue that it leaves is drained all the same.
+  std::optional<DataRate> carried(Instant now) const {
+    const std::optional<DataRate> newest = delivered_.newest_rate();
+    if (!newest || !gives_way_ || standing_since_.is_never() || now - standing_since_ > kBurst) return newest;
+    if (now - standing_since_ > kBurst / 2 && static_cast<double>(newest->bps()) < kFarAbove * static_cast<double>(delay_.rate().bps())) return newest;
+    return std::max(*newest, usual());
+  }
+  // Once while a queue stands: what is in flight was sent at the old rate. Those who share a queue then cut alike, whatever their round trips.
+  bool may_cut_again(Instant now, std::optional<DataRate> delivered) const {
+    if (last_cut_.is_never()) return true;
+    const Duration since = now - last_cut_;
+    if (since > std::max(kBetweenCuts, round_trip_ + queue_.now() + Duration::milliseconds(150))) return true;
+    return delivered && since > Duration::milliseconds(100) && static_cast<double>(delivered->bps()) < kFarAbove * static_cast<double>(delay_.rate().bps());
+  }
+  // A link that was full lately is perhaps full of others: a burst finds the way back to what was sent before, and no further.
   DataRate believed(Instant now, const ProbeResult& result) const {
-    if (!result.full || last_cut_.is_never() || now - last_cut_ > kFullLately || result.rate <= delay_.rate()) return result.rate;
-    return DataRate::bps((delay_.rate().bps() + result.rate.bps()) / 2);
+    if (!full_lately(now) || result.rate <= delay_.rate()) return result.rate;
+    return result.full ? delay_.rate() : std::min(times(before_cuts_, kBackByProbe), result.rate);
   }
   bool gives_way_to_queue(Instant now) {
     if (queue_.now() <= tolerated(kLongQueue)) standing_since_ = Instant::never();
     else if (standing_since_.is_never() || now - standing_since_ > kGivesWay + kStandsFast) standing_since_ = now;
-    return standing_since_.is_never() || now - standing_since_ <= kGivesWay;
+    gives_way_ = standing_since_.is_never() || now - standing_since_ <= kGivesWay;
+    return gives_way_;
   }
+  // What arrives when the link is not full, smoothed: what a probe raised the rate to for a moment was not sent.
+  DataRate usual() const { return DataRate::bps(static_cast<int64_t>(usual_bps_)); }
+  void note_usual(Duration elapsed) {
+    const std::optional<DataRate> delivered = delivered_.rate();
+    if (!delivered || !standing_since_.is_never()) return;
+    const double now_bps = static_cast<double>(delivered->bps());
+    usual_bps_ = usual_bps_ == 0 ? now_bps : usual_bps_ + std::min(1.0, elapsed.to_seconds() / (now_bps > usual_bps_ ? kUsualUp : kUsualDown).to_seconds()) * (now_bps - usual_bps_);
+  }
+  bool full_lately(Instant now) const { return !last_cut_.is_never() && now - last_cut_ <= kFullLately; }
   bool limited() const { return sent_.is_below(target()); }
-  bool still_far_above(std::optional<DataRate> delivered) const {
-    return delivered && static_cast<double>(delivered->bps()) < 0.5 * static_cast<double>(delay_.rate().bps());
-  }
 
   RateLimits limits_;
   DelayTrend trend_;
@@ -141,8 +199,11 @@ class Gcc final : public RateController {
   DataRate receiver_limit_;
   DataRate wanted_;
   std::optional<DataRate> silence_;
+  DataRate before_cuts_;
+  double usual_bps_ = 0;
+  bool gives_way_ = true;
   Duration round_trip_ = Duration::milliseconds(200);
-  Instant last_feedback_ = Instant::never(), last_cut_ = Instant::never(), standing_since_ = Instant::never();
+  Instant begun_ = Instant::never(), last_feedback_ = Instant::never(), last_cut_ = Instant::never(), standing_since_ = Instant::never();
 };
 
 }  // namespace

@@ -39,11 +39,12 @@ void ProbePlan::on_tick(Instant now, const State& state, std::vector<ProbeCluste
   }
   if (state.congested) return;
   // Right after a drop the queue drains; then one try to get back most of what was lost.
-  if (recover_to_ && now - recover_from_ > kAfterWant && state.target < times(*recover_to_, 0.8)) {
-    add(now, std::min(times(*recover_to_, 0.85), most), out);
+  if (recover_to_ && now - recover_from_ > kAfterDrop && state.target < times(*recover_to_, 0.85)) {
+    add(now, std::min(times(*recover_to_, 0.95), most), out);
     recover_to_.reset();
     return;
   }
+  if (state.full_lately) return;
   const bool want_grew = state.wanted > times(wanted_then_, 1.5) && now - last_probe_ > kAfterWant;
   if (!want_grew && now - last_probe_ < (state.limited ? kEveryLimited : kEvery)) return;
   add(now, std::min(times(state.target, 2), times(state.wanted, 1.1)), out);

@@ -17,18 +17,19 @@ class ProbePlan {
   /// The detector's view of the path, and the sender's of itself.
   struct State {
     DataRate target, wanted;
-    bool congested = false, limited = false;
+    bool congested = false, limited = false, full_lately = false;
   };
   /// Appends clusters to send now.
   void on_tick(Instant now, const State& state, std::vector<ProbeCluster>& out);
   /// A cluster measured this much.
   void on_measured(Instant now, DataRate measured, std::vector<ProbeCluster>& out);
-  /// The rate fell by a third or more.
+  /// The rate fell by a fifth or more.
   void on_large_drop(Instant now, DataRate before);
 
  private:
   static constexpr Duration kEvery = Duration::seconds(4), kEveryLimited = Duration::seconds(2);
   static constexpr Duration kAfterWant = Duration::milliseconds(500);
+  static constexpr Duration kAfterDrop = Duration::milliseconds(200);
   static constexpr Duration kRecovery = Duration::seconds(5);
   void add(Instant now, DataRate rate, std::vector<ProbeCluster>& out);
 

@@ -9,7 +9,8 @@ namespace tacoma {
 
 /// The trend of the delay says whether a queue grows, not that there is one: flows that share a link can stand in a queue that none of
 /// them sees. The distance from the smallest one-way delay of late does, as in NADA (RFC 8698 section 5.1.1) and SCReAM (RFC 8298
-/// section 4.1.2.1). Clocks need not agree. The base is of the last 15 to 30 s, so that another route is not a queue for longer.
+/// section 4.1.2.1). Clocks need not agree. The base is of the last one to two minutes: a shorter
+/// one takes a queue that stands among several flows for the path, one without an end another route for a queue.
 class QueueDelay {
  public:
   void on_packet(const PacketResult& packet) {
@@ -35,7 +36,7 @@ class QueueDelay {
   void clear() { *this = QueueDelay(); }
 
  private:
-  static constexpr Duration kBase = Duration::seconds(15), kRecent = Duration::milliseconds(100);
+  static constexpr Duration kBase = Duration::seconds(60), kRecent = Duration::milliseconds(100);
   Duration base_, before_, recent_, recent_before_;
   Instant base_begun_ = Instant::never(), recent_begun_ = Instant::never();
 };

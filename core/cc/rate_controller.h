@@ -64,6 +64,8 @@ class RateController {
   /// Every 25 ms or so while the path is up.
   virtual RateUpdate on_tick(Instant now) = 0;
   virtual DataRate target() const = 0;
+  /// The target but for what is held back for a moment, so that a queue drains: what steps that are dear to take back go by.
+  virtual DataRate sustained() const { return target(); }
   virtual const char* name() const = 0;
 };
 

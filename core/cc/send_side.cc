@@ -111,6 +111,10 @@ DataRate SendSide::target() const {
   return controller_->target();
 }
 
+DataRate SendSide::sustained() const {
+  return !controller_ || (!heard_feedback_ && remb_) ? target() : controller_->sustained();
+}
+
 DataRate SendSide::pacing() const { return controller_ ? pacing_ : DataRate::infinite(); }
 
 }  // namespace tacoma

@@ -49,6 +49,8 @@ class SendSide {
 
   /// What may be sent, all streams and repairs together; infinite without a controller.
   DataRate target() const;
+  /// The same without what is held back for a moment.
+  DataRate sustained() const;
   DataRate pacing() const;
   /// How much to send now for the probe that runs, as packets (media that waits, RTX of recent packets, padding) of 200 bytes or
   /// more where possible, with on_sent for each; zero: nothing. An owner that has nothing to send may ignore it.

@@ -24,22 +24,23 @@ void Downlink::meter_other(Instant now, DataSize size) {
 
 DataRate Downlink::estimate(std::optional<int64_t> assumed_bps) const {
   if (assumed_bps) return std::clamp(DataRate::bps(*assumed_bps), kLeastAssumed, kMostAssumed);
-  return side.target();
+  return side.sustained();
 }
 
-DataRate Downlink::for_video(std::optional<int64_t> assumed_bps) const {
-  const DataRate all = estimate(assumed_bps);
-  if (all.is_infinite()) return all;
-  return DataRate::bps(std::max<int64_t>(0, all.bps() - other().bps()));
+DataRate Downlink::for_video(std::optional<int64_t> assumed_bps) const { return less_other(estimate(assumed_bps)); }
+
+DataRate Downlink::for_followers(std::optional<int64_t> assumed_bps) const {
+  return assumed_bps ? for_video(assumed_bps) : less_other(side.target());
 }
 
 bool Downlink::is_due(Instant now, std::optional<int64_t> assumed_bps) const {
   if (dirty || allocated_at_.is_never() || now - allocated_at_ >= kAgain) return true;
   if (!over_since_.is_never() && now - over_since_ >= kGrace) return true;
-  const DataRate estimated = estimate(assumed_bps);
+  // Of what is left for video: repeats that have ceased leave more, though the estimate stands still.
+  const DataRate estimated = watched(assumed_bps);
   if (estimated.is_infinite() || allocated_for_.is_infinite()) return estimated != allocated_for_;
   const double before = static_cast<double>(allocated_for_.bps());
-  return std::abs(static_cast<double>(estimated.bps()) - before) > kMoved * before;
+  return std::abs(static_cast<double>(estimated.bps()) - before) > (followed ? kMovedFollowed : kMoved) * before;
 }
 
 bool Downlink::tolerates_oversend(Instant now) const {
@@ -80,7 +81,7 @@ void Downlink::note_steps(Instant now, bool raised, bool lowered, DataRate used)
 void Downlink::allocated(Instant now, std::optional<int64_t> assumed_bps) {
   dirty = false;
   allocated_at_ = now;
-  allocated_for_ = estimate(assumed_bps);
+  allocated_for_ = watched(assumed_bps);
 }
 
 }  // namespace tacoma::bridge

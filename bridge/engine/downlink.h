@@ -1,6 +1,7 @@
 // The network between the bridge and one receiver: what it is thought to carry, what goes over it, what is worth finding out.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -29,6 +30,7 @@ class Downlink {
  public:
   static constexpr Duration kAgain = Duration::seconds(5);  // allocation is done anew at least so often
   static constexpr double kMoved = 0.15;                    // or when the estimate has moved by this
+  static constexpr double kMovedFollowed = 0.03;            // ... or by this, where a sender adapts to it
   static constexpr Duration kGrace = Duration::seconds(10), kNoGrace = Duration::seconds(30);
   /// After a step up that did not hold for kProof, nothing more is tried for kHold, twice as long each time, kLongestHold at most; unless the
   /// estimate is kMuchMore than what was tried.
@@ -56,6 +58,9 @@ class Downlink {
   DataRate estimate(std::optional<int64_t> assumed_bps) const;
   /// What of the estimate is left for video: audio and repeats come first.
   DataRate for_video(std::optional<int64_t> assumed_bps) const;
+  /// The same for senders that adapt to it, who can also hold back for a moment, while a queue drains. Layers stay: one that was taken back
+  /// costs a key frame.
+  DataRate for_followers(std::optional<int64_t> assumed_bps) const;
   /// Audio and repeats, lately.
   DataRate other() const { return DataRate::bps(static_cast<int64_t>(other_bps_)); }
 
@@ -70,6 +75,7 @@ class Downlink {
   DataRate held(Instant now, DataRate available) const;
   /// What the last sharing did: raised or lowered somebody, the latter for want of estimate.
   void note_steps(Instant now, bool raised, bool lowered, DataRate used);
+  bool followed = false;                     // some sender's limit is this receiver's
   bool dirty = true;                         // sources, wants or speakers have changed
 
   uint16_t next_padding_sequence = 1;        // of padding that has no RTX stream to go in
@@ -77,6 +83,8 @@ class Downlink {
 
  private:
   void meter_other(Instant now, DataSize size);
+  DataRate less_other(DataRate all) const { return all.is_infinite() ? all : DataRate::bps(std::max<int64_t>(0, all.bps() - other().bps())); }
+  DataRate watched(std::optional<int64_t> assumed_bps) const { return followed ? for_followers(assumed_bps) : for_video(assumed_bps); }
 
   bool controlled_;
   uint16_t plain_sequence_ = 1;

@@ -11,7 +11,7 @@ constexpr double kComeback = 1.05;  // rates of layers waver
 constexpr Duration kLowerAfter = Duration::seconds(1);      // a want that falls is told when it has stayed so long
 constexpr Duration kLimitAgain = Duration::seconds(1);      // limits are repeated
 constexpr Duration kStatsEvery = Duration::seconds(10);     // ConnectionStats
-constexpr double kLimitMoved = 0.05;
+constexpr double kLimitMoved = 0.03;
 constexpr double kShareOfBest = 0.95;                       // a receiver this near to the best one counts as the best
 constexpr double kOverhead = 1.1;                           // of what is wanted: repeats, headers
 
@@ -133,7 +133,7 @@ void Conference::allocate_for(Instant now, Endpoint& receiver) {
     projection.allotment.limit = grant.limit;
   }
   downlink.note_steps(now, raised, lowered, shares_.used);
-  note_possible(downlink.for_video(assumed), downlink.side.is_informed() || assumed);
+  note_possible(downlink.for_followers(assumed), downlink.side.is_informed() || assumed);
   downlink.note_oversend(now, shares_.follower_oversends);
   downlink.side.set_wanted(worth_finding(downlink));
   downlink.allocated(now, assumed);
@@ -185,6 +185,7 @@ void Conference::tell_shares(Instant now, Outbox& out) {
     shares_moved_ = false;
     lend_ahead(now, out);
     tell_forwarded(out);
+    for (Endpoint* receiver : endpoints) receiver->downlink.followed = false;
     for (Endpoint* sender : endpoints) sum_up(*sender);
   }
   for (Endpoint* sender : endpoints) {
@@ -213,6 +214,7 @@ void Conference::sum_up(Endpoint& sender) {
       const DataRate possible = p.allotment.possible;
       p.allotment.follows = p.allotment.wanted_height != 0 && !possible.is_infinite() &&
                             static_cast<double>(possible.bps()) >= kShareOfBest * static_cast<double>(most.bps());
+      if (p.allotment.follows) p.receiver().downlink.followed = true;
     }
   }
   sender.uplink.limit = is_wanted ? limit : DataRate::infinite();

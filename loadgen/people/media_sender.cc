@@ -165,7 +165,8 @@ void MediaSender::enqueue(Instant now, const Queued& queued, size_t payload) {
 }
 
 void MediaSender::send_queued(Instant now, SecurePath& path, Outbox& out) {
-  pacer_.set_rate(side_.pacing());
+  // What is behind a limit gets it no more in bursts than what is behind our own target.
+  pacer_.set_rate(remb_.is_infinite() ? side_.pacing() : std::min(side_.pacing(), DataRate::bps(remb_.bps() * 3 / 2)));
   while (pacer_.may_pop(now)) send_packet(now, pacer_.pop(now), path, out);
 }
 
@@ -371,7 +372,7 @@ void MediaSender::set_budgets(Instant now) {
     const int64_t video = std::max<int64_t>(0, target.bps() - (audio_ ? kAudioShare.bps() : 0) - repairs_.rate(now).bps());
     budget = DataRate::bps(static_cast<int64_t>(static_cast<double>(video) * kPayloadShare));
   }
-  budget = std::min(budget, remb_);
+  if (!remb_.is_infinite()) budget = std::min(budget, DataRate::bps(static_cast<int64_t>(static_cast<double>(remb_.bps()) * kPayloadShare)));
   const double change = static_cast<double>(budget.bps()) / static_cast<double>(std::max<int64_t>(1, budgeted_.bps())) - 1;
   if (budget == budgeted_ || (change > -kNoticeable && change < kNoticeable)) return;
   budgeted_ = budget;

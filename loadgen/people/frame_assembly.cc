@@ -35,6 +35,7 @@ std::optional<AssembledFrame> FrameAssembly::insert(Instant now, const FramePart
     frame = &frames_.back();
     frame->timestamp = part.timestamp;
     frame->layer = part.layer;
+    frame->completed = now;
   }
   if (frame->complete) return std::nullopt;  // a repeated timestamp: not a frame we can place
   ++frame->packets;
@@ -85,6 +86,15 @@ std::optional<AssembledFrame> FrameAssembly::next() {
 
 void FrameAssembly::drop_all() {
   frames_.clear();
+  next_seq_.reset();
+}
+
+void FrameAssembly::drop_before(Instant since) {
+  size_t key = frames_.size();
+  while (key > 0 && !(frames_[key - 1].key && frames_[key - 1].completed > since)) --key;
+  // With what belongs to its picture.
+  while (key > 1 && frames_[key - 2].timestamp == frames_[key - 1].timestamp) --key;
+  frames_.erase(frames_.begin(), key == 0 ? frames_.end() : frames_.begin() + static_cast<std::ptrdiff_t>(key - 1));
   next_seq_.reset();
 }
 

@@ -51,6 +51,8 @@ class FrameAssembly {
   bool needs_key_frame() const { return !next_seq_; }
   /// What is held waits for something that it may never get.
   void drop_all();
+  /// The same, but for a key frame that began after `since`, and what follows it: it waits for nothing older.
+  void drop_before(Instant since);
   /// The sequence number that decoding waits for; packets below it are of no use.
   std::optional<int64_t> next_seq() const { return next_seq_; }
   size_t held() const { return frames_.size(); }
@@ -62,7 +64,7 @@ class FrameAssembly {
     uint16_t packets = 0, height = 0;
     uint8_t layer = 0;
     bool key = false, padding = false, complete = false, shown = true;
-    Instant completed;
+    Instant completed;  // while it is not: when its first part came
   };
 
   std::vector<Pending> frames_;    // in order of first arrival of any part

@@ -159,6 +159,22 @@ TEST_CASE("Padding uses a sequence number and nothing else") {
   CHECK(assembly.next()->first == 4);
 }
 
+TEST_CASE("Giving up what is old leaves the key frame that is coming") {
+  FrameAssembly assembly;
+  assembly.insert(ms(0), part(0, 0, true, true, true));
+  CHECK(assembly.next());
+  assembly.insert(ms(40), part(2, 3600, true, true));           // 1 is lost
+  assembly.insert(ms(900), part(10, 90'000, true, false, true)); // the first half of a key frame
+  assembly.drop_before(ms(100));
+  CHECK(assembly.needs_key_frame());
+  CHECK(assembly.held() == 1);
+  assembly.insert(ms(910), part(11, 90'000, false, true));
+  CHECK(assembly.next()->first == 10);
+  assembly.insert(ms(940), part(13, 93'600, true, true, true));
+  assembly.drop_before(ms(940));                                 // it waits for as long itself
+  CHECK(assembly.held() == 0);
+}
+
 TEST_CASE("Frames held are limited; beyond it a key frame is needed") {
   FrameAssembly assembly;
   assembly.insert(ms(0), part(0, 0, true, true, true));

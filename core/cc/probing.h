@@ -23,7 +23,7 @@ class ProbePlan {
   void on_tick(Instant now, const State& state, std::vector<ProbeCluster>& out);
   /// A cluster measured this much.
   void on_measured(Instant now, DataRate measured, std::vector<ProbeCluster>& out);
-  /// The rate fell by a fifth or more.
+  /// The rate fell by a tenth or more.
   void on_large_drop(Instant now, DataRate before);
 
  private:

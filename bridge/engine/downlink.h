@@ -33,8 +33,9 @@ class Downlink {
   static constexpr double kMovedFollowed = 0.03;            // ... or by this, where a sender adapts to it
   static constexpr Duration kGrace = Duration::seconds(10), kNoGrace = Duration::seconds(30);
   /// After a step up that did not hold for kProof, nothing more is tried for kHold, twice as long each time, kLongestHold at most; unless the
-  /// estimate is kMuchMore than what was tried.
-  static constexpr Duration kProof = Duration::seconds(8), kHold = Duration::seconds(8), kLongestHold = Duration::seconds(32);
+  /// estimate is kMuchMore than what was tried. Short at first: the key frames of several sources that come back together can cost a step
+  /// that the link carries well.
+  static constexpr Duration kProof = Duration::seconds(8), kHold = Duration::seconds(2), kLongestHold = Duration::seconds(32);
   static constexpr double kMuchMore = 1.5;
   static constexpr uint16_t kMostRepeats = 64;              // by the probes of one go; the rest is padding
   static constexpr Duration kMeter = Duration::milliseconds(500);

@@ -111,7 +111,7 @@ void ScenarioReader::read_top(const YamlNode& root) {
   read_sites(root.find("sites"));
   read_access(root.find("access"));
   read_bridges(root.find("bridges"));
-  read_signalling(root.find("signalling"));
+  read_signalling(root);
   read_deployment(root);
   if (const YamlNode* conferences = root.find("conferences")) read_conferences(conferences);
   read_traffic(root.find("traffic"));
@@ -196,8 +196,14 @@ void ScenarioReader::read_bridges(const YamlNode* node) {
   if (scenario_.bridges.empty()) scenario_.bridges.push_back({"bridge-1", 0, server_link()});
 }
 
-void ScenarioReader::read_signalling(const YamlNode* node) {
+void ScenarioReader::read_signalling(const YamlNode& root) {
   scenario_.signalling = {"signalling", 0, server_link()};
+  const YamlNode* node = root.find("signalling");
+  if (is_prosody(node)) {
+    if (!root.find("deployment"))
+      error(node->place, "signalling: a Prosody belongs to a deployment: name it by 'deployment: https://HOST:PORT/ROOM' or --deployment ('tacoma up' starts one)");
+    return;
+  }
   if (!node || !is_map(*node, "signalling", keys_of("signalling"))) return;
   region(node->find("region"), "signalling.region", scenario_.signalling.region);
   read_bridge_link(*node, "signalling", scenario_.signalling);

@@ -61,7 +61,7 @@ void ScenarioReader::read_deployment(const YamlNode& root) {
 /// What belongs to servers of the run has no meaning where there are none.
 void ScenarioReader::check_deployment(const YamlNode& root) {
   for (const char* key : {"bridges", "signalling", "regions", "sites", "traffic"})
-    if (const YamlNode* node = root.find(key))
+    if (const YamlNode* node = root.find(key); node && !(key == std::string_view("signalling") && is_prosody(node)))
       error(node->place, std::string(key) + ": network and servers are the deployment's, so a scenario with 'deployment' has no " + in_quotes(key));
   if (scenario_.crypto == Crypto::null)
     error(root.find("crypto")->place, "crypto: nothing is left unencrypted on the way to a deployment; leave the key out");

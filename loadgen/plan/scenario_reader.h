@@ -56,7 +56,9 @@ class ScenarioReader {
   void read_fair(const YamlNode* node, const std::string& what, ConferenceSpec& conference);
   void check_courses(const YamlNode& root);
   void read_bridges(const YamlNode* node);
-  void read_signalling(const YamlNode* node);
+  /// `signalling: prosody`: the people log in to a running Prosody, that of the deployment.
+  static bool is_prosody(const YamlNode* node) { return node && node->kind == YamlNode::Kind::scalar && node->scalar == "prosody"; }
+  void read_signalling(const YamlNode& root);
   void read_deployment(const YamlNode& root);
   void check_deployment(const YamlNode& root);
   void read_conferences(const YamlNode* node);

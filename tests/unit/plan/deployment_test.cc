@@ -32,6 +32,12 @@ TEST_CASE("a URL is all that a deployment needs, and its room is the URL's") {
   CHECK(plan.people[0].access == "perfect");
 }
 
+TEST_CASE("signalling: prosody is a deployment's, and says nothing more") {
+  CHECK(read_scenario("deployment: https://localhost/load\nsignalling: prosody\n" + kRest, "x.yaml"));
+  CHECK(has(error_of("signalling: prosody\n" + kRest), "a Prosody belongs to a deployment"));
+  CHECK(has(error_of("signalling: ejabberd\n" + kRest), "must be a map"));
+}
+
 TEST_CASE("several rooms of a deployment begin with the URL's room") {
   const auto read = read_scenario("deployment: https://localhost:8443/load\nscenario: l\nduration: 60s\nconferences: [ { name: a, count: 2, people: [ { } ] } ]\n", "x.yaml");
   REQUIRE(read);

@@ -17,7 +17,7 @@ let deployment, browser, ada;
 
 before(async () => {
   deployment = await Deployment.start({ tacoma, web_root, state: fs.mkdtempSync(path.join(out, 'state-')), log: path.join(out, 'load-up.log') });
-  browser = await open_browser({ behind: out }); // the run has a schedule to keep, the browser has not
+  browser = await open_browser();
 }, { timeout: 120_000 });
 
 after(async () => {

@@ -113,6 +113,7 @@ class WebSocket final : public WebStreams::Stream, public std::enable_shared_fro
       if (!protocol.empty()) request.set(beast::http::field::sec_websocket_protocol, protocol);
     }));
     socket_.read_message_max(kMaxStreamMessage);
+    socket_.auto_fragment(false);  // a stanza is one frame (RFC 7395 section 3.3.3): Prosody closes on a second
     socket_.async_handshake(answer_, url_.authority(), url_.target, [self = this->shared_from_this()](const error_code& error) {
       if (error == websocket::error::upgrade_declined) return self->end("it answers " + std::to_string(self->answer_.result_int()));
       if (error) return self->end("WebSocket: " + error.message());

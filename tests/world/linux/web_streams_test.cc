@@ -27,10 +27,11 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 using tcp = asio::ip::tcp;
 
-/// Takes one connection after the other, on a thread of its own: answers what it hears, or refuses the upgrade, or never reads.
+/// Takes one connection after the other, on a thread of its own: answers what it hears, or refuses the upgrade, or never reads, or looks at
+/// how the first frame begins.
 class Server {
  public:
-  enum class Manner { echo, refuse, deaf };
+  enum class Manner { echo, refuse, deaf, first_byte };
   explicit Server(Manner manner, asio::ssl::context* tls = nullptr) : manner_(manner), tls_(tls), acceptor_(io_, {asio::ip::address_v4::loopback(), 0}) {
     thread_ = std::thread([this] { serve(); });
   }
@@ -47,6 +48,7 @@ class Server {
   uint16_t port() const { return acceptor_.local_endpoint().port(); }
   int upgrades = 0;  // to be read when it has ended; likewise:
   std::string protocol;
+  uint8_t first_byte = 0;
 
  private:
   void serve() {
@@ -83,6 +85,10 @@ class Server {
     ++upgrades;
     if (manner_ == Manner::deaf) {
       while (!is_over_) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      return;
+    }
+    if (manner_ == Manner::first_byte) {
+      asio::read(socket.next_layer(), asio::buffer(&first_byte, 1), error);
       return;
     }
     for (;;) {
@@ -151,6 +157,18 @@ TEST_CASE("a WebSocket out of the run carries messages under its subprotocol, un
   CHECK(server.protocol == "xmpp");
   CHECK(outing.probe.received == "hello");
   CHECK(outing.warnings.empty());
+}
+
+TEST_CASE("a long message is one frame, since a stanza has to be") {
+  Outing outing("ws://127.0.0.1:1/");
+  Server server(Server::Manner::first_byte);
+  outing.probe.at_start = [&](Instant, Outbox& out) { out.open_stream(StreamId(1), at("ws", server)); };
+  outing.probe.at_stream = [&](Instant, const StreamEvent& e, Outbox& out) {
+    if (e.kind == kOpened) out.write_stream(e.id, std::string_view(std::string(20'000, 'x')));
+  };
+  CHECK(outing.run(2) == Kinds{kOpened, kClosed});
+  server.end();
+  CHECK(server.first_byte == 0x81);  // FIN, text (RFC 6455 section 5.2)
 }
 
 TEST_CASE("a server whose certificate nobody vouches for gets nothing, unless the run was told so") {

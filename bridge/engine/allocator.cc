@@ -73,6 +73,11 @@ class Rounds {
     const bool up = !previous || *previous < l.id;
     return static_cast<double>(l.rate.bps()) * (up ? kHeadroom : 1.0);
   }
+  /// A step up that is not to be tried yet. What it has may stay, whatever its rate has become.
+  bool is_held(size_t i, int32_t at) const {
+    const Candidate& c = candidates_[i];
+    return c.held && at > 0 && (!c.previous || *c.previous < layer(i, at).id);
+  }
   /// Takes `at` when it can be paid.
   bool raise(size_t i, int32_t at) {
     const double more = charge(i, at) - charge(i, shares_.chosen[i]);
@@ -84,13 +89,14 @@ class Rounds {
   /// One step up. A step that costs less than nothing (hysteresis, rates that wavered) is not a step of its own.
   bool improve(size_t i) {
     const int32_t next = shares_.chosen[i] + 1;
-    return next < static_cast<int32_t>(run_size(i)) && raise(i, next);
+    return next < static_cast<int32_t>(run_size(i)) && !is_held(i, next) && raise(i, next);
   }
-  /// As near to the preferred layer as can be paid. False: not there.
+  /// As near to the preferred layer as can be paid and may be tried. False: not there.
   bool reach_preferred(size_t i) {
     const auto count = static_cast<int32_t>(run_size(i));
     while (shares_.chosen[i] + 1 < count) {
       if (shares_.chosen[i] >= 0 && layer(i, shares_.chosen[i] + 1).height > kPreferredHeight) return true;
+      if (is_held(i, shares_.chosen[i] + 1)) return true;
       if (!improve(i)) return false;
     }
     return count > 0;

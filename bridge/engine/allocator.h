@@ -41,6 +41,7 @@ struct Candidate {
   Span<const LayerInfo> layers;              // ascending; empty: nothing has come yet
   std::optional<LayerId> previous;           // what it has now
   bool follows = false;                      // its sender is about to adapt to this receiver: the lowest layer goes out all the same
+  bool held = false;                         // nothing above what it has, or above its lowest layer, for now
 };
 
 enum class Limit : uint8_t { none, estimate, constraint, last_n };  // what keeps a source from its highest layer

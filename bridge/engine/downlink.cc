@@ -57,25 +57,21 @@ void Downlink::note_oversend(Instant now, bool oversends) {
   over_since_ = Instant::never();
 }
 
-DataRate Downlink::held(Instant now, DataRate available) const {
-  if (now >= hold_until_ || available.is_infinite()) return available;
-  if (static_cast<double>(available.bps()) > kMuchMore * static_cast<double>(raised_to_.bps())) return available;
-  return std::min(available, held_at_);
+bool Downlink::holds(Instant now, DataRate available) const {
+  if (now >= hold_until_ || available.is_infinite()) return false;
+  return static_cast<double>(available.bps()) <= kMuchMore * static_cast<double>(raised_to_.bps());
 }
 
 void Downlink::note_steps(Instant now, bool raised, bool lowered, DataRate used) {
   if (lowered && !raised_at_.is_never() && now - raised_at_ < kProof) {
     hold_until_ = now + hold_;
     hold_ = std::min(hold_ * 2, kLongestHold);
-    held_at_ = std::max(used, raised_from_);
     raised_at_ = Instant::never();
   } else if (raised) {
     if (!raised_at_.is_never() && now - raised_at_ >= kProof * 2) hold_ = kHold;
     raised_at_ = now;
-    raised_from_ = last_used_;
     raised_to_ = used;
   }
-  last_used_ = used;
 }
 
 void Downlink::allocated(Instant now, std::optional<int64_t> assumed_bps) {

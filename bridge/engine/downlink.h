@@ -72,8 +72,8 @@ class Downlink {
   /// does not, and the next grace is kNoGrace away.
   bool tolerates_oversend(Instant now) const;
   void note_oversend(Instant now, bool oversends);
-  /// What may be shared out while steps up are held back: `available`, or no more than what was used last.
-  DataRate held(Instant now, DataRate available) const;
+  /// Steps up are held back, with so much to share out.
+  bool holds(Instant now, DataRate available) const;
   /// What the last sharing did: raised or lowered somebody, the latter for want of estimate.
   void note_steps(Instant now, bool raised, bool lowered, DataRate used);
   bool followed = false;                     // some sender's limit is this receiver's
@@ -92,7 +92,7 @@ class Downlink {
   Instant allocated_at_ = Instant::never();
   DataRate allocated_for_;
   Instant raised_at_ = Instant::never(), hold_until_;
-  DataRate last_used_, raised_from_, raised_to_, held_at_;
+  DataRate raised_to_;
   Duration hold_ = kHold;
   Instant over_since_ = Instant::never(), gave_up_at_ = Instant::never();
   Instant metered_from_ = Instant::never();

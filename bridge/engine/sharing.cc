@@ -118,7 +118,9 @@ void Conference::allocate_for(Instant now, Endpoint& receiver) {
   Downlink& downlink = receiver.downlink;
   const std::optional<int64_t> assumed = receiver.constraints().assumed_bandwidth_bps;
   collect(now, receiver);
-  const DataRate available = downlink.held(now, downlink.for_video(assumed));
+  const DataRate available = downlink.for_video(assumed);
+  if (downlink.holds(now, available))
+    for (Candidate& c : candidates_) c.held = true;
   allocate(available, last_n_of(receiver), candidates_, shares_);
   ++counts.allocations;
   bool raised = false, lowered = false;

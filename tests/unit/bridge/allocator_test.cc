@@ -60,6 +60,25 @@ Candidate with_previous(Candidate c, LayerId id) {
 
 }  // namespace
 
+TEST_CASE("what is held back rises no higher, and falls only for want of estimate", "[allocator]") {
+  const auto held = [](Candidate c) {
+    c.held = true;
+    return c;
+  };
+  const Candidate has = held(with_previous(camera(), LayerId{0, 0, 2})), nothing = held(camera());
+  CHECK(given(kbps(20'000), {has, nothing}) == "180/30 180/7");
+  CHECK(given(kbps(150), {has}) == "180/30");
+  CHECK(given(kbps(140), {has}) == "180/15");
+  // The stage is held, too, and those beside it are shown all the same.
+  Candidate stage = has;
+  stage.interest = Interest::on_stage;
+  CHECK(given(kbps(20'000), {stage, has}) == "180/30 180/30");
+  // What could be shown is still worth finding out.
+  Shares shares;
+  allocate(kbps(20'000), -1, std::vector<Candidate>{has}, shares);
+  CHECK(shares.ideal == kbps(1'800));
+}
+
 TEST_CASE("tiles share in rounds, the stage comes first, constraints and last-n bound", "[allocator]") {
   const Candidate tile = camera(180), big = camera(720, Interest::on_stage), any = camera();
   struct Row {

@@ -60,7 +60,7 @@ struct WorldStats {
 
 struct WorldOptions {
   Tap* tap = nullptr;  // may be null; must outlive the world
-  Duration wake_late;  // light world: on_deadline comes up to this much after its time, drawn from the plan's seed, as on a
+  Duration wake_late = Duration::zero();  // light world: on_deadline comes up to this much after its time, drawn from the plan's seed, as on a
                        // busy machine. It finds processes that count on being woken in time
   bool realtime = false; // sockets world: before all other work of the machine, where the system lets it
 };

@@ -126,8 +126,13 @@ void MediaSender::send_audio(Instant now, SecurePath& path, Outbox& out) {
     rtp.header = {formats_.opus, packet.first, audio_seq_++, packet.timestamp, audio_ssrc_};
     rtp.payload = packet.payload;
     uint8_t sealed[kMaxRtpPacket];
-    if (cipher_ && packet.payload.size() + FrameCipher::kOverhead <= sizeof sealed)
+    if (cipher_) {
+      if (packet.payload.size() + FrameCipher::kOverhead > sizeof sealed) {
+        drops_.count(Drop::over_mtu);  // rather than in the clear
+        continue;
+      }
       rtp.payload = BytesView(sealed, cipher_->seal(FrameCipher::Kind::audio, audio_ssrc_.value(), packet.timestamp, audio_sealed_++, packet.payload, sealed));
+    }
     const size_t size = send(now, rtp, formats_.audio_extensions, &level, path, out);
     if (size == 0) continue;
     pacer_.on_unpaced(now, DataSize::bytes(static_cast<int64_t>(size)));

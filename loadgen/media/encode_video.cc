@@ -1,10 +1,8 @@
 #include <vpx/vp8cx.h>
-#include <vpx/vpx_encoder.h>
-
-#include <algorithm>
 
 #include "loadgen/media/encode.h"
 #include "loadgen/media/encode_layers.h"
+#include "loadgen/media/libvpx.h"
 #include "loadgen/media/test_picture.h"
 
 namespace tacoma {
@@ -29,26 +27,11 @@ Result<void> check(const VideoFormat& f) {
 }
 
 vpx_codec_enc_cfg_t configure(const VideoFormat& f) {
-  vpx_codec_enc_cfg_t c{};
-  vpx_codec_enc_config_default(vpx_codec_vp8_cx(), &c, 0);
-  c.g_w = f.width;
-  c.g_h = f.height;
-  c.g_timebase = {1, static_cast<int>(f.fps)};
-  c.g_threads = 1;
-  c.g_lag_in_frames = 0;
+  vpx_codec_enc_cfg_t c = realtime_config(vpx_codec_vp8_cx(), f);
   c.g_error_resilient = 0;
-  c.kf_mode = VPX_KF_DISABLED;  // only the first frame
-  c.rc_end_usage = VPX_CBR;
   c.rc_target_bitrate = static_cast<unsigned>(f.rate.bps() / 1000);
-  c.rc_dropframe_thresh = 0;
-  c.rc_resize_allowed = 0;
-  c.rc_min_quantizer = 2;
-  c.rc_max_quantizer = 56;
   c.rc_undershoot_pct = 100;
   c.rc_overshoot_pct = 15;
-  c.rc_buf_initial_sz = 500;
-  c.rc_buf_optimal_sz = 600;
-  c.rc_buf_sz = 1000;
   if (f.temporal_layers > 1) {
     c.ts_number_layers = f.temporal_layers;
     c.ts_periodicity = f.temporal_layers == 2 ? 2 : 4;
@@ -74,7 +57,7 @@ vpx_enc_frame_flags_t layer_flags(uint32_t number, uint32_t layers) {
   return flags;
 }
 
-/// libvpx's encoder and the image that it reads, freed at the end.
+/// libvpx's encoder, freed at the end.
 class Encoder {
  public:
   explicit Encoder(const VideoFormat& f) : layers_(f.temporal_layers) {
@@ -85,20 +68,14 @@ class Encoder {
     vpx_codec_control(&codec_, VP8E_SET_CPUUSED, -8);
     vpx_codec_control(&codec_, VP8E_SET_STATIC_THRESHOLD, 1u);
     vpx_codec_control(&codec_, VP8E_SET_NOISE_SENSITIVITY, 0u);
-    // A key frame may take what the buffer can give back in reasonable time, as WebRTC's senders set it.
-    vpx_codec_control(&codec_, VP8E_SET_MAX_INTRA_BITRATE_PCT, std::max(300u, 600u * f.fps / 20));
+    vpx_codec_control(&codec_, VP8E_SET_MAX_INTRA_BITRATE_PCT, key_frame_percent(f));
   }
   ~Encoder() { if (open_) vpx_codec_destroy(&codec_); }
   Encoder(const Encoder&) = delete;
   Encoder& operator=(const Encoder&) = delete;
 
-  bool encode(Picture& p, uint32_t number, VideoClip& clip) {
+  bool encode(const vpx_image_t& image, uint32_t number, VideoClip& clip) {
     if (!open_) return false;
-    vpx_image_t image{};
-    if (vpx_img_wrap(&image, VPX_IMG_FMT_I420, p.width, p.height, 1, p.luma.data()) == nullptr) return false;
-    image.planes[VPX_PLANE_U] = p.cb.data();
-    image.planes[VPX_PLANE_V] = p.cr.data();
-    image.stride[VPX_PLANE_U] = image.stride[VPX_PLANE_V] = static_cast<int>(p.chroma_width());
     const vpx_enc_frame_flags_t flags = number == 0 ? VPX_EFLAG_FORCE_KF : layer_flags(number, layers_);
     if (layers_ > 1) vpx_codec_control(&codec_, VP8E_SET_TEMPORAL_LAYER_ID, static_cast<int>(temporal_layer_of(number, layers_)));
     if (vpx_codec_encode(&codec_, &image, number, 1, flags, VPX_DL_REALTIME) != VPX_CODEC_OK) return false;
@@ -125,12 +102,10 @@ Result<VideoClip> encode_video(const VideoFormat& format, uint32_t picture, cons
   if (format.codec == VideoCodec::vp9) return encode_layers(format, picture, frames, progress);
   VideoClip clip(format, picture);
   Encoder encoder(format);
-  Picture drawn;
-  for (uint32_t number = 0; number < frames; ++number) {
-    draw_test_picture(picture, number, format.width, format.height, drawn);
-    if (!encoder.encode(drawn, number, clip)) return fail("libvpx: " + encoder.error());
-    if (progress && number % std::max(1u, frames / 20) == 0) progress(static_cast<double>(number) / frames);
-  }
+  const Result<void> made = encode_pictures(format, picture, frames, progress, [&](const vpx_image_t& image, uint32_t number) {
+    return encoder.encode(image, number, clip) ? std::string() : encoder.error();
+  });
+  if (!made) return fail(made.error());
   return clip;
 }
 

@@ -1,12 +1,10 @@
 // VP9 clips in k-SVC: spatial layers in one stream that meet in the key picture only.
 #include <vpx/vp8cx.h>
-#include <vpx/vpx_encoder.h>
 
-#include <algorithm>
 #include <string>
 
 #include "loadgen/media/encode_layers.h"
-#include "loadgen/media/test_picture.h"
+#include "loadgen/media/libvpx.h"
 
 namespace tacoma {
 namespace {
@@ -15,25 +13,10 @@ namespace {
 constexpr int kSpeed = 4;
 
 vpx_codec_enc_cfg_t configure(const VideoFormat& f) {
-  vpx_codec_enc_cfg_t c{};
-  vpx_codec_enc_config_default(vpx_codec_vp9_cx(), &c, 0);
-  c.g_w = f.width;
-  c.g_h = f.height;
-  c.g_timebase = {1, static_cast<int>(f.fps)};
-  c.g_threads = 1;
-  c.g_lag_in_frames = 0;
+  vpx_codec_enc_cfg_t c = realtime_config(vpx_codec_vp9_cx(), f);
   c.g_error_resilient = VPX_ERROR_RESILIENT_DEFAULT;  // entropy must not depend on frames that are left out
-  c.kf_mode = VPX_KF_DISABLED;  // only the first picture
-  c.rc_end_usage = VPX_CBR;
-  c.rc_dropframe_thresh = 0;
-  c.rc_resize_allowed = 0;
-  c.rc_min_quantizer = 2;
-  c.rc_max_quantizer = 56;
   c.rc_undershoot_pct = 50;
   c.rc_overshoot_pct = 50;
-  c.rc_buf_initial_sz = 500;
-  c.rc_buf_optimal_sz = 600;
-  c.rc_buf_sz = 1000;
   // Temporal layers are made by naming references: told of them, libvpx 1.12 loses hold of the rates of all spatial layers but the first.
   c.ss_number_layers = f.spatial_layers;
   c.ts_number_layers = 1;
@@ -75,7 +58,7 @@ class Encoder {
     open_ = vpx_codec_enc_init(&codec_, vpx_codec_vp9_cx(), &config, 0) == VPX_CODEC_OK;
     if (!open_) return;
     vpx_codec_control(&codec_, VP8E_SET_CPUUSED, kSpeed);
-    vpx_codec_control(&codec_, VP8E_SET_MAX_INTRA_BITRATE_PCT, std::max(300u, 600u * f.fps / 20));  // as for VP8
+    vpx_codec_control(&codec_, VP8E_SET_MAX_INTRA_BITRATE_PCT, key_frame_percent(f));
     vpx_codec_control(&codec_, VP9E_SET_SVC, 1);
     vpx_svc_extra_cfg_t extra{};
     for (uint32_t s = 0; s < layers_; ++s) {
@@ -94,13 +77,8 @@ class Encoder {
   Encoder(const Encoder&) = delete;
   Encoder& operator=(const Encoder&) = delete;
 
-  bool encode(Picture& p, uint32_t number) {
+  bool encode(const vpx_image_t& image, uint32_t number) {
     if (!open_) return false;
-    vpx_image_t image{};
-    if (vpx_img_wrap(&image, VPX_IMG_FMT_I420, p.width, p.height, 1, p.luma.data()) == nullptr) return false;
-    image.planes[VPX_PLANE_U] = p.cb.data();
-    image.planes[VPX_PLANE_V] = p.cr.data();
-    image.stride[VPX_PLANE_U] = image.stride[VPX_PLANE_V] = static_cast<int>(p.chroma_width());
     made_ = 0;
     number_ = number;
     vpx_svc_ref_frame_config_t config = references(number, layers_, temporal_layers_);
@@ -130,12 +108,10 @@ class Encoder {
 Result<VideoClip> encode_layers(const VideoFormat& format, uint32_t picture, uint32_t pictures, const EncodeProgress& progress) {
   VideoClip clip(format, picture);
   Encoder encoder(format, clip);
-  Picture drawn;
-  for (uint32_t number = 0; number < pictures; ++number) {
-    draw_test_picture(picture, number, format.width, format.height, drawn);
-    if (!encoder.encode(drawn, number)) return fail("libvpx: " + encoder.error());
-    if (progress && number % std::max(1u, pictures / 20) == 0) progress(static_cast<double>(number) / pictures);
-  }
+  const Result<void> made = encode_pictures(format, picture, pictures, progress, [&](const vpx_image_t& image, uint32_t number) {
+    return encoder.encode(image, number) ? std::string() : encoder.error();
+  });
+  if (!made) return fail(made.error());
   return clip;
 }
 

@@ -136,7 +136,7 @@ test('VP8: what nobody wants is not encoded', { timeout: 60_000 }, async () => {
   await gets(receiver, height, 3_000);
 });
 
-test('VP8: the height follows a path that narrows, and comes back with it', { timeout: 120_000 }, async (t) => {
+test('VP8: the height follows a path that narrows, and comes back with it', { timeout: 90_000 }, async (t) => {
   const { sender, receiver, height, flows } = vp8;
   // About 3 s each way on a quiet machine; the bounds leave room for a busy one.
   shaper.limit(flows, 450_000);
@@ -146,17 +146,17 @@ test('VP8: the height follows a path that narrows, and comes back with it', { ti
   await advances(receiver);
   shaper.limit(flows, Infinity);
   from = Date.now();
-  await gets(receiver, height, 40_000);
+  await gets(receiver, height, 10_000);
   t.diagnostic(`all of it again ${Date.now() - from} ms after the path became wide`);
   await sender.page.context().close();
   await receiver.page.context().close();
 });
 
 for (const [codec, mode] of [['VP9', 'L3T3_KEY'], ['AV1', 'L3T3_KEY'], ['H264', 'L1T1']])
-  test(`${codec}: what is wanted arrives, down and up`, { timeout: 180_000 }, async (t) => {
+  test(`${codec}: what is wanted arrives, down and up`, { timeout: 120_000 }, async (t) => {
     const [sender, receiver] = await meet(codec.toLowerCase(), codec);
     const height = await captured(sender);
-    await gets(receiver, height, 60_000); // encoders of these codecs begin small, and grow as the machine lets them
+    await gets(receiver, height, 20_000);
     assert.equal((await video_in(receiver)).codec, `video/${codec}`);
     const sent = (await video_out(sender)).filter((r) => r.codec);
     assert.equal(sent.length, codec === 'H264' ? 3 : 1);

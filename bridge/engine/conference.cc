@@ -15,6 +15,7 @@ void Endpoint::set_formats(const jingle::MediaFormats* audio, const jingle::Medi
     return EgressShape{ids.audio_level, ids.abs_send_time, ids.transport_cc, ids.video_orientation, ids.dependency_descriptor};
   };
   sender.audio_shape = shape(audio);
+  sender.audio_shape.takes_red = audio && takes_red(*audio);
   sender.video_shape = shape(video);
   if (!video) return;
   for (const jingle::PayloadType& type : video->payload_types) {
@@ -163,6 +164,11 @@ std::optional<Drop> Conference::forward(Instant now, MediaPacket& packet, Projec
   }
   Endpoint& receiver = projection.receiver();
   if (!packet.is_video && receiver.rewrites_ssrcs() && !receiver.ssrcs(false).is_settled(*packet.source, now)) return Drop::no_ssrc;
+  const bool strips = packet.is_red && !sender.audio_shape.takes_red;
+  if (strips && !packet.source->owner->receiver.read_primary(packet)) {
+    projection.held_back(packet, false);
+    return Drop::red_malformed;
+  }
   const Projection::Placement placement = projection.place(packet, now);
   if (placement.drop) {
     if (placement.fills) fill(now, packet, projection, placement.rewrite, out);
@@ -170,7 +176,7 @@ std::optional<Drop> Conference::forward(Instant now, MediaPacket& packet, Projec
   }
   if (placement.begins) send_report(now, *packet.source, projection, out);
   const EgressShape& shape = packet.is_video ? sender.video_shape : sender.audio_shape;
-  const BytesView payload = packet.view.payload();
+  const BytesView payload = strips ? packet.primary : packet.view.payload();
   const PayloadLead lead(packet, placement.rewrite.deltas);
   EgressHeader changed;
   EgressHeader* used = &header;

@@ -38,6 +38,9 @@ struct MediaPacket {
   Codec codec = Codec::opaque;         // opaque also where it is known, but nothing of it is read
   std::variant<std::monostate, Vp8Descriptor, Vp9Descriptor, Av1Facts> facts;
   bool is_video = false;
+  bool is_red = false;                 // redundant audio (RFC 2198); receivers that did not negotiate it get the primary block alone:
+  uint8_t primary_type = 0;            // its payload type, ...
+  BytesView primary;                   // ... and it; empty until Receiver::read_primary
   bool key_frame = false;              // a receiver may start here: the first packet of a key frame
   uint8_t top_spatial = 0;             // the highest spatial id that its encoding has, as far as is known
   std::optional<AudioLevel> level;

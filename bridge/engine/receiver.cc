@@ -5,6 +5,7 @@
 #include "bridge/engine/endpoint.h"
 #include "bridge/engine/sender.h"
 #include "core/rtp/h264.h"
+#include "core/rtp/red.h"
 #include "core/rtp/rtx.h"
 
 namespace tacoma::bridge {
@@ -14,11 +15,15 @@ ExtensionIds extension_ids(const jingle::MediaFormats& formats) {
   return {id(kAudioLevelUri), id(kAbsSendTimeUri), id(kTransportCcUri), id(kMidUri), id(kVideoOrientationUri), id(kDependencyDescriptorUri)};
 }
 
+bool takes_red(const jingle::MediaFormats& audio) { return audio.find("red") != nullptr; }
+
 namespace {
+bool same_name(std::string_view name, std::string_view known) {
+  return name.size() == known.size() && std::equal(name.begin(), name.end(), known.begin(), [](char a, char b) { return (a >= 'a' && a <= 'z' ? a - 32 : a) == b; });
+}
+
 Codec codec_of(std::string_view name) {
-  const auto is = [name](std::string_view known) {
-    return name.size() == known.size() && std::equal(name.begin(), name.end(), known.begin(), [](char a, char b) { return (a >= 'a' && a <= 'z' ? a - 32 : a) == b; });
-  };
+  const auto is = [name](std::string_view known) { return same_name(name, known); };
   if (is("VP8")) return Codec::vp8;
   if (is("VP9")) return Codec::vp9;
   if (is("AV1")) return Codec::av1;
@@ -47,6 +52,7 @@ void Receiver::set_formats(const jingle::MediaFormats* audio, const jingle::Medi
       }
       entry->kind = is_video ? Kind::video : Kind::audio;
       entry->codec = is_video ? codec_of(type.name) : Codec::opaque;
+      entry->is_red = !is_video && same_name(type.name, "RED");
       if (first && type.clockrate != 0) clock = type.clockrate;
       first = false;
       if (is_video && type.has_feedback("nack")) video_nack_ = true;
@@ -132,13 +138,28 @@ void Receiver::inspect(Instant now, MediaPacket& packet, Encoding& encoding, con
   if (packet.is_video ? video_muted : audio_muted) packet.held_back = Drop::force_muted;
   else if (packet.view.payload().empty()) packet.held_back = Drop::padding_only;
   else if (packet.is_video) packet.held_back = read_facts(packet, encoding, type.codec);
-  if (!packet.is_video) return inspect_audio(packet);
+  if (!packet.is_video) {
+    packet.is_red = type.is_red;
+    return inspect_audio(packet);
+  }
   packet.video_orientation = video_orientation(packet.view);
   if (packet.held_back) return;
   bool needed_above = true;
   if (packet.codec == Codec::vp9) needed_above = !packet.vp9().not_needed_above;
   if (packet.codec == Codec::av1) needed_above = packet.av1().structure->is_needed_above(packet.av1().descriptor.indications, packet.layer.spatial);
   encoding.meter->on_packet(now, packet.layer.spatial, packet.layer.temporal, packet.view.packet().size(), packet.view.timestamp(), needed_above);
+}
+
+bool Receiver::read_primary(MediaPacket& packet) const {
+  if (!packet.primary.empty()) return true;
+  const auto red = parse_red(packet.view.payload());
+  if (!red) return false;
+  // What is inside has to be what the sender could have sent by itself.
+  const PayloadType inner = type_of(red->primary_type);
+  if (inner.kind != Kind::audio || inner.is_red) return false;
+  packet.primary_type = red->primary_type;
+  packet.primary = red->primary;
+  return true;
 }
 
 BytesView Receiver::video_orientation(const RtpView& packet) const {

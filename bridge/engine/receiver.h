@@ -33,6 +33,8 @@ class Receiver {
   /// key frame and level read. nullopt: `out` is to be routed.
   std::optional<Drop> ingest(Instant now, Datagram& datagram, MediaPacket& out, BridgeCounts& counts);
 
+  /// Finds the primary block of redundant audio, for those who cannot take the rest. False: it cannot be read.
+  bool read_primary(MediaPacket& packet) const;
   /// Reads a packet that came before and was cached, once more.
   MediaPacket read_again(Source& source, Encoding& encoding, const RtpView& view);
   /// Reports to the sender that are due: NACKs, RR, transport-wide feedback.
@@ -49,6 +51,7 @@ class Receiver {
     uint8_t id = 0;
     uint8_t apt = 0;    // of rtx
     Codec codec = Codec::opaque;
+    bool is_red = false;
   };
   struct Found {
     Source* source = nullptr;
@@ -79,5 +82,7 @@ class Receiver {
 
 /// Ids of a medium's extensions.
 ExtensionIds extension_ids(const jingle::MediaFormats& formats);
+/// Whether redundant audio (RFC 2198) was negotiated.
+bool takes_red(const jingle::MediaFormats& audio);
 
 }  // namespace tacoma::bridge

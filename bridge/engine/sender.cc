@@ -10,7 +10,7 @@ namespace tacoma::bridge {
 void EgressHeader::build(const MediaPacket& packet, const EgressShape& shape, Instant now, BytesView dependency) {
   shape_ = shape;
   RtpHeader header;
-  header.payload_type = packet.view.payload_type();
+  header.payload_type = packet.is_red && !shape.takes_red ? packet.primary_type : packet.view.payload_type();
   timestamp_ = packet.view.timestamp();
   std::array<RtpExtension, 5> extensions;
   size_t count = 0;

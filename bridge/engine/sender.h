@@ -21,8 +21,9 @@ struct Rewrite;
 /// Which extensions go out to an endpoint, and under which ids; 0: not.
 struct EgressShape {
   uint8_t audio_level = 0, abs_send_time = 0, transport_cc = 0, video_orientation = 0, dependency_descriptor = 0;
+  bool takes_red = false;  // redundant audio goes out as it is, else its primary block alone
   bool operator==(const EgressShape& o) const {
-    return audio_level == o.audio_level && abs_send_time == o.abs_send_time && transport_cc == o.transport_cc &&
+    return takes_red == o.takes_red && audio_level == o.audio_level && abs_send_time == o.abs_send_time && transport_cc == o.transport_cc &&
            video_orientation == o.video_orientation && dependency_descriptor == o.dependency_descriptor;
   }
 };

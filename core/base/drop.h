@@ -48,6 +48,7 @@ namespace tacoma {
   X(no_ssrc, "source without an SSRC of the bridge: all are in use, or the receiver cannot be told") \
   X(over_mtu, "packet would exceed the MTU")                                \
   X(descriptor_malformed, "malformed codec payload descriptor")             \
+  X(red_malformed, "redundant audio whose primary block cannot be read")    \
   X(frame_undecryptable, "media frame that the receiver has no key for (end-to-end encryption)") \
   X(feedback_unknown_packet, "feedback for a packet that was never sent")   \
   X(nack_not_cached, "NACK for a packet that is no longer cached")          \

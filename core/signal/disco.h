@@ -31,6 +31,7 @@ inline constexpr std::string_view kFeatureRemb = "http://jitsi.org/remb";
 inline constexpr std::string_view kFeatureJsonSources = "http://jitsi.org/json-encoded-sources";
 inline constexpr std::string_view kFeatureSourceNames = "http://jitsi.org/source-name";
 inline constexpr std::string_view kFeatureSsrcRewriting = "http://jitsi.org/ssrc-rewriting-1";
+inline constexpr std::string_view kFeatureOpusRed = "http://jitsi.org/opus-red";
 inline constexpr std::string_view kFeatureMultipleStreams = "http://jitsi.org/receive-multiple-video-streams";
 
 Element make_disco_query(const Jid& to, std::string_view id, std::string_view node = {});

@@ -116,6 +116,16 @@ MediaFormats offered_audio() {
   return formats;
 }
 
+MediaFormats offered_redundant_audio() {
+  MediaFormats formats = offered_audio();
+  PayloadType& opus = formats.payload_types.front();
+  std::erase_if(opus.parameters, [](const Parameter& p) { return p.name == "useinbandfec"; });
+  PayloadType red = make_type(112, "red", opus.clockrate, opus.channels);
+  red.parameters = {{"", std::to_string(opus.id) + "/" + std::to_string(opus.id)}};
+  formats.payload_types.insert(formats.payload_types.begin(), red);
+  return formats;
+}
+
 MediaFormats offered_video() {
   MediaFormats formats;
   struct Codec {

@@ -73,6 +73,9 @@ struct MediaFormats {
 /// What the focus offers: opus 111 with audio level (1), transport-cc (5); AV1 41, VP8 100, H264 107, VP9 101 with their rtx, abs-send-time
 /// (3), transport-cc (5), AV1's descriptor (11); ids and order as Jicofo's. All clients get the same: the bridge translates none.
 MediaFormats offered_audio();
+/// The same for clients that take redundant audio (RFC 2198): red 112 of 111/111 before opus, which makes it what browsers send; opus then
+/// without its own FEC, so that nobody repeats himself twice. As Jicofo with opus.red enabled.
+MediaFormats offered_redundant_audio();
 MediaFormats offered_video();
 
 struct Source {

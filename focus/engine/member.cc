@@ -14,11 +14,12 @@ Features features_of(const DiscoInfo& info) {
   features.remb = info.has(kFeatureRemb);
   features.json_sources = info.has(kFeatureJsonSources);
   features.ssrc_rewriting = info.has(kFeatureSsrcRewriting);
+  features.opus_red = info.has(kFeatureOpusRed);
   return features;
 }
 
 jingle::MediaFormats offer(jingle::Media media, const Features& features) {
-  jingle::MediaFormats formats = media == jingle::Media::audio ? jingle::offered_audio() : jingle::offered_video();
+  jingle::MediaFormats formats = media == jingle::Media::video ? jingle::offered_video() : features.opus_red ? jingle::offered_redundant_audio() : jingle::offered_audio();
   if (!features.rtx) std::erase_if(formats.payload_types, [](const jingle::PayloadType& type) { return type.name == "rtx"; });
   if (!features.tcc) {
     std::erase_if(formats.header_extensions, [](const jingle::HeaderExtension& e) { return e.uri == jingle::kExtTransportCc; });

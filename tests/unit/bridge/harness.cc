@@ -41,15 +41,21 @@ void Client::send_rtp(Instant, const Bytes& packet) {
 }
 
 void Client::send_audio(Instant now, uint8_t level) {
+  Bytes payload(80);
+  for (size_t i = 0; i < payload.size(); ++i) payload[i] = static_cast<uint8_t>(audio_sequence + i);
+  send_audio(now, level, kOpus, payload);
+}
+
+void Client::send_audio(Instant now, uint8_t level, uint8_t payload_type, const Bytes& payload) {
   const uint8_t level_data = encode_audio_level({level < 100, level});
   uint8_t transport[2];
   store_u16(transport, transport_sequence++);
   const RtpExtension extensions[] = {{1, BytesView(&level_data, 1)}, {5, BytesView(transport)}};
-  RtpHeader header{kOpus, false, audio_sequence++, timestamp, audio};
+  RtpHeader header{payload_type, false, audio_sequence++, timestamp, audio};
   timestamp += 960;
-  Bytes packet(100);
-  const size_t head = write_rtp_header(packet, header, extensions);
-  for (size_t i = head; i < packet.size(); ++i) packet[i] = static_cast<uint8_t>(header.sequence + i);
+  Bytes packet(rtp_header_size(extensions));
+  packet.resize(write_rtp_header(packet, header, extensions));
+  packet.insert(packet.end(), payload.begin(), payload.end());
   send_rtp(now, packet);
 }
 
@@ -292,6 +298,7 @@ Client& Harness::join(std::string_view meeting, std::string_view id, bool connec
   auto request = conference(meeting, first);
   request.endpoints = {new_endpoint(id)};
   if (join_rewriting) request.endpoints[0].capabilities.emplace_back(colibri2::kCapSsrcRewriting);
+  if (join_red) request.endpoints[0].media[0].formats = jingle::offered_redundant_audio();
   if (asks_for_data) request.endpoints[0].transport->sctp.emplace();
   const auto answer = modify(request);
   REQUIRE(answer);

@@ -45,6 +45,7 @@ class Client {
   bool is_keyed = false, was_closed = false;
 
   void send_audio(Instant now, uint8_t level);
+  void send_audio(Instant now, uint8_t level, uint8_t payload_type, const Bytes& payload);
   /// One packet of a VP8 frame that fits into it.
   Bytes make_video(bool key, size_t size = 200);
   void send_video(Instant now, bool key, size_t size = 200);
@@ -109,6 +110,7 @@ class Harness {
   static colibri2::Endpoint new_endpoint(std::string_view id);
   /// Allocates an endpoint and lets its client connect (unless told not to). `meeting` is created with its first endpoint.
   bool join_rewriting = false;           // who joins has its SSRCs rewritten
+  bool join_red = false;                 // who joins takes redundant audio
   Client& join(std::string_view meeting, std::string_view id, bool connect = true);
   void connect(std::string_view meeting, Client& client);
   void give_sources(std::string_view meeting, Client& client, bool audio = true, bool video = true);

@@ -99,6 +99,31 @@ TEST_CASE("the offer holds what a stock client looks for") {
   CHECK(alice.offer.sid != bob.offer.sid);
 }
 
+TEST_CASE("redundant audio is offered to those who say that they take it, and the bridge is told the same") {
+  Conference c;
+  FakeBridge& bridge = c.add_bridge();
+  Person& alice = c.add_person("aaaaaaaa");
+  Person& bob = c.add_person("bbbbbbbb");
+  bob.features.features.emplace_back(kFeatureOpusRed);
+  alice.come();
+  bob.come();
+  CHECK(alice.offer.content("audio")->formats == jingle::offered_audio());
+  const jingle::MediaFormats& audio = bob.offer.content("audio")->formats;
+  REQUIRE(audio == jingle::offered_redundant_audio());
+  // Browsers send what comes first, and copies of sound that repeats itself already would be too many.
+  CHECK(audio.payload_types.at(0).name == "red");
+  CHECK(audio.payload_types.at(0).parameters == std::vector<jingle::Parameter>{{"", "111/111"}});
+  CHECK(audio.find("opus")->parameter("useinbandfec").empty());
+  size_t told = 0;
+  for (const colibri2::ConferenceModify& request : bridge.requests)
+    for (const colibri2::Endpoint& endpoint : request.endpoints) {
+      if (endpoint.id != "bbbbbbbb" || !endpoint.formats(jingle::Media::audio)) continue;
+      CHECK(*endpoint.formats(jingle::Media::audio) == audio);
+      ++told;
+    }
+  CHECK(told > 0);
+}
+
 TEST_CASE("a client that does not answer disco#info is offered audio and video without extras") {
   Conference c;
   FakeBridge& bridge = c.add_bridge();

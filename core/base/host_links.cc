@@ -10,7 +10,7 @@ namespace {
 bool is_probability(double p) { return p >= 0 && p <= 1; }
 
 // What is wrong with a link, or nullptr.
-const char* fault_of(const LinkConfig& link, bool drop_tail_only) {
+const char* fault_of(const LinkConfig& link, bool link_model_only) {
   if (link.rate < DataRate::zero()) return "its rate is negative";
   if (link.delay < Duration::zero() || link.jitter < Duration::zero() || link.queue < Duration::zero()) return "a time of it is negative";
   if (link.delay.is_infinite() || link.jitter.is_infinite() || link.queue.is_infinite()) return "a time of it is infinite";
@@ -20,18 +20,19 @@ const char* fault_of(const LinkConfig& link, bool drop_tail_only) {
     if (!is_probability(ge.good_to_bad) || !is_probability(ge.bad_to_good) || !is_probability(ge.loss_good) || !is_probability(ge.loss_bad))
       return "a probability of its loss bursts is not between 0 and 1";
   }
-  if (drop_tail_only && link.disc != QueueDisc::drop_tail)
-    return "this world models drop-tail queues only; run the scenario in the ns3 world for fq_codel, codel or pie";
+  if (link_model_only && (link.disc == QueueDisc::fq_codel || link.disc == QueueDisc::pie))
+    return "this world models drop-tail and codel queues only; run the scenario in the ns3 world for fq_codel or pie";
+  if (link.ecn && link.disc == QueueDisc::drop_tail) return "a drop-tail queue marks nothing";
   if (link.trace && (link.trace->opportunities_ms.empty() || link.trace->period_ms == 0 || link.trace->opportunities_ms.back() > link.trace->period_ms))
     return "its trace has no opportunities, or some after its period";
   if (link.trace && link.disc != QueueDisc::drop_tail) return "a link with a trace has a drop-tail queue";
   return nullptr;
 }
 
-Result<void> check_wifi(const NetworkPlan& plan, const SitePlan& site, bool drop_tail_only) {
+Result<void> check_wifi(const NetworkPlan& plan, const SitePlan& site, bool link_model_only) {
   const std::string what = "the Wi-Fi cell of site " + site.name;
   const WifiCell& cell = *site.wifi;
-  if (drop_tail_only) return fail("this world has no Wi-Fi (site " + site.name + "); run the scenario in the ns3 world");
+  if (link_model_only) return fail("this world has no Wi-Fi (site " + site.name + "); run the scenario in the ns3 world");
   if (cell.mcs > WifiCell::kHighestMcs) return fail(what + " has no modulation " + std::to_string(cell.mcs));
   if (!(cell.distance > 0 && cell.distance <= WifiCell::kLargestDistance)) return fail(what + " has its people at a distance out of range");
   if (cell.queue <= Duration::zero() || cell.queue > Duration::seconds(10)) return fail(what + " has a queue that is not within 0 and 10 s");
@@ -42,7 +43,7 @@ Result<void> check_wifi(const NetworkPlan& plan, const SitePlan& site, bool drop
 
 }  // namespace
 
-Result<void> check_network(const NetworkPlan& plan, bool drop_tail_only) {
+Result<void> check_network(const NetworkPlan& plan, bool link_model_only) {
   const size_t regions = plan.regions.size();
   if (plan.one_way.size() != regions) return fail("the network plan has a delay table of " + std::to_string(plan.one_way.size()) + " rows for " + std::to_string(regions) + " regions");
   for (size_t i = 0; i < regions; ++i) {
@@ -57,7 +58,7 @@ Result<void> check_network(const NetworkPlan& plan, bool drop_tail_only) {
     if (host.site && (*host.site >= plan.sites.size() || plan.sites[*host.site].region != host.region))
       return fail("host " + host.name + " is behind a site that does not exist in its region");
     for (bool is_up : {true, false})
-      if (const char* fault = fault_of(is_up ? host.up : host.down, drop_tail_only))
+      if (const char* fault = fault_of(is_up ? host.up : host.down, link_model_only))
         return fail("the " + std::string(is_up ? "up" : "down") + " link of host " + host.name + " cannot be modelled: " + fault);
   }
   for (size_t i = 0; i < plan.sites.size(); ++i) {
@@ -68,12 +69,12 @@ Result<void> check_network(const NetworkPlan& plan, bool drop_tail_only) {
       return fail("site " + site.name + " must be behind a site before it, of the same region");
     if (site.behind && plan.sites[*site.behind].wifi) return fail("site " + site.name + " stands behind a Wi-Fi cell, which holds people only");
     if (site.wifi)
-      if (Result<void> checked = check_wifi(plan, site, drop_tail_only); !checked) return checked;
+      if (Result<void> checked = check_wifi(plan, site, link_model_only); !checked) return checked;
     uint32_t depth = 1;
     for (std::optional<uint32_t> next = site.behind; next; next = plan.sites[*next].behind)
       if (++depth > kMaxSiteDepth) return fail("site " + site.name + " is behind more than " + std::to_string(kMaxSiteDepth - 1) + " others");
     for (bool is_up : {true, false})
-      if (const char* fault = fault_of(is_up ? site.up : site.down, drop_tail_only))
+      if (const char* fault = fault_of(is_up ? site.up : site.down, link_model_only))
         return fail("the " + std::string(is_up ? "up" : "down") + " link of site " + site.name + " cannot be modelled: " + fault);
   }
   Instant last;
@@ -82,7 +83,7 @@ Result<void> check_network(const NetworkPlan& plan, bool drop_tail_only) {
     const std::string& name = plan.link_name(change.host);
     if (change.at < last) return fail("the link changes are not in order of time (host " + name + ")");
     last = change.at;
-    if (const char* fault = fault_of(change.link, drop_tail_only)) return fail("a change of a link of host " + name + " cannot be modelled: " + fault);
+    if (const char* fault = fault_of(change.link, link_model_only)) return fail("a change of a link of host " + name + " cannot be modelled: " + fault);
   }
   for (const FlowPlan& flow : plan.flows) {
     if (flow.from.value() >= plan.hosts.size() || flow.to.value() >= plan.hosts.size()) return fail("flow " + flow.name + " names a host that does not exist");

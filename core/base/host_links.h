@@ -17,8 +17,8 @@ struct HostLinks {
 };
 
 /// Whether a plan makes sense: regions and hosts that exist, changes in order, probabilities within 0 and 1. Otherwise a sentence
-/// that names the place. Worlds that model QueueDisc::drop_tail only, and no Wi-Fi, pass `drop_tail_only`.
-Result<void> check_network(const NetworkPlan& plan, bool drop_tail_only);
+/// that names the place. Worlds that have links of LinkModel only, and no Wi-Fi, pass `link_model_only`.
+Result<void> check_network(const NetworkPlan& plan, bool link_model_only);
 /// Whether the plan makes sense, but in the ns3 world only.
 inline bool only_in_ns3(const NetworkPlan& plan) { return static_cast<bool>(check_network(plan, false)) && !check_network(plan, true); }
 

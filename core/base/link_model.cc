@@ -55,15 +55,16 @@ Instant opportunity_at(const DeliveryTrace& trace, int64_t n) {
 
 void LinkModel::settle(Instant now) {
   while (held_ > 0 && waiting_[head_].departure <= now) {
-    backlog_ -= waiting_[head_].bytes;
-    ++counts_.packets;
-    counts_.bytes += static_cast<uint64_t>(waiting_[head_].bytes);
+    const Waiting& front = waiting_[head_];
+    backlog_ -= front.bytes;
+    counts_.packets += !front.dropped;
+    counts_.bytes += front.dropped ? 0 : static_cast<uint64_t>(front.bytes);
     head_ = (head_ + 1) & (waiting_.size() - 1);
     --held_;
   }
 }
 
-LinkVerdict LinkModel::offer(Instant now, int64_t ip_bytes) {
+LinkVerdict LinkModel::offer(Instant now, int64_t ip_bytes, Ecn ecn) {
   settle(now);
   const LinkConfig& config = config_at(now);
   if (!config.rate.is_infinite()) {
@@ -75,6 +76,14 @@ LinkVerdict LinkModel::offer(Instant now, int64_t ip_bytes) {
     }
   }
   const Instant start = std::max(now, busy_until_);
+  if (config.disc == QueueDisc::codel && codel_.takes(start, start - now, Codel::target_at(config_at(start).rate))) {
+    if (!config.ecn || ecn == Ecn::not_ect) {
+      ++counts_.queue_drops;
+      wait(start, ip_bytes, true);
+      return {false, {}, Drop::queue_full};
+    }
+    ecn = Ecn::ce;
+  }
   const Instant departure = config.trace ? next_delivery(start, *config.trace, ip_bytes) : serialise(start, ip_bytes);
   if (departure.is_never()) {  // a link that is cut for good
     ++counts_.queue_drops;
@@ -82,15 +91,7 @@ LinkVerdict LinkModel::offer(Instant now, int64_t ip_bytes) {
   }
   busy_until_ = departure;
   counts_.queue_max = std::max(counts_.queue_max, start - now);
-  if (held_ == waiting_.size()) {
-    std::vector<Waiting> larger(std::max<size_t>(8, waiting_.size() * 2));
-    for (size_t i = 0; i < held_; ++i) larger[i] = waiting_[(head_ + i) & (waiting_.size() - 1)];
-    waiting_ = std::move(larger);
-    head_ = 0;
-  }
-  waiting_[(head_ + held_) & (waiting_.size() - 1)] = {departure, ip_bytes};
-  ++held_;
-  backlog_ += ip_bytes;
+  wait(departure, ip_bytes, false);
 
   const LinkConfig& wire = config_at(departure);
   if (chance_.lost(wire)) {
@@ -100,7 +101,19 @@ LinkVerdict LinkModel::offer(Instant now, int64_t ip_bytes) {
   const Instant arrival = departure + wire.delay + chance_.jitter(wire);
   if (wire.jitter_shape == JitterShape::gaussian && wire.rate > DataRate::zero()) last_arrival_ = last_arrival_ + DataSize::bytes(ip_bytes) / wire.rate;
   last_arrival_ = std::max(last_arrival_, arrival);
-  return {true, last_arrival_, Drop::queue_full};
+  return {true, last_arrival_, Drop::queue_full, ecn};
+}
+
+void LinkModel::wait(Instant departure, int64_t bytes, bool dropped) {
+  if (held_ == waiting_.size()) {
+    std::vector<Waiting> larger(std::max<size_t>(8, waiting_.size() * 2));
+    for (size_t i = 0; i < held_; ++i) larger[i] = waiting_[(head_ + i) & (waiting_.size() - 1)];
+    waiting_ = std::move(larger);
+    head_ = 0;
+  }
+  waiting_[(head_ + held_) & (waiting_.size() - 1)] = {departure, bytes, dropped};
+  ++held_;
+  backlog_ += bytes;
 }
 
 // When the last byte of a packet that waits since `start` gets its opportunity.

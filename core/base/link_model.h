@@ -1,5 +1,5 @@
-// One direction of one link: serialisation at a rate, a drop-tail queue limited in time, propagation delay, jitter without
-// reordering, independent and bursty loss. The light world runs on it and the sockets world shapes with it, so that both
+// One direction of one link: serialisation at a rate, a queue limited in time (drop-tail, or with CoDel at its head), propagation delay,
+// jitter without reordering, independent and bursty loss. The light world runs on it and the sockets world shapes with it, so that both
 // meet the conditions that ns-3 simulates.
 #pragma once
 
@@ -7,7 +7,9 @@
 #include <optional>
 #include <vector>
 
+#include "core/base/codel.h"
 #include "core/base/drop.h"
+#include "core/base/ecn.h"
 #include "core/base/loss_process.h"
 #include "core/base/network.h"
 
@@ -18,10 +20,11 @@ struct LinkVerdict {
   bool delivered = false;
   Instant arrival;              // if delivered; never before an earlier packet's
   Drop reason = Drop::queue_full;
+  Ecn ecn = Ecn::not_ect;       // if delivered: as it was offered, or CE
 };
 
 /// The model knows all changes of its link beforehand (they stand in the plan), so it can say at once when a packet will
-/// arrive, exactly, even where the rate changes while the packet waits. Only QueueDisc::drop_tail is modelled; callers
+/// arrive, exactly, even where the rate changes while the packet waits. Only QueueDisc::drop_tail and codel are modelled; callers
 /// refuse plans that ask for another.
 class LinkModel {
  public:
@@ -31,7 +34,7 @@ class LinkModel {
 
   /// Offers a packet of `ip_bytes` (payload and UDP/IP headers) at `now`, which never goes back. Loss is drawn when the
   /// packet leaves the queue: lost packets have used the wire.
-  LinkVerdict offer(Instant now, int64_t ip_bytes);
+  LinkVerdict offer(Instant now, int64_t ip_bytes, Ecn ecn = Ecn::not_ect);
 
   struct Counts {
     uint64_t packets = 0;  // left the queue for the wire
@@ -53,15 +56,18 @@ class LinkModel {
   struct Waiting {
     Instant departure;
     int64_t bytes;
+    bool dropped;  // at the head of the queue: it never used the wire
   };
   const LinkConfig& config_at(Instant at) const;
   Instant serialise(Instant start, int64_t bytes) const;
   Instant next_delivery(Instant now, const DeliveryTrace& trace, int64_t bytes);
+  void wait(Instant departure, int64_t bytes, bool dropped);
   void settle(Instant now);
 
   std::vector<Phase> phases_;
   mutable size_t phase_ = 0;  // of the last look-up; time mostly goes forward
   LossProcess chance_;
+  Codel codel_;
   Instant busy_until_;
   Instant last_arrival_;
   Instant opportunity_;           // of a trace: the last one used,

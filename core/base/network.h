@@ -53,9 +53,10 @@ struct LinkConfig {
   std::optional<GilbertElliott> bursts;             // on top of `loss`
   Duration queue = Duration::milliseconds(300);     // what the queue holds, as drain time at `rate`
   QueueDisc disc = QueueDisc::drop_tail;
+  bool ecn = false;                                 // the disc marks what can ECN where it would drop it; not of drop_tail
   std::shared_ptr<const DeliveryTrace> trace;       // in place of `rate`, which then is the trace's mean
   bool operator==(const LinkConfig& o) const {
-    return rate == o.rate && delay == o.delay && jitter == o.jitter && jitter_shape == o.jitter_shape && loss == o.loss && bursts == o.bursts && queue == o.queue && disc == o.disc &&
+    return rate == o.rate && delay == o.delay && jitter == o.jitter && jitter_shape == o.jitter_shape && loss == o.loss && bursts == o.bursts && queue == o.queue && disc == o.disc && ecn == o.ecn &&
            trace == o.trace;
   }
 };

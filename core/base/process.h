@@ -10,6 +10,7 @@
 
 #include "core/base/address.h"
 #include "core/base/bytes.h"
+#include "core/base/ecn.h"
 #include "core/base/id.h"
 #include "core/base/packet_pool.h"
 #include "core/base/time.h"
@@ -22,6 +23,7 @@ struct Datagram {
   SocketAddress to;   // the process's own address that it arrived at
   PacketRef packet;
   Instant arrived;    // when the world got it; at or before `now`
+  Ecn ecn = Ecn::not_ect;  // as it arrived
 };
 
 /// What happened on a stream. TLS, HTTP and WebSocket framing have been removed by the world.
@@ -49,8 +51,10 @@ class Outbox {
  public:
   struct Send {
     SocketAddress to;
+    Ecn ecn;            // in what would be padding: a bridge makes many of these
     PacketRef packet;
   };
+  static_assert(sizeof(Send) == 32);
   struct StreamOp {
     enum class Kind : uint8_t { open, write, close } kind;
     StreamId id;
@@ -62,8 +66,9 @@ class Outbox {
 
   /// Where packets to be sent are made. May refuse (empty PacketRef): count Drop::pool_exhausted and go on.
   PacketPool& pool() { return *pool_; }
-  /// Sends from the process's UDP port, of the family of `to`. The packet must be unique: the world hands its bytes over.
-  void send(const SocketAddress& to, PacketRef packet) { sends_.push_back({to, std::move(packet)}); }
+  /// Sends from the process's UDP port, of the family of `to`. The packet must be unique: the world hands its bytes over. Anything but
+  /// not_ect only where the other end has agreed to report what arrives.
+  void send(const SocketAddress& to, PacketRef packet, Ecn ecn = Ecn::not_ect) { sends_.push_back({to, ecn, std::move(packet)}); }
   /// Opens a stream to a named service of the run ("xmpp", or a URL where the world knows one). An opened or closed
   /// event follows. `id` must be unused and below 0x80000000. Writes may follow at once; they wait for the opening.
   void open_stream(StreamId id, std::string service) { stream_ops_.push_back({StreamOp::Kind::open, id, std::move(service), 0, 0}); }

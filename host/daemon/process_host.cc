@@ -79,7 +79,7 @@ void ProcessHost::receive(size_t family) {
     batch_.clear();
     for (ReceiveBatch::Received& one : received_) {
       stats_.bytes_in += one.packet.size();
-      batch_.push_back({one.from, socket.address, std::move(one.packet), arrived});
+      batch_.push_back({one.from, socket.address, std::move(one.packet), arrived, one.ecn});
     }
     stats_.datagrams_in += batch_.size();
     stats_.batch_packets.add(static_cast<double>(batch_.size()));
@@ -147,7 +147,7 @@ void ProcessHost::after_call() {
     }
     ++stats_.datagrams_out;
     stats_.bytes_out += item.packet.size();
-    send_batch_.add(socket.fd.get(), item.to, std::move(item.packet), stats_.drops);
+    send_batch_.add(socket.fd.get(), item.to, std::move(item.packet), item.ecn, stats_.drops);
   }
   send_batch_.flush(stats_.drops);
   for (const Outbox::StreamOp& op : outbox_.stream_ops()) {

@@ -14,15 +14,16 @@ namespace tacoma::host {
 
 SendBatch::SendBatch(bool segmented) : segmented_(segmented) { std::memset(messages_.data(), 0, sizeof messages_); }
 
-void SendBatch::add(int fd, const SocketAddress& to, PacketRef packet, DropCounts& drops) {
+void SendBatch::add(int fd, const SocketAddress& to, PacketRef packet, Ecn ecn, DropCounts& drops) {
   if (count_ == kMost || (count_ > 0 && fd != fd_)) flush(drops);
   fd_ = fd;
   to_[count_] = to;
+  ecn_[count_] = ecn;
   packets_[count_] = std::move(packet);
   ++count_;
 }
 
-// Each datagram joins the newest train to its peer, if it is of that train's size; a shorter one may only end it.
+// Each datagram joins the newest train to its peer, if it is of that train's size and marked alike; a shorter one may only end it.
 size_t SendBatch::form_trains() {
   size_t trains = 0;
   for (size_t i = 0; i < count_; ++i) {
@@ -33,9 +34,9 @@ size_t SendBatch::form_trains() {
       train = &trains_[t];
       break;
     }
-    const bool joins = train && !train->closed && size != 0 && size <= train->segment && train->count < kMostSegments && train->bytes + size <= kMostBytes;
+    const bool joins = train && !train->closed && train->ecn == ecn_[i] && size != 0 && size <= train->segment && train->count < kMostSegments && train->bytes + size <= kMostBytes;
     if (!joins) {
-      trains_[trains++] = {to_[i], static_cast<uint16_t>(size), 1, static_cast<uint32_t>(size), static_cast<uint8_t>(i), static_cast<uint8_t>(i), false};
+      trains_[trains++] = {to_[i], static_cast<uint16_t>(size), 1, static_cast<uint32_t>(size), static_cast<uint8_t>(i), static_cast<uint8_t>(i), false, ecn_[i]};
       continue;
     }
     next_[train->last] = static_cast<uint8_t>(i);
@@ -57,27 +58,46 @@ void SendBatch::write_message(size_t index, const Train& train) {
   header.msg_iovlen = train.count;
   for (size_t n = 0, i = train.first; n < train.count; ++n, i = next_[i])
     vectors_[vectors_used_++] = {const_cast<uint8_t*>(packets_[i].bytes().data()), packets_[i].size()};
-  header.msg_control = nullptr;
-  header.msg_controllen = 0;
-  if (train.count == 1) return;
-  header.msg_control = controls_[index].bytes.data();
-  header.msg_controllen = controls_[index].bytes.size();
-  cmsghdr* control = CMSG_FIRSTHDR(&header);
-  control->cmsg_level = SOL_UDP;
-  control->cmsg_type = UDP_SEGMENT;
-  control->cmsg_len = CMSG_LEN(sizeof(uint16_t));
-  std::memcpy(CMSG_DATA(control), &train.segment, sizeof train.segment);
+  write_controls(index, train, train.count > 1);
 }
 
-bool SendBatch::send_one_by_one(const Train& train, DropCounts& drops) {
+void SendBatch::write_controls(size_t index, const Train& train, bool segmented) {
+  msghdr& header = messages_[index].msg_hdr;
+  header.msg_control = nullptr;
+  header.msg_controllen = 0;
+  if (!segmented && train.ecn == Ecn::not_ect) return;
+  Control& room = controls_[index];
+  header.msg_control = room.bytes.data();
+  header.msg_controllen = (segmented ? CMSG_SPACE(sizeof(uint16_t)) : 0) + (train.ecn != Ecn::not_ect ? CMSG_SPACE(sizeof(int)) : 0);
+  cmsghdr* control = CMSG_FIRSTHDR(&header);
+  if (segmented) {
+    control->cmsg_level = SOL_UDP;
+    control->cmsg_type = UDP_SEGMENT;
+    control->cmsg_len = CMSG_LEN(sizeof(uint16_t));
+    std::memcpy(CMSG_DATA(control), &train.segment, sizeof train.segment);
+    control = reinterpret_cast<cmsghdr*>(room.bytes.data() + CMSG_SPACE(sizeof(uint16_t)));
+  }
+  if (train.ecn == Ecn::not_ect) return;
+  const bool v4 = train.to.ip.family == IpFamily::v4;
+  const int value = static_cast<int>(train.ecn);
+  control->cmsg_level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
+  control->cmsg_type = v4 ? IP_TOS : IPV6_TCLASS;
+  control->cmsg_len = CMSG_LEN(sizeof value);
+  std::memcpy(CMSG_DATA(control), &value, sizeof value);
+}
+
+// Datagrams of the message `index`, which was refused as a whole.
+bool SendBatch::send_one_by_one(size_t index, const Train& train, DropCounts& drops) {
   bool any = false;
-  socklen_t length = 0;
-  const sockaddr_storage to = to_kernel(train.to, length);
-  for (size_t n = 0, i = train.first; n < train.count; ++n, i = next_[i]) {
+  msghdr& header = messages_[index].msg_hdr;
+  iovec* parts = header.msg_iov;
+  header.msg_iovlen = 1;
+  write_controls(index, train, false);
+  for (size_t n = 0; n < train.count; ++n) {
     ++calls_;
     ++sent_messages_;
-    const BytesView bytes = packets_[i].bytes();
-    if (::sendto(fd_, bytes.data(), bytes.size(), 0, reinterpret_cast<const sockaddr*>(&to), length) >= 0) {
+    header.msg_iov = parts + n;
+    if (::sendmsg(fd_, &header, 0) >= 0) {
       any = true;
       continue;
     }
@@ -102,12 +122,13 @@ void SendBatch::flush(DropCounts& drops) {
     }
     if (errno == EINTR) continue;
     // The first one is refused; the others get their chance.
-    const Train& refused = trains_[done++];
+    const size_t index = done++;
+    const Train& refused = trains_[index];
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) {
       drops.count(Drop::queue_full, refused.count);
     } else if (refused.count > 1) {  // an interface that cannot, or a path of a smaller MTU: those that fit go all the same
       // What goes alone and not as a train: the interface is to blame, not the peer.
-      if (send_one_by_one(refused, drops)) segmented_ = false;
+      if (send_one_by_one(index, refused, drops)) segmented_ = false;
     } else {
       drops.count(Drop::no_route);
     }
@@ -132,7 +153,7 @@ double measure(bool segmented, int fd, const std::array<UdpSocket, kPeers>& sink
       PacketRef packet = pool.make(1200);
       packet.resize(1200);
       std::memset(packet.mutable_bytes().data(), 0, 1200);
-      batch.add(fd, sinks[i % kPeers].address, std::move(packet), drops);
+      batch.add(fd, sinks[i % kPeers].address, std::move(packet), Ecn::not_ect, drops);
     }
     batch.flush(drops);
   }

@@ -9,6 +9,7 @@
 
 #include "core/base/address.h"
 #include "core/base/drop.h"
+#include "core/base/ecn.h"
 #include "core/base/packet_pool.h"
 
 namespace tacoma::host {
@@ -24,7 +25,7 @@ class SendBatch {
   /// `segmented`: see segmenting_pays().
   explicit SendBatch(bool segmented);
   /// Adds a datagram; sends first what is waiting for another socket or fills the batch. What the kernel refuses is counted.
-  void add(int fd, const SocketAddress& to, PacketRef packet, DropCounts& drops);
+  void add(int fd, const SocketAddress& to, PacketRef packet, Ecn ecn, DropCounts& drops);
   void flush(DropCounts& drops);
   /// System calls so far, and the messages that they carried: datagrams, whole or segmented.
   uint64_t calls() const { return calls_; }
@@ -32,7 +33,7 @@ class SendBatch {
 
  private:
   struct alignas(cmsghdr) Control {
-    std::array<uint8_t, CMSG_SPACE(sizeof(uint16_t))> bytes;
+    std::array<uint8_t, CMSG_SPACE(sizeof(uint16_t)) + CMSG_SPACE(sizeof(int))> bytes;  // UDP_SEGMENT and IP_TOS or IPV6_TCLASS
   };
   /// Datagrams that leave as one: indices of packets_, chained by next_.
   struct Train {
@@ -42,11 +43,13 @@ class SendBatch {
     uint32_t bytes = 0;
     uint8_t first = 0, last = 0;
     bool closed = false;           // by a shorter one
+    Ecn ecn = Ecn::not_ect;        // of all
   };
   static_assert(kMost <= 256);
   size_t form_trains();
   void write_message(size_t index, const Train& train);
-  bool send_one_by_one(const Train& train, DropCounts& drops);
+  void write_controls(size_t index, const Train& train, bool segmented);
+  bool send_one_by_one(size_t index, const Train& train, DropCounts& drops);
 
   int fd_ = -1;
   bool segmented_;
@@ -54,6 +57,7 @@ class SendBatch {
   uint64_t calls_ = 0, sent_messages_ = 0;
   std::array<PacketRef, kMost> packets_;
   std::array<SocketAddress, kMost> to_;
+  std::array<Ecn, kMost> ecn_;
   std::array<uint8_t, kMost> next_;
   std::array<Train, kMost> trains_;
   std::array<sockaddr_storage, kMost> addresses_;

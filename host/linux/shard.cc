@@ -159,7 +159,7 @@ void Shard::receive_some() {
       const uint32_t sender = from == Directory::kNobody ? host : from;
       const uint32_t hop = shared_.routes->ups(sender, host);
       const Duration between = shared_.routes->hop(sender, host, hop).before;
-      Held held{Held::Stage::enter_down, static_cast<uint8_t>(hop), host, sender, datagram.from, std::move(datagram.packet)};
+      Held held{Held::Stage::enter_down, static_cast<uint8_t>(hop), datagram.ecn, host, sender, datagram.from, std::move(datagram.packet)};
       if (between == Duration::zero()) enter_down_link(now, std::move(held));
       else hold(now + between, std::move(held));
     }
@@ -206,10 +206,10 @@ void Shard::release_due(Instant now) {
     switch (held.stage) {
       case Held::Stage::enter_up: enter_up_link(due.at, std::move(held)); break;
       case Held::Stage::send:
-        send_batch_.add(shared_.udp[held.host][Directory::index(held.peer.ip.family)].fd.get(), held.peer, std::move(held.packet), stats_.drops);
+        send_batch_.add(shared_.udp[held.host][Directory::index(held.peer.ip.family)].fd.get(), held.peer, std::move(held.packet), held.ecn, stats_.drops);
         break;
       case Held::Stage::enter_down: enter_down_link(due.at, std::move(held)); break;
-      case Held::Stage::deliver: deliver(due.at, held.host, held.peer, std::move(held.packet)); break;
+      case Held::Stage::deliver: deliver(due.at, std::move(held)); break;
     }
   }
 }
@@ -218,31 +218,35 @@ void Shard::release_due(Instant now) {
 // little later.
 void Shard::enter_up_link(Instant at, Held held) {
   const Routes::Hop hop = shared_.routes->hop(held.host, held.other, held.hop);
-  const LinkVerdict verdict = shared_.offer(hop.link, true, at, static_cast<int64_t>(held.packet.size()) + udp_overhead(held.peer.ip.family));
+  const LinkVerdict verdict = shared_.offer(hop.link, true, at, static_cast<int64_t>(held.packet.size()) + udp_overhead(held.peer.ip.family), held.ecn);
   if (!verdict.delivered) return stats_.drops.count(verdict.reason);
-  if (++held.hop == shared_.routes->ups(held.host, held.other)) return leave(verdict.arrival, held.host, held.peer, std::move(held.packet));
+  held.ecn = verdict.ecn;
+  if (++held.hop == shared_.routes->ups(held.host, held.other)) return leave(verdict.arrival, std::move(held));
   hold(verdict.arrival, std::move(held));
 }
 
 // The same towards the receiver: the down links of its sites, then its own.
 void Shard::enter_down_link(Instant at, Held held) {
   const Routes::Hop hop = shared_.routes->hop(held.other, held.host, held.hop);
-  const LinkVerdict verdict = shared_.offer(hop.link, false, at, static_cast<int64_t>(held.packet.size()) + udp_overhead(held.peer.ip.family));
+  const LinkVerdict verdict = shared_.offer(hop.link, false, at, static_cast<int64_t>(held.packet.size()) + udp_overhead(held.peer.ip.family), held.ecn);
   if (!verdict.delivered) return stats_.drops.count(verdict.reason);
+  held.ecn = verdict.ecn;
   if (++held.hop < shared_.routes->count(held.other, held.host)) return hold(verdict.arrival, std::move(held));
-  if (verdict.arrival <= shared_.clock.now()) return deliver(verdict.arrival, held.host, held.peer, std::move(held.packet));
+  if (verdict.arrival <= shared_.clock.now()) return deliver(verdict.arrival, std::move(held));
   held.stage = Held::Stage::deliver;
   hold(verdict.arrival, std::move(held));
 }
 
-void Shard::deliver(Instant arrived, uint32_t index, const SocketAddress& from, PacketRef packet) {
+void Shard::deliver(Instant arrived, Held held) {
+  const uint32_t index = held.host;
+  const SocketAddress& from = held.peer;
   Host& host = hosts_[index];
   if (!host.process) return stats_.drops.count(Drop::host_down);
   const SocketAddress& to = shared_.udp[index][Directory::index(from.ip.family)].address;
   ++stats_.datagrams_delivered;
-  if (shared_.tap) shared_.tap->delivered(arrived, HostId(index), from, to, packet.bytes());
+  if (shared_.tap) shared_.tap->delivered(arrived, HostId(index), from, to, held.packet.bytes());
   if (host.inbox.empty()) ready_.push_back(index);
-  host.inbox.push_back({from, to, std::move(packet), arrived});
+  host.inbox.push_back({from, to, std::move(held.packet), arrived, held.ecn});
 }
 
 void Shard::flush_inboxes() {
@@ -298,21 +302,22 @@ void Shard::send(uint32_t index, Instant now, Outbox::Send& item) {
   ++stats_.datagrams_sent;
   const UdpSocket& socket = shared_.udp[index][Directory::index(item.to.ip.family)];
   if (shared_.tap) shared_.tap->sent(now, HostId(index), socket.address, item.to, item.packet.bytes());
-  const LinkVerdict verdict = shared_.offer(index, true, now, static_cast<int64_t>(item.packet.size()) + udp_overhead(item.to.ip.family));
+  const LinkVerdict verdict = shared_.offer(index, true, now, static_cast<int64_t>(item.packet.size()) + udp_overhead(item.to.ip.family), item.ecn);
   if (!verdict.delivered) return stats_.drops.count(verdict.reason);
   if (!socket.fd) return stats_.drops.count(Drop::no_route);  // a family that the plan does not use
   if (shared_.plan.hosts[index].site) {
     const uint32_t to = shared_.directory.udp_host(item.to);
     if (to != Directory::kNobody && shared_.routes->ups(index, to) > 0)
-      return hold(verdict.arrival, {Held::Stage::enter_up, 0, index, to, item.to, std::move(item.packet)});
+      return hold(verdict.arrival, {Held::Stage::enter_up, 0, verdict.ecn, index, to, item.to, std::move(item.packet)});
   }
-  leave(verdict.arrival, index, item.to, std::move(item.packet));
+  leave(verdict.arrival, {Held::Stage::send, 0, verdict.ecn, index, 0, item.to, std::move(item.packet)});
 }
 
 // To the kernel, now or when the links let go of it.
-void Shard::leave(Instant at, uint32_t index, const SocketAddress& to, PacketRef packet) {
-  if (at > shared_.clock.now()) return hold(at, {Held::Stage::send, 0, index, 0, to, std::move(packet)});
-  send_batch_.add(shared_.udp[index][Directory::index(to.ip.family)].fd.get(), to, std::move(packet), stats_.drops);
+void Shard::leave(Instant at, Held held) {
+  held.stage = Held::Stage::send;
+  if (at > shared_.clock.now()) return hold(at, std::move(held));
+  send_batch_.add(shared_.udp[held.host][Directory::index(held.peer.ip.family)].fd.get(), held.peer, std::move(held.packet), held.ecn, stats_.drops);
 }
 
 void Shard::hold(Instant at, Held held) {

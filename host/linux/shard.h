@@ -55,8 +55,8 @@ struct Shared {
   };
   std::vector<Offered> offered;  // by link: offers never go back, though datagrams are offered at the model's time and streams at
                                  // the clock's
-  LinkVerdict offer(uint32_t link, bool is_up, Instant at, int64_t ip_bytes) {
-    return model(link, is_up).offer(at_link(link, is_up, at), ip_bytes);
+  LinkVerdict offer(uint32_t link, bool is_up, Instant at, int64_t ip_bytes, Ecn ecn) {
+    return model(link, is_up).offer(at_link(link, is_up, at), ip_bytes, ecn);
   }
   Instant at_link(uint32_t link, bool is_up, Instant at) {
     Instant& last = is_up ? offered[link].up : offered[link].down;
@@ -103,6 +103,7 @@ class Shard final : private StreamHost, private MessageStreams::Ends {
   struct Held {
     enum class Stage : uint8_t { enter_up, send, enter_down, deliver } stage = Stage::send;
     uint8_t hop = 0;     // of the route, of the enter stages
+    Ecn ecn = Ecn::not_ect;
     uint32_t host = 0;
     uint32_t other = 0;  // the host at the other end, of the enter stages
     SocketAddress peer;  // to, or from
@@ -132,12 +133,12 @@ class Shard final : private StreamHost, private MessageStreams::Ends {
   void release_due(Instant now);
   void enter_up_link(Instant at, Held held);
   void enter_down_link(Instant at, Held held);
-  void deliver(Instant arrived, uint32_t host, const SocketAddress& from, PacketRef packet);
+  void deliver(Instant arrived, Held held);
   void flush_inboxes();
   void run_deadlines(Instant now);
   void after_call(uint32_t host);
   void send(uint32_t host, Instant now, Outbox::Send& item);
-  void leave(Instant at, uint32_t host, const SocketAddress& to, PacketRef packet);
+  void leave(Instant at, Held held);
   void hold(Instant at, Held held);
   void count_lateness(Instant now, Instant due, size_t times = 1);
 

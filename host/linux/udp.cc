@@ -83,6 +83,8 @@ Result<UdpSocket> open_socket(const SocketAddress& wanted, const std::string& wh
   if (v6) ::setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   if (::setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &kReceiveBuffer, sizeof kReceiveBuffer) != 0)
     ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &kReceiveBuffer, sizeof kReceiveBuffer);
+  // Every datagram comes with its type of service, whose low bits are the ECN codepoint.
+  ::setsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVTCLASS : IP_RECVTOS, &on, sizeof on);
   int granted = 0;
   socklen_t length = sizeof granted;
   ::getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &granted, &length);
@@ -109,12 +111,27 @@ uint64_t kernel_drops(int fd) {
   return info[SK_MEMINFO_DROPS];
 }
 
+namespace {
+
+// Linux gives IPv4's as a byte, IPv6's as an int.
+Ecn ecn_of(const msghdr& header) {
+  const cmsghdr* control = CMSG_FIRSTHDR(&header);
+  if (!control) return Ecn::not_ect;
+  int value = 0;
+  if (control->cmsg_level == IPPROTO_IP && control->cmsg_type == IP_TOS) value = *CMSG_DATA(control);
+  else if (control->cmsg_level == IPPROTO_IPV6 && control->cmsg_type == IPV6_TCLASS) std::memcpy(&value, CMSG_DATA(control), sizeof value);
+  return static_cast<Ecn>(value & 3);
+}
+
+}  // namespace
+
 ReceiveBatch::ReceiveBatch(PacketPool& pool) : pool_(pool) {
   std::memset(messages_.data(), 0, sizeof messages_);
   for (size_t i = 0; i < kMost; ++i) {
     messages_[i].msg_hdr.msg_name = &addresses_[i];
     messages_[i].msg_hdr.msg_iov = &vectors_[i];
     messages_[i].msg_hdr.msg_iovlen = 1;
+    messages_[i].msg_hdr.msg_control = controls_[i].bytes.data();
   }
 }
 
@@ -126,6 +143,7 @@ void ReceiveBatch::receive(int fd, std::vector<Received>& out, DropCounts& drops
     const MutableBytes storage = slots_[ready].storage();
     vectors_[ready] = {storage.data(), storage.size()};
     messages_[ready].msg_hdr.msg_namelen = sizeof(sockaddr_storage);
+    messages_[ready].msg_hdr.msg_controllen = controls_[ready].bytes.size();
     messages_[ready].msg_hdr.msg_flags = 0;
   }
   if (ready == 0) {  // the pool is used up: what waits is lost, and counted, so that it does not wake us for ever
@@ -145,7 +163,7 @@ void ReceiveBatch::receive(int fd, std::vector<Received>& out, DropCounts& drops
     // Small packets move to small slots: a cache of them must not take five times its size.
     PacketRef packet = size <= PacketPool::kSmall ? pool_.copy(slots_[i].bytes()) : std::move(slots_[i]);
     if (!packet) drops.count(Drop::pool_exhausted);
-    else out.push_back({from_kernel(addresses_[i]), std::move(packet)});
+    else out.push_back({from_kernel(addresses_[i]), ecn_of(messages_[i].msg_hdr), std::move(packet)});
   }
 }
 

@@ -13,6 +13,7 @@
 
 #include "core/base/address.h"
 #include "core/base/drop.h"
+#include "core/base/ecn.h"
 #include "core/base/packet_pool.h"
 #include "core/base/result.h"
 
@@ -69,6 +70,7 @@ class ReceiveBatch {
   void clear() { for (PacketRef& slot : slots_) slot.reset(); }
   struct Received {
     SocketAddress from;
+    Ecn ecn;
     PacketRef packet;
   };
   /// Appends what is there, at most kMost.
@@ -79,6 +81,11 @@ class ReceiveBatch {
   std::array<PacketRef, kMost> slots_;
   std::array<sockaddr_storage, kMost> addresses_;
   std::array<iovec, kMost> vectors_;
+  /// Holds IP_TOS or IPV6_TCLASS: both are asked for by open_udp.
+  struct alignas(cmsghdr) Control {
+    std::array<uint8_t, CMSG_SPACE(sizeof(int))> bytes;
+  };
+  std::array<Control, kMost> controls_;
   std::array<mmsghdr, kMost> messages_;
 };
 

@@ -36,6 +36,7 @@ class Drawing {
     plan_.sample_every = scenario_.sample_every;
     plan_.crypto = scenario_.crypto;
     plan_.congestion = scenario_.congestion;
+    plan_.ecn = scenario_.ecn;
     plan_.expectations = scenario_.expectations;
     plan_.network.regions = scenario_.regions;
     plan_.network.one_way = scenario_.one_way;
@@ -457,7 +458,7 @@ std::string link_text(const LinkConfig& link) {
   if (link.trace)
     out += " trace of " + std::to_string(link.trace->opportunities_ms.size()) + " in " + std::to_string(link.trace->period_ms) + " ms";
   constexpr const char* kDiscs[] = {"", " fq-codel", " codel", " pie"};
-  return out + kDiscs[static_cast<size_t>(link.disc)];
+  return out + kDiscs[static_cast<size_t>(link.disc)] + (link.ecn ? " ecn" : "");
 }
 
 std::string video_text(const VideoFormat& v) {
@@ -498,6 +499,7 @@ std::string describe(const Plan& plan) {
       " sample " +
                     to_text(plan.sample_every) + (plan.crypto == Crypto::real ? " crypto real" : " crypto null") +
                     (plan.congestion == Congestion::gcc ? "" : plan.congestion == Congestion::nada ? " congestion nada" : " congestion none") +
+                    (plan.ecn ? " ecn" : "") +
                         " network seed " +
                     std::to_string(plan.network.seed) + "\n";
   for (size_t i = 0; i < plan.network.regions.size(); ++i)

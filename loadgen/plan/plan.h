@@ -177,6 +177,7 @@ struct Plan {
   Duration sample_every = Duration::seconds(1);
   Crypto crypto = Crypto::real;
   Congestion congestion = Congestion::gcc;
+  bool ecn = false;
   NetworkPlan network;
   std::optional<DeploymentPlan> deployment;    // then there are no hosts of router, focus and bridges
   HostId router_host, focus_host;

@@ -24,18 +24,18 @@ uint64_t number_after(const std::string& text, const std::string& stem) {
 
 const std::vector<KeySet>& scenario_keys() {
   static const std::vector<KeySet> kAll = {
-      {"scenario", {"scenario", "about", "duration", "seed", "crypto", "congestion", "sample_every", "ip", "regions", "bridges", "signalling",
+      {"scenario", {"scenario", "about", "duration", "seed", "crypto", "congestion", "ecn", "sample_every", "ip", "regions", "bridges", "signalling",
           "deployment", "sites", "access", "traffic", "conferences",
                     "events", "expect"}},
       {"region", {"rtt"}},
       {"bridge", {"name", "region", "uplink", "link"}},
       {"signalling", {"region", "uplink", "link"}},
       {"deployment", {"url", "password", "tls", "joins", "websocket", "domain", "muc", "focus"}},
-      {"site", {"region", "behind", "wifi", "down", "up", "delay", "jitter", "jitter_shape", "loss", "bursts", "queue", "disc"}},
+      {"site", {"region", "behind", "wifi", "down", "up", "delay", "jitter", "jitter_shape", "loss", "bursts", "queue", "disc", "ecn"}},
       {"wifi", {"mcs", "distance", "aggregation", "queue"}},
-      {"access", {"like", "site", "down", "up", "delay", "jitter", "jitter_shape", "loss", "bursts", "queue", "disc"}},
-      {"link", {"site", "down", "up", "delay", "jitter", "jitter_shape", "loss", "bursts", "queue", "disc"}},
-      {"direction", {"rate", "schedule", "trace", "delay", "jitter", "jitter_shape", "loss", "bursts", "queue", "disc"}},
+      {"access", {"like", "site", "down", "up", "delay", "jitter", "jitter_shape", "loss", "bursts", "queue", "disc", "ecn"}},
+      {"link", {"site", "down", "up", "delay", "jitter", "jitter_shape", "loss", "bursts", "queue", "disc", "ecn"}},
+      {"direction", {"rate", "schedule", "trace", "delay", "jitter", "jitter_shape", "loss", "bursts", "queue", "disc", "ecn"}},
       {"set", {"down", "up", "delay", "jitter", "jitter_shape", "loss", "bursts", "queue"}},
       {"set direction", {"rate", "delay", "jitter", "jitter_shape", "loss", "bursts", "queue"}},
       {"flow", {"name", "kind", "from", "to", "count", "starts_on", "at", "until", "congestion", "rate", "schedule", "packet"}},
@@ -102,6 +102,7 @@ void ScenarioReader::read_top(const YamlNode& root) {
   else if (one_of(crypto, "crypto", {"real", "null"}, word)) scenario_.crypto = word == "real" ? Crypto::real : Crypto::null;
   if (one_of(root.find("congestion"), "congestion", {"gcc", "nada", "none"}, word))
     scenario_.congestion = word == "gcc" ? Congestion::gcc : word == "nada" ? Congestion::nada : Congestion::none;
+  flag(root.find("ecn"), "ecn", scenario_.ecn);
   if (const YamlNode* every = root.find("sample_every"); duration(every, "sample_every", scenario_.sample_every) &&
       (scenario_.sample_every < Duration::milliseconds(100) || scenario_.sample_every > Duration::seconds(60)))
     error(every->place, "sample_every: must be within 100ms and 60s");

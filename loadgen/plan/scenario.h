@@ -136,6 +136,7 @@ struct LinkPatch {
   std::optional<double> loss;
   std::optional<std::optional<GilbertElliott>> bursts;  // an inner nullopt switches bursts off
   std::optional<QueueDisc> disc;                        // of profiles only: an event cannot change it
+  std::optional<bool> ecn;                              // likewise
 };
 
 /// `base` with what the patch sets.
@@ -171,6 +172,7 @@ struct Scenario {
   uint64_t seed = 1;
   Crypto crypto = Crypto::real;
   Congestion congestion = Congestion::gcc;
+  bool ecn = false;               // bridges and people say what marks arrive, and send as ones who can ECN
   Duration sample_every = Duration::seconds(1);
   IpFamily ip = IpFamily::v4;
   std::vector<std::string> regions;

@@ -232,6 +232,7 @@ void ScenarioReader::read_shared(const YamlNode& node, const std::string& what, 
   if (may_set_disc && one_of(node.find("disc"), what + ".disc", {"drop-tail", "fq-codel", "codel", "pie"}, disc))
     out.disc = disc == "drop-tail" ? QueueDisc::drop_tail : disc == "fq-codel" ? QueueDisc::fq_codel : disc == "codel" ?
         QueueDisc::codel : QueueDisc::pie;
+  if (bool marks = false; may_set_disc && flag(node.find("ecn"), what + ".ecn", marks)) out.ecn = marks;
 }
 
 void ScenarioReader::read_bursts(const YamlNode& node, const std::string& what, LinkPatch& out) {
@@ -260,6 +261,7 @@ LinkConfig apply(const LinkPatch& patch, LinkConfig link) {
   if (patch.loss) link.loss = *patch.loss;
   if (patch.bursts) link.bursts = *patch.bursts;
   if (patch.disc) link.disc = *patch.disc;
+  if (patch.ecn) link.ecn = *patch.ecn;
   return link;
 }
 

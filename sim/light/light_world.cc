@@ -81,6 +81,7 @@ class LightWorld final : public World, private StreamHost, private MessageStream
     uint32_t from = 0, to = 0;
     IpFamily family = IpFamily::v4;
     uint8_t hop = 0;  // the next, of its route
+    Ecn ecn = Ecn::not_ect;
   };
 
   bool is_up(HostId host) const override { return hosts_[host.value()].process != nullptr; }
@@ -104,7 +105,7 @@ class LightWorld final : public World, private StreamHost, private MessageStream
   void deliver(uint32_t flight);
   void drop(uint32_t flight, Drop reason);
   uint32_t host_at(const SocketAddress& to) const;
-  uint32_t new_flight(PacketRef packet, uint32_t from, uint32_t to, IpFamily family);
+  uint32_t new_flight(Flight flight);
 
   const NetworkPlan plan_;
   Tap* const tap_;
@@ -233,20 +234,21 @@ void LightWorld::send(uint32_t index, Outbox::Send& item) {
   const IpFamily family = item.to.ip.family;
   if (tap_) tap_->sent(now_, HostId(index), address_of(index, family), item.to, item.packet.bytes());
   const int64_t ip_bytes = static_cast<int64_t>(item.packet.size()) + udp_overhead(family);
-  const LinkVerdict verdict = links_[index].up.offer(now_, ip_bytes);
+  const LinkVerdict verdict = links_[index].up.offer(now_, ip_bytes, item.ecn);
   if (!verdict.delivered) return stats_.drops.count(verdict.reason);
   const uint32_t to = host_at(item.to);
   if (to == kNobody) return stats_.drops.count(Drop::no_route);
   const Instant at = verdict.arrival + routes_.hop(index, to, 0).before;
-  events_.push({at, 0, new_flight(std::move(item.packet), index, to, family), 0, Event::Kind::at_link, 0});
+  events_.push({at, 0, new_flight({std::move(item.packet), index, to, family, 0, verdict.ecn}), 0, Event::Kind::at_link, 0});
 }
 
 void LightWorld::enter_link(uint32_t index) {
   Flight& flight = flights_[index];
   const Routes::Hop hop = routes_.hop(flight.from, flight.to, flight.hop);
   const int64_t ip_bytes = static_cast<int64_t>(flight.packet.size()) + udp_overhead(flight.family);
-  const LinkVerdict verdict = (hop.is_up ? links_[hop.link].up : links_[hop.link].down).offer(now_, ip_bytes);
+  const LinkVerdict verdict = (hop.is_up ? links_[hop.link].up : links_[hop.link].down).offer(now_, ip_bytes, flight.ecn);
   if (!verdict.delivered) return drop(index, verdict.reason);
+  flight.ecn = verdict.ecn;
   if (++flight.hop < routes_.count(flight.from, flight.to)) {
     const Instant at = verdict.arrival + routes_.hop(flight.from, flight.to, flight.hop).before;
     return events_.push({at, 0, index, 0, Event::Kind::at_link, 0});
@@ -263,7 +265,7 @@ void LightWorld::deliver(uint32_t index) {
   ++stats_.datagrams_delivered;
   if (tap_) tap_->delivered(now_, HostId(flight.to), from, to, flight.packet.bytes());
   if (host.inbox.empty()) ready_.push_back(flight.to);
-  host.inbox.push_back({from, to, std::move(flight.packet), now_});
+  host.inbox.push_back({from, to, std::move(flight.packet), now_, flight.ecn});
   free_flights_.push_back(index);
 }
 
@@ -280,14 +282,14 @@ uint32_t LightWorld::host_at(const SocketAddress& to) const {
   return n - 1;
 }
 
-uint32_t LightWorld::new_flight(PacketRef packet, uint32_t from, uint32_t to, IpFamily family) {
+uint32_t LightWorld::new_flight(Flight flight) {
   if (free_flights_.empty()) {
-    flights_.push_back({std::move(packet), from, to, family, 0});
+    flights_.push_back(std::move(flight));
     return static_cast<uint32_t>(flights_.size() - 1);
   }
   const uint32_t index = free_flights_.back();
   free_flights_.pop_back();
-  flights_[index] = {std::move(packet), from, to, family, 0};
+  flights_[index] = std::move(flight);
   return index;
 }
 

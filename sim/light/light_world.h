@@ -21,7 +21,7 @@ namespace tacoma {
 /// segment holds up what follows until it is sent again. WorldStats::drops counts datagrams, and Drop::stream_limit streams that
 /// were closed for exceeding kMaxStreamBacklog or kMaxStreamsPerHost.
 ///
-/// Refuses a plan that is inconsistent or asks for a queue discipline other than drop-tail, with a sentence that says where.
+/// Refuses a plan that is inconsistent or asks for a queue discipline other than drop-tail and codel, with a sentence that says where.
 Result<std::unique_ptr<World>> make_light_world(const NetworkPlan& plan, const WorldOptions& options);
 
 }  // namespace tacoma

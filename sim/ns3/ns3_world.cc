@@ -213,6 +213,8 @@ class Ns3World final : public World, private StreamOwner, private MessageStreams
     const auto make = [&](const ns3::Address& local) {
       auto socket = ns3::Socket::CreateSocket(topology_.links[id.value()].host, ns3::UdpSocketFactory::GetTypeId());
       TACOMA_ASSERT(socket->Bind(local) == 0);
+      socket->SetIpRecvTos(true);
+      socket->SetIpv6RecvTclass(true);
       socket->SetRecvCallback(ns3::Callback<void, Ptr<ns3::Socket>>([this, id](Ptr<ns3::Socket> s) { receive(id, s); }));
       return socket;
     };
@@ -272,6 +274,23 @@ class Ns3World final : public World, private StreamOwner, private MessageStreams
     return out;
   }
 
+  // The codepoint travels as a tag between socket and IP.
+  static void set_ecn(ns3::Packet& packet, bool v4, Ecn ecn) {
+    if (ecn == Ecn::not_ect) return;
+    ns3::SocketIpTosTag v4_tag;
+    ns3::SocketIpv6TclassTag v6_tag;
+    v4_tag.SetTos(static_cast<uint8_t>(ecn));
+    v6_tag.SetTclass(static_cast<uint8_t>(ecn));
+    if (v4) packet.AddPacketTag(v4_tag);
+    else packet.AddPacketTag(v6_tag);
+  }
+  static Ecn ecn_of(const ns3::Packet& packet) {
+    ns3::SocketIpTosTag v4_tag;
+    ns3::SocketIpv6TclassTag v6_tag;
+    if (packet.PeekPacketTag(v4_tag)) return static_cast<Ecn>(v4_tag.GetTos() & 3);
+    return packet.PeekPacketTag(v6_tag) ? static_cast<Ecn>(v6_tag.GetTclass() & 3) : Ecn::not_ect;
+  }
+
   void receive(HostId id, Ptr<ns3::Socket> socket) {
     Host& host = hosts_[id.value()];
     ns3::Address from;
@@ -290,6 +309,7 @@ class Ns3World final : public World, private StreamOwner, private MessageStreams
       datagram.from = from_ns3(from);
       datagram.to = address(id, datagram.from.ip.family);
       datagram.arrived = simulated_now();
+      datagram.ecn = ecn_of(*packet);
       ++stats_.datagrams_delivered;
       if (tap_) tap_->delivered(datagram.arrived, id, datagram.from, datagram.to, slot.bytes());
       datagram.packet = std::move(slot);
@@ -342,6 +362,7 @@ class Ns3World final : public World, private StreamOwner, private MessageStreams
       int sent = -1;
       if (socket) {
         auto packet = ns3::Create<ns3::Packet>(bytes.data(), static_cast<uint32_t>(bytes.size()));
+        set_ecn(*packet, v4, send.ecn);
         sent = v4 ? socket->SendTo(packet, 0, ns3::InetSocketAddress(ns3::Ipv4Address::Deserialize(send.to.ip.bytes.data()), send.to.port))
                   : socket->SendTo(packet, 0, ns3::Inet6SocketAddress(ns3::Ipv6Address::Deserialize(send.to.ip.bytes.data()), send.to.port));
       }
@@ -403,7 +424,7 @@ Result<std::unique_ptr<World>> make_ns3_world(const NetworkPlan& plan, const Wor
     if (++sizes[host.region] > kHostsPerRegion)
       return fail("the ns-3 world addresses " + std::to_string(kHostsPerRegion) + " hosts a region; " + plan.regions[host.region] + " has more");
   for (const LinkChange& change : plan.changes) {
-    if (plan.link(change.host, change.is_up).disc != change.link.disc)
+    if (plan.link(change.host, change.is_up).disc != change.link.disc || plan.link(change.host, change.is_up).ecn != change.link.ecn)
       return fail("the link of " + plan.link_name(change.host) + " changes its queue disc during the run, which the ns-3 world cannot do");
   }
   g_world_exists = true;

@@ -23,7 +23,9 @@
 #include "ns3/queue-disc.h"
 #include "ns3/string.h"
 #include "ns3/traffic-control-helper.h"
+#include "ns3/traffic-control-layer.h"
 #include "ns3/uinteger.h"
+#include "core/base/codel.h"
 #include "core/base/host_links.h"
 
 namespace tacoma::sim {
@@ -55,6 +57,11 @@ std::string disc_type(QueueDisc disc) {
     case QueueDisc::drop_tail: break;
   }
   return "";
+}
+
+// As LinkModel has it: the disc of ns-3 goes by 5 ms at any rate.
+void set_codel_target(ns3::QueueDisc& disc, const LinkConfig& config) {
+  disc.SetAttribute("Target", ns3::TimeValue(ns3::NanoSeconds(Codel::target_at(config.rate).ns())));
 }
 
 class Builder {
@@ -304,7 +311,10 @@ class Builder {
     ns3::TrafficControlHelper helper;
     helper.SetRootQueueDisc(type);
     const ns3::QueueDiscContainer installed = helper.Install(device);
-    if (auto pie = ns3::DynamicCast<ns3::PieQueueDisc>(installed.Get(0))) pie->AssignStreams(static_cast<int64_t>(1'000'000 + joins_));
+    const Ptr<ns3::QueueDisc> disc = installed.Get(0);
+    disc->SetAttribute("UseEcn", ns3::BooleanValue(config.ecn));
+    if (config.disc == QueueDisc::codel) set_codel_target(*disc, config);
+    if (auto pie = ns3::DynamicCast<ns3::PieQueueDisc>(disc)) pie->AssignStreams(static_cast<int64_t>(1'000'000 + joins_));
   }
 
   uint32_t region_size(uint32_t region) {
@@ -355,6 +365,7 @@ bool apply_link(AccessLink& link, bool is_up, const LinkConfig& config) {
   (is_up ? link.up_config : link.down_config) = config;
   device->SetDataRate(ns3_rate(config.rate));
   link.channel->change_direction(is_up ? 0 : 1, config);
+  if (config.disc == QueueDisc::codel) set_codel_target(*device->GetNode()->GetObject<ns3::TrafficControlLayer>()->GetRootQueueDiscOnDevice(device), config);
   if (config.disc != QueueDisc::drop_tail) return true;
   // ns-3 aborts on a limit below what the queue holds.
   auto queue = device->GetQueue();

@@ -30,6 +30,7 @@ class Probe : public Process {
     std::string payload;
     Instant arrived, now;
     bool unique = false;
+    Ecn ecn = Ecn::not_ect;
   };
   struct Heard {
     StreamEvent::Kind kind;
@@ -60,7 +61,7 @@ class Probe : public Process {
     note(now);
     batches.push_back(in.size());
     for (Datagram& d : in) {
-      got.push_back({d.from, d.to, std::string(as_text(d.packet.bytes())), d.arrived, now, d.packet.unique()});
+      got.push_back({d.from, d.to, std::string(as_text(d.packet.bytes())), d.arrived, now, d.packet.unique(), d.ecn});
       if (at_datagram) at_datagram(now, d, out);
     }
   }
@@ -154,6 +155,68 @@ inline void datagrams_cross(const Subject& subject, IpFamily family) {
   CHECK(world->stats().datagrams_sent == 2);
   CHECK(world->stats().datagrams_delivered == 2);
   CHECK(world->stats().drops.total() == 0);
+}
+
+/// Each ECN codepoint arrives as it was sent.
+inline void codepoints_cross(const Subject& subject, IpFamily family) {
+  const std::vector<Ecn> all{Ecn::ce, Ecn::not_ect, Ecn::ect0, Ecn::ect0, Ecn::ect1, Ecn::not_ect};
+  Probe from, to;
+  const std::unique_ptr<World> world = subject.make(two_regions(family), nullptr);
+  const SocketAddress address = world->address(HostId(1), family);
+  from.at_start = [&](Instant, Outbox& out) {
+    for (const Ecn ecn : all) out.send(address, out.pool().copy(as_bytes("equal")), ecn);
+  };
+  world->attach(HostId(1), &to);
+  world->attach(HostId(0), &from);
+  world->run_until(at_ms(100));
+  std::vector<Ecn> got;
+  for (const Probe::Got& g : look(*world, HostId(1), &Probe::got)) got.push_back(g.ecn);
+  CHECK(got == all);
+}
+
+/// Where a queue stands, CoDel marks those who can ECN and loses the others, and neither the other way round. The queue is of a host's own
+/// link, of a site's on the way up, or of a site's on the way down.
+inline void queues_mark(const Subject& subject, IpFamily family) {
+  constexpr uint32_t kPackets = 300;
+  for (int where = 0; where < 3; ++where) {
+    NetworkPlan plan = two_regions(family);
+    plan.sites.push_back({"left", 0, {}, {}, {}});
+    plan.sites.push_back({"right", 1, {}, {}, {}});
+    plan.hosts[0].site = 0;
+    plan.hosts[1].site = 1;
+    LinkConfig& neck = where == 0 ? plan.hosts[0].up : where == 1 ? plan.sites[0].up : plan.sites[1].down;
+    neck.rate = DataRate::mbps(1);
+    neck.disc = QueueDisc::codel;
+    neck.ecn = true;
+    Probe from, to;
+    const std::unique_ptr<World> world = subject.make(plan, nullptr);
+    const SocketAddress address = world->address(HostId(1), family);
+    uint32_t sent = 0;
+    from.at_start = [&](Instant now, Outbox&) { from.next = {now + ms(1), "send"}; };
+    from.at_deadline = [&](Instant now, Outbox& out) {
+      PacketRef packet = out.pool().copy(as_bytes(std::string(1200, sent % 2 == 0 ? 'e' : 'n')));
+      out.send(address, std::move(packet), sent % 2 == 0 ? Ecn::ect0 : Ecn::not_ect);
+      if (++sent < kPackets) from.next = {now + ms(9), "send"};  // 9 % more than it carries
+    };
+    world->attach(HostId(1), &to);
+    world->attach(HostId(0), &from);
+    world->run_until(at_ms(3'500));
+    uint32_t ect = 0, marked = 0, others = 0, wrong = 0;
+    for (const Probe::Got& g : look(*world, HostId(1), &Probe::got)) {
+      const bool can = g.payload[0] == 'e';
+      ect += can;
+      others += !can;
+      marked += can && g.ecn == Ecn::ce;
+      wrong += can ? g.ecn != Ecn::ce && g.ecn != Ecn::ect0 : g.ecn != Ecn::not_ect;
+    }
+    INFO("queue " << where << ": " << marked << " of " << ect << " marked, " << others << " of the others arrived");
+    CHECK(ect == kPackets / 2);
+    CHECK(marked >= 3);
+    CHECK(marked < ect);
+    CHECK(others < kPackets / 2);
+    CHECK(others > kPackets / 4);
+    CHECK(wrong == 0);
+  }
 }
 
 /// A pool that refused leaves an empty reference: sending it is counted and the next packet goes its way.
@@ -615,6 +678,10 @@ inline void traces_are_followed(const Subject& subject) {
 inline void conforms(const Subject& subject) {
   SECTION("datagrams cross, IPv4") { datagrams_cross(subject, IpFamily::v4); }
   SECTION("datagrams cross, IPv6") { datagrams_cross(subject, IpFamily::v6); }
+  SECTION("codepoints cross, IPv4") { codepoints_cross(subject, IpFamily::v4); }
+  SECTION("codepoints cross, IPv6") { codepoints_cross(subject, IpFamily::v6); }
+  SECTION("queues mark, IPv4") { queues_mark(subject, IpFamily::v4); }
+  SECTION("queues mark, IPv6") { queues_mark(subject, IpFamily::v6); }
   SECTION("empty references are counted") { empty_references_are_counted(subject); }
   SECTION("deadlines are kept") { deadlines_are_kept(subject); }
   SECTION("loss follows the plan") { loss_follows_the_plan(subject); }

@@ -42,12 +42,13 @@ about: everything
 duration: 2min
 seed: 18446744073709551615
 crypto: null
+ecn: true
 sample_every: 500ms
 ip: v6
 regions: { eu: {}, us: { rtt: { eu: 90ms } } }
 bridges:
   - { name: eu-1, region: eu, uplink: 100Mbps }
-  - { name: us-1, region: us, link: { down: { rate: 1Gbps, queue: 20ms }, delay: 1ms, disc: fq-codel } }
+  - { name: us-1, region: us, link: { delay: 1ms, disc: fq-codel, down: { rate: 1Gbps, queue: 20ms, ecn: true } } }
 signalling: { region: us, link: { delay: 3ms } }
 access:
   slow: { like: dsl, down: 1Mbps, loss: 0.5%, bursts: { every: 200, length: 4, loss: 50% } }
@@ -70,6 +71,9 @@ expect: [ "join_time.p95 < 2s", "psnr.p5 in big/guest >= 30 dB", "loss.video.mea
   CHECK(s.bridges[0].link.down.rate == DataRate::mbps(100));
   CHECK(s.bridges[1].link.down.queue == Duration::milliseconds(20));
   CHECK(s.bridges[1].link.up.disc == QueueDisc::fq_codel);
+  CHECK(s.ecn);
+  CHECK_FALSE(s.bridges[1].link.up.ecn);
+  CHECK(s.bridges[1].link.down.ecn);
   CHECK(s.signalling.region == 1);
   CHECK(s.signalling.link.up.delay == Duration::milliseconds(3));
   const GroupSpec& guest = s.conferences[0].people[1];

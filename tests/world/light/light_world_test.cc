@@ -362,7 +362,10 @@ TEST_CASE("plans that make no sense or cannot be modelled are refused with a sen
   plan.hosts[1].down.disc = QueueDisc::fq_codel;
   auto world = make_light_world(plan, {});
   REQUIRE_FALSE(world);
-  CHECK(world.error() == "the down link of host h1 cannot be modelled: this world models drop-tail queues only; run the scenario in the ns3 world for fq_codel, codel or pie");
+  CHECK(world.error() == "the down link of host h1 cannot be modelled: this world models drop-tail and codel queues only; run the scenario in the ns3 world for fq_codel or pie");
+  plan = plain_plan(2);
+  plan.hosts[1].down.ecn = true;
+  CHECK(make_light_world(plan, {}).error() == "the down link of host h1 cannot be modelled: a drop-tail queue marks nothing");
   plan = plain_plan(2);
   plan.hosts[0].region = 3;
   CHECK(make_light_world(plan, {}).error() == "host h0 is in a region that does not exist");

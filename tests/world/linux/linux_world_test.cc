@@ -162,7 +162,7 @@ TEST_CASE("impossible options are refused") {
   options.shard_of = {0, kMaxShards};
   CHECK_FALSE(make_linux_world(plain_plan(2), options));
   NetworkPlan plan = plain_plan(1);
-  plan.hosts[0].up.disc = QueueDisc::codel;
+  plan.hosts[0].up.disc = QueueDisc::pie;
   CHECK_FALSE(make_linux_world(plan, {}));
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "core/base/histogram.h"
+#include "core/rtp/red.h"
 #include "core/rtp/sequence.h"
 #include "loadgen/people/missing_packets.h"
 #include "loadgen/people/playout.h"
@@ -38,9 +39,9 @@ class AudioReceiver {
   AudioReceiver(AudioReceiver&&) noexcept;
   AudioReceiver& operator=(AudioReceiver&&) noexcept;
 
-  /// False for a duplicate. `sound`: what it holds for a decoder, empty when we have no key for it. `voice`: the voice activity bit of
-  /// RFC 6464. Its delay, where known, is added to `delays`.
-  bool packet(Instant arrived, const RtpView& packet, BytesView sound, bool voice, Histogram& delays);
+  /// False for a duplicate. `sound`: what it holds for a decoder, empty when we have no key for it. `red`: when it is redundant audio, all
+  /// of it. `voice`: the voice activity bit of RFC 6464. Its delay, where known, is added to `delays`.
+  bool packet(Instant arrived, const RtpView& packet, BytesView sound, const RedPayload* red, bool voice, Histogram& delays);
   void sender_report(const SenderInfo& info, Instant arrived) { meter_.sender_report(info, arrived); }
   void set_foreign_clock() { meter_.set_foreign_clock(); }
   Instant next_due() const { return missing_.next_due(); }
@@ -51,6 +52,7 @@ class AudioReceiver {
   const AudioDecoded& decoded() const { return decoded_; }
 
  private:
+  void take_copies(Instant arrived, int64_t seq, int64_t ticks, const RedPayload& red);
   void decode(int64_t seq, BytesView payload, bool voice);
 
   ReceiveMeter meter_;

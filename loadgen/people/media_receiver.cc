@@ -96,7 +96,8 @@ void MediaReceiver::rtp(Instant now, Datagram& datagram) {
 }
 
 void MediaReceiver::on_audio(Datagram& datagram, const RtpView& view, Remote& remote) {
-  if (view.payload_type() != formats_.opus) return drops_.count(Drop::rtp_unknown_payload_type);
+  const bool is_red = formats_.red && view.payload_type() == *formats_.red;
+  if (!is_red && view.payload_type() != formats_.opus) return drops_.count(Drop::rtp_unknown_payload_type);
   if (view.payload().empty()) return drops_.count(Drop::padding_only);
   const auto level = read_audio_level(view, formats_.audio_level);
   BytesView sound = view.payload();
@@ -106,7 +107,14 @@ void MediaReceiver::on_audio(Datagram& datagram, const RtpView& view, Remote& re
     if (!size) drops_.count(Drop::frame_undecryptable);
     sound = sound.subspan(0, size.value_or(0));
   }
-  if (!remote.audio->packet(datagram.arrived, view, sound, level && level->voice, audio_delays_)) return drops_.count(Drop::rtp_duplicate);
+  // Frames are sealed whole, copies and all: lib-jitsi-meet's transform gets them from the encoder so.
+  std::optional<RedPayload> red;
+  if (is_red && !sound.empty()) {
+    red = parse_red(sound);
+    if (!red || red->primary_type != formats_.opus) return drops_.count(Drop::red_malformed);
+    sound = red->primary;
+  }
+  if (!remote.audio->packet(datagram.arrived, view, sound, red ? &*red : nullptr, level && level->voice, audio_delays_)) return drops_.count(Drop::rtp_duplicate);
   repair_due_ = std::min(repair_due_, remote.audio->next_due());
   ++gone_.packets;
   if (sound.empty()) return;

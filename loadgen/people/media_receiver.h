@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,7 @@ namespace tacoma {
 
 struct ReceiveFormats {
   uint8_t opus = 111, vp8 = 100, rtx = 96, vp9 = 101, rtx_of_vp9 = 97;
+  std::optional<uint8_t> red;                 // redundant audio; nullopt: not negotiated
   uint8_t audio_level = 1, transport_cc = 5;  // header extension ids
 };
 

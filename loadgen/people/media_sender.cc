@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "core/rtp/rtx.h"
 
 namespace tacoma {
 namespace {
 constexpr Duration kReportInterval = Duration::seconds(1);
+constexpr size_t kAudioHeaders = 24;     // RTP with level and transport-wide number
 constexpr size_t kUdpOverhead = 28;      // as the target counts a packet
 constexpr double kPayloadShare = 0.93;   // of a video packet: the rest is headers
 constexpr double kNoticeable = 0.02;     // a change of the budget below it changes nothing
@@ -17,7 +19,7 @@ RateLimits limits_of(const PersonPlan& person) {
   limits.priority = person.priority;
   limits.start = MediaSender::kStartRate;
   limits.lowest = MediaSender::kLowestRate;
-  DataRate most = MediaSender::kAudioShare;
+  DataRate most = DataRate::bps(MediaSender::kAudioShare.bps() + person.red * MediaSender::kCopyShare.bps());
   if (person.sends_video) most = most + wanted_rate(person.video, -1);
   if (person.screen) most = most + wanted_rate(*person.screen, -1);
   // Half as much again as there will ever be to send: beyond that nothing is to be found out.
@@ -122,16 +124,15 @@ void MediaSender::send_audio(Instant now, SecurePath& path, Outbox& out) {
     const AudioTrack::Packet packet = audio_->take();
     if (packet.payload.empty() || paused_) continue;
     const uint8_t level = encode_audio_level({packet.voice, packet.level});
+    const bool as_red = formats_.red && person_->red > 0;
+    uint8_t wrapped[kMaxRtpPacket];
     Rtp rtp;
-    rtp.header = {formats_.opus, packet.first, audio_seq_++, packet.timestamp, audio_ssrc_};
-    rtp.payload = packet.payload;
-    uint8_t sealed[kMaxRtpPacket];
-    if (cipher_) {
-      if (packet.payload.size() + FrameCipher::kOverhead > sizeof sealed) {
-        drops_.count(Drop::over_mtu);  // rather than in the clear
-        continue;
-      }
-      rtp.payload = BytesView(sealed, cipher_->seal(FrameCipher::Kind::audio, audio_ssrc_.value(), packet.timestamp, audio_sealed_++, packet.payload, sealed));
+    rtp.header = {as_red ? *formats_.red : formats_.opus, packet.first, audio_seq_++, packet.timestamp, audio_ssrc_};
+    rtp.payload = as_red || cipher_ ? wrap_audio(packet, as_red, wrapped) : packet.payload;
+    red_.sent(packet.timestamp, packet.payload);
+    if (rtp.payload.empty()) {
+      drops_.count(Drop::over_mtu);  // rather than in the clear
+      continue;
     }
     const size_t size = send(now, rtp, formats_.audio_extensions, &level, path, out);
     if (size == 0) continue;
@@ -142,6 +143,22 @@ void MediaSender::send_audio(Instant now, SecurePath& path, Outbox& out) {
     ++audio_sample_.frames;
     audio_sample_.bytes += static_cast<uint32_t>(size);
   }
+}
+
+BytesView MediaSender::wrap_audio(const AudioTrack::Packet& packet, bool as_red, MutableBytes out) {
+  BytesView payload = packet.payload;
+  uint8_t redundant[kMaxRtpPacket];
+  const size_t room = std::min(out.size(), sizeof redundant) - kAudioHeaders - (cipher_ ? FrameCipher::kOverhead : 0);
+  if (as_red) payload = BytesView(redundant, red_.write(MutableBytes(redundant, room), person_->red, formats_.opus, packet.timestamp, packet.payload));
+  if (payload.empty() || payload.size() > room) return {};
+  if (cipher_) return BytesView(out.data(), cipher_->seal(FrameCipher::Kind::audio, audio_ssrc_.value(), packet.timestamp, audio_sealed_++, payload, out.data()));
+  std::memcpy(out.data(), payload.data(), payload.size());
+  return BytesView(out.data(), payload.size());
+}
+
+DataRate MediaSender::audio_share() const {
+  if (!audio_) return DataRate::zero();
+  return DataRate::bps(kAudioShare.bps() + (formats_.red ? person_->red : 0) * kCopyShare.bps());
 }
 
 void MediaSender::take_video(Instant now) {
@@ -365,7 +382,7 @@ jingle::MediaSources MediaSender::share_screen(Instant now, std::string_view end
 // What the controller and the bridge leave for video, cut among the sources.
 void MediaSender::set_budgets(Instant now) {
   std::vector<DataRate> wanted;
-  DataRate sum = kAudioShare;
+  DataRate sum = std::max(kAudioShare, audio_share());
   for (const VideoSource& source : sources_) {
     wanted.push_back(source.wanted());
     sum = sum + DataRate::bps(static_cast<int64_t>(static_cast<double>(wanted.back().bps()) / kPayloadShare * kSwitchOnMargin));
@@ -374,7 +391,7 @@ void MediaSender::set_budgets(Instant now) {
   const DataRate target = side_.target();
   DataRate budget = DataRate::infinite();
   if (!target.is_infinite()) {
-    const int64_t video = std::max<int64_t>(0, target.bps() - (audio_ ? kAudioShare.bps() : 0) - repairs_.rate(now).bps());
+    const int64_t video = std::max<int64_t>(0, target.bps() - audio_share().bps() - repairs_.rate(now).bps());
     budget = DataRate::bps(static_cast<int64_t>(static_cast<double>(video) * kPayloadShare));
   }
   if (!remb_.is_infinite()) budget = std::min(budget, DataRate::bps(static_cast<int64_t>(static_cast<double>(remb_.bps()) * kPayloadShare)));

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "core/rtp/rtcp_writer.h"
 #include "core/secure/secure_path.h"
 #include "loadgen/people/audio_track.h"
+#include "loadgen/people/red_history.h"
 #include "loadgen/people/repair_budget.h"
 #include "loadgen/people/video_source.h"
 #include "loadgen/plan/result_sink.h"
@@ -25,6 +27,7 @@ namespace tacoma {
 /// What was negotiated.
 struct SendFormats {
   uint8_t opus = 111, vp8 = 100, rtx = 96, vp9 = 101, rtx_of_vp9 = 97;
+  std::optional<uint8_t> red;  // redundant audio; nullopt: not negotiated
   ExtensionIds audio_extensions, video_extensions;
 };
 
@@ -36,6 +39,7 @@ class MediaSender {
   static constexpr uint32_t kRetransmitBurst = 200;      // packets; refilled in one second
   static constexpr uint16_t kProbePackets = 32;          // of one stream, sent again by one probe
   static constexpr DataRate kAudioShare = DataRate::kbps(48);  // of the target: Opus at 32 kbps with its headers
+  static constexpr DataRate kCopyShare = DataRate::kbps(34);   // and each copy of redundant audio
   // Where a sender of WebRTC begins and how far it goes.
   static constexpr DataRate kStartRate = DataRate::kbps(300), kLowestRate = DataRate::kbps(30);
 
@@ -109,6 +113,9 @@ class MediaSender {
     bool probe = false;           // that nobody asked for
   };
   size_t send(Instant now, const Rtp& rtp, const ExtensionIds& ids, const uint8_t* audio_level, SecurePath& path, Outbox& out);
+  /// What is sealed or made redundant of a packet, in `out`; empty when it does not fit.
+  BytesView wrap_audio(const AudioTrack::Packet& packet, bool as_red, MutableBytes out);
+  DataRate audio_share() const;
   void pause_or_go_on(Instant now);
   void send_audio(Instant now, SecurePath& path, Outbox& out);
   void take_video(Instant now);
@@ -131,6 +138,7 @@ class MediaSender {
   SendFormats formats_;
   Ssrc audio_ssrc_;
   FrameCipher* cipher_ = nullptr;
+  RedHistory red_;
   uint16_t audio_seq_ = 0;
   uint32_t audio_sealed_ = 0;   // frames
   uint32_t audio_packets_ = 0;

@@ -15,7 +15,7 @@ MissingPackets::Arrival MissingPackets::arrived(Instant now, int64_t seq) {
     if (missing_.size() + static_cast<size_t>(gap) > kMost) {
       // All of it is lost for good; what was asked for before is too, because it will not complete anything.
       lost_ += static_cast<uint32_t>(std::min<int64_t>(gap, 65'535));
-      for (const Missing& m : missing_) lost_ += m.lost ? 0 : 1;
+      for (Missing& m : missing_) lose(m);
       missing_.clear();
       next_due_ = Instant::never();
       highest_ = seq;
@@ -40,6 +40,20 @@ bool MissingPackets::missing(int64_t seq) const {
   return at != missing_.end() && at->seq == seq;
 }
 
+void MissingPackets::cover(int64_t seq) {
+  const auto at = std::lower_bound(missing_.begin(), missing_.end(), seq, [](const Missing& m, int64_t s) { return m.seq < s; });
+  if (at == missing_.end() || at->seq != seq || at->covered) return;
+  at->covered = true;
+  if (at->lost) ++covered_;
+}
+
+void MissingPackets::lose(Missing& missing) {
+  if (missing.lost) return;
+  missing.lost = true;
+  ++lost_;
+  if (missing.covered) ++covered_;
+}
+
 void MissingPackets::due(Instant now, Duration retry, size_t most, std::vector<uint16_t>& ask) {
   const size_t old = missing_.size();
   missing_.erase(std::remove_if(missing_.begin(), missing_.end(), [&](const Missing& m) { return now >= m.noticed + policy_.keep; }),
@@ -47,10 +61,7 @@ void MissingPackets::due(Instant now, Duration retry, size_t most, std::vector<u
   if (missing_.size() != old) gave_up_ = true;
   for (Missing& m : missing_) {
     if (now < m.next) continue;
-    if (!m.lost) {
-      m.lost = true;
-      ++lost_;
-    }
+    lose(m);
     if (!policy_.repairs || m.tries >= policy_.tries) {
       m.next = m.noticed + policy_.keep;
     } else if (ask.size() < most) {
@@ -66,7 +77,7 @@ void MissingPackets::due(Instant now, Duration retry, size_t most, std::vector<u
 
 void MissingPackets::forget_before(int64_t seq) {
   const auto end = std::lower_bound(missing_.begin(), missing_.end(), seq, [](const Missing& m, int64_t s) { return m.seq < s; });
-  for (auto m = missing_.begin(); m != end; ++m) lost_ += m->lost ? 0 : 1;
+  for (auto m = missing_.begin(); m != end; ++m) lose(*m);
   missing_.erase(missing_.begin(), end);
   set_next_due();
 }

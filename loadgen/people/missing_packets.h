@@ -40,6 +40,10 @@ class MissingPackets {
   void due(Instant now, Duration retry, size_t most, std::vector<uint16_t>& ask);
   /// What is missing below `seq` is of no more use.
   void forget_before(int64_t seq);
+  /// What this one holds, if it is missing, has come another way in time: when it is lost it counts as covered, too.
+  void cover(int64_t seq);
+  /// Covered of those lost since the last call.
+  uint32_t take_covered() { const uint32_t n = covered_; covered_ = 0; return n; }
   /// True once after a packet was given up.
   bool take_gave_up() { const bool was = gave_up_; gave_up_ = false; return was; }
   /// Lost since the last call.
@@ -54,15 +58,16 @@ class MissingPackets {
     int64_t seq;
     Instant noticed, next;
     uint8_t tries = 0;
-    bool lost = false;
+    bool lost = false, covered = false;
   };
+  void lose(Missing& missing);
   void set_next_due();
 
   Policy policy_;
   std::vector<Missing> missing_;  // ascending
   Instant next_due_ = Instant::never();
   int64_t highest_ = 0;
-  uint32_t lost_ = 0;
+  uint32_t lost_ = 0, covered_ = 0;
   bool started_ = false, gave_up_ = false;
 };
 

@@ -45,12 +45,13 @@ Signalling::Config signalling_of(const ParticipantConfig& config) {
   }
   signalling.prefers_vp9 = person.video.codec == VideoCodec::vp9;
   signalling.is_encrypted = config.key != nullptr;
+  signalling.takes_red = person.red > 0;
   return signalling;
 }
 
 uint8_t extension_of(const jingle::Content& content, std::string_view uri) { return content.formats.extension(uri).value_or(0); }
 
-MediaFormats formats_of(const jingle::Jingle& offer) {
+MediaFormats formats_of(const jingle::Jingle& offer, bool takes_red) {
   MediaFormats f;
   f.send.audio_extensions = f.send.video_extensions = ExtensionIds::none();
   f.receive.audio_level = f.receive.transport_cc = 0;
@@ -62,6 +63,7 @@ MediaFormats formats_of(const jingle::Jingle& offer) {
     if (is_audio) {
       ids.audio_level = f.receive.audio_level = extension_of(content, jingle::kExtAudioLevel);
       if (const auto* opus = content.formats.find("opus")) f.send.opus = f.receive.opus = opus->id;
+      if (const auto* red = content.formats.find("red"); red && takes_red) f.send.red = f.receive.red = red->id;
     } else {
       ids.abs_send_time = extension_of(content, jingle::kExtAbsSendTime);
       if (const auto* vp8 = content.formats.find("VP8")) {
@@ -254,7 +256,7 @@ void Participant::Core::on_offer(Instant now, const SignallingEvent& event, Outb
   config.crypto = config_.plan->crypto;
   config.randomness = config_.randomness;
   config.rng = config_.rng.split("path", ++sessions_);
-  session_ = std::make_unique<MediaSession>(std::move(config), formats_of(event.offer), sender_, receiver_, source_, person_.endpoint_id);
+  session_ = std::make_unique<MediaSession>(std::move(config), formats_of(event.offer, person_.red > 0), sender_, receiver_, source_, person_.endpoint_id);
 
   // What is not in the offer has gone in the meantime.
   std::vector<Ssrc> offered;

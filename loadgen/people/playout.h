@@ -1,6 +1,7 @@
 // When a receiver plays what it got: an adaptive delay that a high quantile of packets or frames keeps up with.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -19,6 +20,8 @@ class PlayoutDelay {
   explicit PlayoutDelay(Limits limits) : limits_(limits), wait_(limits.least) {}
 
   void add(Instant arrival, Duration transit);
+  /// The wait is never shorter than this from the next packet on; it only grows.
+  void wait_at_least(Duration wait) { limits_.least = std::max(limits_.least, std::min(wait, limits_.most)); }
   bool known() const { return known_; }
   /// The transit time at which things are played: media time + this is when.
   Duration transit() const { return fastest() + wait_; }

@@ -14,35 +14,37 @@ using Stage = ParticipantStats::Stage;
 using Kind = SignallingEvent::Kind;
 
 // What lib-jitsi-meet announces, without SSRC rewriting (the focus then names every source) and data channels.
-DiscoInfo make_features() {
+DiscoInfo make_features(bool takes_red) {
   DiscoInfo info;
   info.identities.push_back({"client", "web", "tacoma"});
   for (std::string_view feature :
        {ns::kJingle, ns::kJingleRtp, ns::kIceUdp, ns::kDtls, kFeatureAudio, kFeatureVideo, kFeatureRtx, kFeatureJsonSources, kFeatureTcc,
         kFeatureSourceNames, kFeatureMultipleStreams, ns::kCaps})
     info.features.emplace_back(feature);
+  if (takes_red) info.features.emplace_back(kFeatureOpusRed);
   return info;
 }
 // The same for everybody: kept once.
-const DiscoInfo& our_features() {
-  static const DiscoInfo info = make_features();
-  return info;
+const DiscoInfo& our_features(bool takes_red) {
+  static const DiscoInfo plain = make_features(false), with_red = make_features(true);
+  return takes_red ? with_red : plain;
 }
-const std::string& our_caps() {
-  static const std::string version = caps_verification(our_features());
-  return version;
+const std::string& our_caps(bool takes_red) {
+  static const std::string plain = caps_verification(our_features(false)), with_red = caps_verification(our_features(true));
+  return takes_red ? with_red : plain;
 }
 
-// Of what is offered, what we take: Opus, VP8 and its RTX.
-jingle::MediaFormats chosen_formats(const jingle::Content& content) {
+// Of what is offered, what we take: Opus, perhaps redundant, VP8 and VP9 with their RTX.
+jingle::MediaFormats chosen_formats(const jingle::Content& content, bool takes_red) {
   jingle::MediaFormats chosen = content.formats;
   const jingle::PayloadType* vp8 = content.formats.find("VP8");
   const jingle::PayloadType* rtx = vp8 ? content.formats.find_rtx(vp8->id) : nullptr;
   const jingle::PayloadType* vp9 = content.formats.find("VP9");
   const jingle::PayloadType* rtx_of_vp9 = vp9 ? content.formats.find_rtx(vp9->id) : nullptr;
   const jingle::PayloadType* opus = content.formats.find("opus");
+  const jingle::PayloadType* red = takes_red ? content.formats.find("red") : nullptr;
   chosen.payload_types.clear();
-  for (const jingle::PayloadType* type : {opus, vp8, rtx, vp9, rtx_of_vp9}) {
+  for (const jingle::PayloadType* type : {red, opus, vp8, rtx, vp9, rtx_of_vp9}) {
     if (type) chosen.payload_types.push_back(*type);
   }
   return chosen;
@@ -266,7 +268,7 @@ void Signalling::send_presence(bool is_join) {
   us.region = config_.region;
   us.codecs = config_.prefers_vp9 ? "vp9,vp8" : "vp8,vp9";
   us.caps_node = "https://jitsi.org/jitsi-meet";
-  us.caps_ver = our_caps();
+  us.caps_ver = our_caps(config_.takes_red);
   us.audio_muted = us.video_muted = true;
   for (const std::string& name : own_sources_) {
     const bool is_video = name.size() > 2 && name[name.size() - 2] == 'v';
@@ -322,7 +324,7 @@ void Signalling::on_presence(Instant now, const Element& presence) {
 
 void Signalling::on_request(const Element& request) {
   if (jingle::is_jingle(request)) return on_jingle(request);
-  if (is_disco_query(request)) return send(make_disco_result(request, our_features()));
+  if (is_disco_query(request)) return send(make_disco_result(request, our_features(config_.takes_red)));
   if (is_ping(request)) return send(make_result(request));
   send(make_error(request, Condition::service_unavailable));
 }
@@ -394,7 +396,7 @@ void Signalling::accept(Instant now, const jingle::Jingle& offer, const jingle::
     content.name = offered.name;
     content.senders = offered.senders;
     content.media = offered.media;
-    content.formats = chosen_formats(offered);
+    content.formats = chosen_formats(offered, config_.takes_red);
     content.rtcp_mux = true;
     content.transport = transport;
     content.sources = offered.media == jingle::Media::audio ? sources.audio : sources.video;

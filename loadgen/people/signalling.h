@@ -45,6 +45,7 @@ class Signalling {
     std::string display_name;
     bool prefers_vp9 = false;                    // presence says so
     bool is_encrypted = false;                   // end to end: presence says so
+    bool takes_red = false;                      // redundant audio (RFC 2198): features and answer say so
   };
   Signalling(Config config, Rng rng);
 

@@ -159,6 +159,7 @@ class Drawing {
     person.sends_video = group.sends_video;
     person.video = group.video;
     person.audio_rate = group.audio_rate;
+    person.red = group.red;
     person.priority = group.priority;
     person.pauses_from = group.pauses_from;
     person.pauses_to = group.pauses_to;
@@ -523,6 +524,7 @@ std::string describe(const Plan& plan) {
         " clip " + std::to_string(p.clip) +
            " joins " + at_text(p.joins) + (p.leaves ? " leaves " + at_text(*p.leaves) : "") + (p.sends_audio ? " audio" : "");
     if (p.audio_rate) out += " " + to_text(*p.audio_rate);
+    if (p.red > 0) out += " red " + std::to_string(p.red);
     if (p.priority != 1) out += " priority " + std::to_string(p.priority);
     if (!p.pauses_from.is_never()) out += " pauses " + at_text(p.pauses_from) + " " + at_text(p.pauses_to);
     if (p.sends_video) out += " video " + video_text(p.video);

@@ -28,7 +28,8 @@ struct Stream {
   int64_t person = 0, packets = 0, bytes = 0, expected = 0, lost = 0, repaired = 0, rendered = 0, freezes = 0, frozen = 0;
   int64_t first = 0, last = 0, rows = 0;  // of its rows
   bool is_video = false;
-  double jitter_sum = 0, mos_sum = 0;
+  double jitter_sum = 0, mos_sum = 0, by_fec = 0;
+  int64_t by_red = 0;
   int64_t jitter_rows = 0, mos_rows = 0, shown_rows = 0;  // shown: asked for, and sent by the bridge
   /// The rows stand at the ends of their intervals, which are all alike: n rows over n-1 steps.
   double seconds() const { return rows > 1 ?
@@ -109,7 +110,7 @@ bool load_measurements(sqlite3* db, Measured& m) {
   Statement received(db,
       "SELECT person, media <> 'audio', SUM(packets), SUM(bytes), SUM(expected), SUM(lost), SUM(repaired), SUM(frames_rendered), SUM(freezes), SUM(frozen),"
       " MIN(at), MAX(at), COUNT(*), SUM(CASE WHEN packets > 0 THEN jitter ELSE 0 END), SUM(packets > 0), SUM(mos), SUM(mos > 0),"
-      " SUM(media = 'audio' OR (forwarded AND wanted_height <> 0))"
+      " SUM(media = 'audio' OR (forwarded AND wanted_height <> 0)), SUM(by_red), SUM(by_fec)"
       " FROM received GROUP BY person, sender, media ORDER BY person, sender, media");
   while (received.step()) {
     Stream s;
@@ -124,6 +125,8 @@ bool load_measurements(sqlite3* db, Measured& m) {
     s.mos_sum = received.real(15);
     s.mos_rows = received.integer(16);
     s.shown_rows = received.integer(17);
+    s.by_red = received.integer(18);
+    s.by_fec = received.real(19);
     m.streams.push_back(s);
   }
   Statement delays(db,
@@ -196,8 +199,8 @@ class Figures {
   }
 
   struct PerPerson {
-    int64_t bytes = 0, expected[2] = {}, lost[2] = {}, repaired[2] = {}, freezes = 0;
-    double jitter[2] = {}, mos = 0, frozen_ratio = 0, fps = 0, longest = 0;
+    int64_t bytes = 0, expected[2] = {}, lost[2] = {}, repaired[2] = {}, by_red = 0, freezes = 0;
+    double by_fec = 0, jitter[2] = {}, mos = 0, frozen_ratio = 0, fps = 0, longest = 0;
     int64_t jitter_rows[2] = {}, mos_rows = 0;
     int watched = 0;
   };
@@ -215,6 +218,8 @@ class Figures {
       p.expected[k] += s.expected;
       p.lost[k] += s.lost;
       p.repaired[k] += s.repaired;
+      p.by_red += s.by_red;
+      p.by_fec += s.by_fec;
       p.jitter[k] += s.jitter_sum;
       p.jitter_rows[k] += s.jitter_rows;
       p.mos += s.mos_sum;
@@ -244,6 +249,10 @@ class Figures {
             media].push_back(static_cast<double>(std::max<int64_t>(0,
                 p.lost[k] - p.repaired[k])) / static_cast<double>(p.expected[k]));
       }
+      const auto share = [](double part, int64_t of) { return std::min(1.0, part / static_cast<double>(of)); };
+      if (p.lost[0] > 0) values["repaired.red"].push_back(share(static_cast<double>(p.by_red), p.lost[0]));
+      if (p.lost[0] > 0) values["repaired.fec"].push_back(share(p.by_fec, p.lost[0]));
+      if (p.lost[1] > 0) values["repaired.rtx"].push_back(share(static_cast<double>(p.repaired[1]), p.lost[1]));
       if (p.mos_rows > 0) values["audio_mos"].push_back(p.mos / static_cast<double>(p.mos_rows));
       if (p.watched > 0) {
         values["freeze_ratio"].push_back(p.frozen_ratio / p.watched);

@@ -105,6 +105,7 @@ struct PersonPlan {
   Instant screen_from, screen_to = Instant::never();  // when it is shared
   double priority = 1;                                // of what is sent, where others share the network
   std::optional<DataRate> audio_rate;                 // constant, without silences, in place of speech
+  uint8_t red = 0;                                    // how many packets before it each one of audio repeats (RFC 2198); 0: no RED at all
   Instant pauses_from = Instant::never(), pauses_to = Instant::never();  // sends nothing meanwhile
   ViewPlan view;
   static constexpr uint16_t kNoKey = 0xffff;

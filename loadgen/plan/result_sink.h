@@ -34,7 +34,9 @@ struct ReceiveSample {
   uint32_t bytes = 0;       // RTP packets whole, without UDP/IP
   uint32_t expected = 0;    // by sequence numbers
   uint32_t lost = 0;        // missing when they were due for repair (loss before repair)
-  uint32_t repaired = 0;    // of those, came by RTX in time
+  uint32_t repaired = 0;    // of those, made good in time: video by RTX, audio by RED
+  uint32_t by_red = 0;      // of those repaired: audio that came as a copy in a later packet (RFC 2198)
+  double by_fec = 0;        // audio, of those lost and not repaired: the estimate of what Opus's own FEC makes good
   Duration jitter;          // RFC 3550 section 6.4.1, at the end of the interval
   Duration delay_p50, delay_max;  // capture to arrival, packets
   uint32_t frames_complete = 0;   // video

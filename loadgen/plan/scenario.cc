@@ -45,6 +45,7 @@ const std::vector<KeySet>& scenario_keys() {
       {"encryption", {"password"}},
       {"group", {"name", "count", "region", "access", "sends", "audio", "video", "screen", "priority", "pauses", "view", "joins", "leaves", "encryption", "decode"}},
       {"video", {"size", "fps", "rate", "content", "lowest", "codec", "simulcast", "spatial", "temporal", "ladder"}},
+      {"audio", {"rate", "red"}},
       {"screen", {"size", "fps", "rate", "content", "lowest", "at", "for"}},
       {"view", {"mode", "pinned", "tiles", "turns", "last_n", "max_height", "hidden"}},
       {"hidden", {"at", "for"}},
@@ -235,6 +236,7 @@ void ScenarioReader::read_conferences(const YamlNode* node) {
     if (people && people->kind == YamlNode::Kind::list && people->items.empty())
       error(people->place, what + ".people: nobody is in the room");
     if (people) check_pinned(*people, conference);
+    if (people) check_red(*people, conference);
     read_talk(item.find("talk"), what + ".talk", conference);
     flag(item.find("direct"), what + ".direct", conference.direct);
     read_fair(item.find("fair"), what + ".fair", conference);

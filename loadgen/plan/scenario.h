@@ -98,6 +98,7 @@ struct GroupSpec {
   std::optional<Duration> screen_for;  // nullopt: to the end
   double priority = 1;
   std::optional<DataRate> audio_rate;
+  uint8_t red = 0;
   Instant pauses_from = Instant::never(), pauses_to = Instant::never();
   ViewPlan view;
   JoinsSpec joins;

@@ -10,6 +10,7 @@ namespace {
 constexpr uint32_t kSmallestWidth = 160, kSmallestHeight = 90;  // of what a source sends; simulcast goes below
 constexpr uint32_t kLeastEncodedHeight = 64;                    // of any encoding
 constexpr uint64_t kMostTiles = 1000;
+constexpr uint64_t kMostRedCopies = 2;
 constexpr size_t kShortestPassword = 4, kLongestPassword = 200;  // shorter ones could not be kept out of results
 }  // namespace
 
@@ -30,12 +31,31 @@ void ScenarioReader::read_sends(const YamlNode* node, const std::string& what, G
   });
 }
 
+/// A rate, or a map.
 void ScenarioReader::read_audio(const YamlNode* node, const std::string& what, GroupSpec& group) {
-  DataRate rate;
-  if (!value<DataRate>(node, what, parse_rate, rate)) return;
-  if (!group.sends_audio) error(node->place, what + ": the group does not send audio");
-  else if (rate < DataRate::kbps(6) || rate > DataRate::kbps(400)) error(node->place, what + ": must be within 6kbps and 400kbps");
-  else group.audio_rate = rate;
+  if (!node) return;
+  const bool is_whole = node->kind == YamlNode::Kind::map;
+  if (is_whole && !is_map(*node, what, keys_of("audio"))) return;
+  const YamlNode* rate_node = is_whole ? node->find("rate") : node;
+  const std::string called = is_whole ? what + ".rate" : what;
+  if (DataRate rate; value<DataRate>(rate_node, called, parse_rate, rate)) {
+    if (!group.sends_audio) error(rate_node->place, called + ": the group does not send audio");
+    else if (rate < DataRate::kbps(6) || rate > DataRate::kbps(400)) error(rate_node->place, called + ": must be within 6kbps and 400kbps");
+    else group.audio_rate = rate;
+  }
+  uint64_t copies = 0;
+  if (is_whole && whole(node->find("red"), what + ".red", 0, kMostRedCopies, copies)) group.red = static_cast<uint8_t>(copies);
+}
+
+// A bridge takes copies out for those who did not negotiate them; what is sealed end to end it cannot.
+void ScenarioReader::check_red(const YamlNode& people, const ConferenceSpec& conference) {
+  for (const GroupSpec& sender : conference.people) {
+    if (sender.red == 0 || !sender.sends_audio || sender.password.value_or(conference.password).empty()) continue;
+    for (const GroupSpec& group : conference.people)
+      if (group.red == 0)
+        return error(people.place, conference.name + ".people: " + sender.name + " sends redundant audio end-to-end encrypted, which " +
+                     group.name + " (audio.red 0) cannot take and no bridge can take apart");
+  }
 }
 
 void ScenarioReader::read_priority(const YamlNode* node, const std::string& what, GroupSpec& group) {

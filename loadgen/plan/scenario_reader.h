@@ -71,6 +71,7 @@ class ScenarioReader {
   void read_pauses(const YamlNode* node, const std::string& what, GroupSpec& group);
   void read_screen(const YamlNode& node, const std::string& what, GroupSpec& group);
   void read_view(const YamlNode& node, const std::string& what, GroupSpec& group);
+  void check_red(const YamlNode& people, const ConferenceSpec& conference);
   void check_pinned(const YamlNode& people, const ConferenceSpec& conference);
   void read_joins(const YamlNode* node, const std::string& what, uint64_t people, JoinsSpec& joins);
   void read_leaves(const YamlNode* node, const std::string& what, GroupSpec& group);

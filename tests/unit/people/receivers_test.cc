@@ -53,7 +53,21 @@ struct AudioStream {
     write_rtp_header(packet, {111, false, seq, seq * kAudioPacketSamples, Ssrc(6)}, {});
     const auto view = RtpView::parse(packet);
     REQUIRE(view);
-    return receiver.packet(at, *view, view->payload(), true, delays);
+    return receiver.packet(at, *view, view->payload(), nullptr, true, delays);
+  }
+  /// With copies of the packets before it, one each 20 ms.
+  bool arrive_red(uint16_t seq, Instant at, size_t copies) {
+    const uint8_t sound[60] = {};
+    std::vector<RedBlock> blocks;
+    for (size_t back = copies; back > 0; --back) blocks.push_back({111, static_cast<uint16_t>(back * kAudioPacketSamples), sound});
+    uint8_t packet[12 + 300] = {};
+    write_rtp_header(packet, {112, false, seq, seq * kAudioPacketSamples, Ssrc(6)}, {});
+    const size_t size = write_red(MutableBytes(packet).subspan(12), Span<const RedBlock>(blocks), 111, sound);
+    const auto view = RtpView::parse(BytesView(packet, 12 + size));
+    REQUIRE(view);
+    const auto red = parse_red(view->payload());
+    REQUIRE(red);
+    return receiver.packet(at, *view, red->primary, &*red, true, delays);
   }
   ReceiveSample take() {
     ReceiveSample sample;
@@ -305,6 +319,69 @@ TEST_CASE("A source that the bridge holds back is not frozen, and one that comes
   CHECK(video_quality(360, 30, 0.7e6, 0) > video_quality(360, 8, 0.3e6, 0));
   CHECK(video_quality(360, 30, 0.7e6, 0.5) < video_quality(360, 30, 0.7e6, 0));
   CHECK(video_quality(0, 30, 1e6, 0) == 0);
+}
+
+TEST_CASE("A lost packet whose copy comes in time is repaired by redundancy, and not credited to FEC as well") {
+  for (const size_t copies : {size_t{1}, size_t{2}}) {
+    AudioStream plain, redundant;
+    redundant.receiver.sender_report({to_ntp(ms(0)), 0, 0, 0}, ms(0));
+    plain.receiver.sender_report({to_ntp(ms(0)), 0, 0, 0}, ms(0));
+    for (uint16_t i = 0; i < 200; ++i) {
+      const bool lost = i % 20 == 7 || i % 20 == 14 || i % 20 == 15;  // one, and two in a row
+      if (lost) continue;
+      plain.arrive(i, ms(20 * i + 30));
+      redundant.arrive_red(i, ms(20 * i + 30), copies);
+      plain.receiver.due(ms(20 * i + 30));
+      redundant.receiver.due(ms(20 * i + 30));
+    }
+    plain.receiver.due(ms(4'200));
+    redundant.receiver.due(ms(4'200));
+    const ReceiveSample a = plain.take(), b = redundant.take();
+    CHECK(a.lost == 30);
+    CHECK(a.by_red == 0);
+    CHECK(a.by_fec == Approx(AudioReceiver::kFecCredit * 20));
+    CHECK(b.lost == 30);
+    CHECK(b.by_red == (copies == 2 ? 30 : 20));
+    CHECK(b.repaired == b.by_red);
+    CHECK(b.by_fec == 0);
+    CHECK(b.mos > a.mos);
+  }
+}
+
+TEST_CASE("The playout waits for copies, and its delay is charged for them") {
+  AudioStream plain, redundant;
+  for (AudioStream* stream : {&plain, &redundant}) stream->receiver.sender_report({to_ntp(ms(0)), 0, 0, 0}, ms(0));
+  for (uint16_t i = 0; i < 200; ++i) {
+    plain.arrive(i, ms(20 * i + 140));
+    redundant.arrive_red(i, ms(20 * i + 140), 2);
+  }
+  CHECK(redundant.take().mos < plain.take().mos);  // 186 ms and 226 ms from mouth to ear
+}
+
+TEST_CASE("A copy that comes after its time repairs nothing") {
+  AudioStream stream;
+  uint16_t i = 0;
+  for (; i < 100; ++i) stream.arrive_red(i, ms(20 * i + 30), 1);
+  // 100 is lost, and 101 with its copy comes 60 ms later than usual: the playout waits for 40.
+  stream.arrive_red(101, ms(20 * 101 + 90), 1);
+  for (i = 102; i < 120; ++i) stream.arrive_red(i, ms(20 * i + 30), 1);
+  stream.receiver.due(ms(3'000));
+  const ReceiveSample sample = stream.take();
+  CHECK(sample.lost == 1);
+  CHECK(sample.by_red == 0);
+}
+
+TEST_CASE("A packet that comes itself after its copy is not lost") {
+  AudioStream stream;
+  for (uint16_t i = 0; i < 100; ++i) stream.arrive_red(i, ms(20 * i + 30), 1);
+  stream.arrive_red(101, ms(20 * 101 + 30), 1);
+  CHECK(stream.arrive_red(100, ms(20 * 101 + 35), 1));
+  CHECK_FALSE(stream.arrive_red(100, ms(20 * 101 + 36), 1));
+  stream.receiver.due(ms(3'000));
+  const ReceiveSample sample = stream.take();
+  CHECK(sample.lost == 0);
+  CHECK(sample.by_red == 0);
+  CHECK(sample.packets == 102);
 }
 
 }  // namespace tacoma

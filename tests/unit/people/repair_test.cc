@@ -188,4 +188,24 @@ TEST_CASE("Frames held are limited; beyond it a key frame is needed") {
   CHECK(assembly.needs_key_frame());
 }
 
+TEST_CASE("What came another way counts as covered when it is lost, once, before or after") {
+  MissingPackets missing({false, Duration::milliseconds(100), Duration::seconds(1), 0});
+  std::vector<uint16_t> ask;
+  missing.arrived(ms(0), 1);
+  missing.arrived(ms(20), 5);
+  missing.cover(2);
+  missing.cover(2);
+  missing.cover(5);   // is here
+  missing.cover(90);  // has not been missed
+  CHECK(missing.take_covered() == 0);
+  missing.due(ms(120), Duration::zero(), 0, ask);
+  CHECK(missing.take_lost() == 3);
+  CHECK(missing.take_covered() == 1);
+  missing.cover(3);
+  CHECK(missing.take_covered() == 1);
+  missing.arrived(ms(130), 4);
+  missing.cover(4);
+  CHECK(missing.take_covered() == 0);
+}
+
 }  // namespace tacoma

@@ -2,6 +2,7 @@
 
 #include "core/rtp/vp8.h"
 #include "loadgen/people/audio_track.h"
+#include "loadgen/people/red_history.h"
 #include "loadgen/people/video_track.h"
 
 namespace tacoma {
@@ -283,6 +284,44 @@ TEST_CASE("A sender that never talks and has no comfort noise wakes seldom") {
     ++wakes;
   }
   CHECK(wakes <= 11);
+}
+
+TEST_CASE("Redundant audio repeats the packets right before, as far as RED can say it") {
+  using Bytes = std::vector<uint8_t>;
+  std::vector<Bytes> sounds;
+  for (uint8_t i = 0; i < 8; ++i) sounds.emplace_back(static_cast<size_t>(20 + i), i);
+  RedHistory history;
+  uint8_t out[1'000];
+  const auto copies_of = [&](uint32_t timestamp, size_t copies, const Bytes& sound, size_t room = sizeof out) {
+    const size_t size = history.write(MutableBytes(out, room), copies, 111, timestamp, sound);
+    REQUIRE(size > 0);
+    const auto red = parse_red(BytesView(out, size));
+    REQUIRE(red);
+    CHECK(Bytes(red->primary.begin(), red->primary.end()) == sound);
+    std::vector<std::pair<uint16_t, Bytes>> found;
+    for (size_t i = 0; i < red->count; ++i) {
+      CHECK(red->distance(i) == red->count - i);
+      found.emplace_back(red->copies[i].timestamp_offset, Bytes(red->copies[i].data.begin(), red->copies[i].data.end()));
+    }
+    return found;
+  };
+  using Found = std::vector<std::pair<uint16_t, Bytes>>;
+  CHECK(copies_of(0, 2, sounds[0]).empty());
+  history.sent(0, sounds[0]);
+  CHECK(copies_of(960, 2, sounds[1]) == Found{{960, sounds[0]}});
+  history.sent(960, sounds[1]);
+  history.sent(1920, sounds[2]);
+  CHECK(copies_of(2880, 2, sounds[3]) == Found{{1920, sounds[1]}, {960, sounds[2]}});
+  CHECK(copies_of(2880, 1, sounds[3]) == Found{{960, sounds[2]}});
+  // The nearest one stays when there is no room for both; over a gap of DTX there is none at all.
+  CHECK(copies_of(2880, 2, sounds[3], 1 + 23 + 4 + 22) == Found{{960, sounds[2]}});
+  CHECK(copies_of(1920 + kMaxRedOffset, 2, sounds[3]).size() == 1);
+  CHECK(copies_of(1920 + kMaxRedOffset + 1, 2, sounds[3]).empty());
+  // A packet too long to be repeated is a hole: what is before it is not said either.
+  const Bytes longest(kMaxRedLength + 1);
+  history.sent(2880, longest);
+  CHECK(copies_of(3840, 2, sounds[4]).empty());
+  CHECK(history.write(MutableBytes(out, 24), 2, 111, 3840, sounds[4]) == 0);
 }
 
 }  // namespace tacoma

@@ -49,6 +49,8 @@ struct CollectedResults : ResultSink {
       all.expected += row.expected;
       all.lost += row.lost;
       all.repaired += row.repaired;
+      all.by_red += row.by_red;
+      all.by_fec += row.by_fec;
       all.frames_complete += row.frames_complete;
       all.frames_rendered += row.frames_rendered;
       all.freezes += row.freezes;

@@ -1,6 +1,7 @@
 // Hops 2 to 5 of a packet (docs/life-of-a-packet.md) against their floor: what the bridge takes for one packet to N receivers,
 // against one SRTP open and N protects alone, in the same process. A real conference runs in the light world; the media
 // that comes in is held back and given to the bridge in batches of 10 ms, as a busy socket would.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -167,8 +168,12 @@ void measure(const char* crypto, SrtpProfile profile, int people) {
 
 }  // namespace
 
-int main() {
-  for (int people : {5, 20, 50}) {
+/// bridge_bench [PEOPLE...]: rooms of so many.
+int main(int argc, char** argv) {
+  std::vector<int> rooms;
+  for (int i = 1; i < argc; ++i) rooms.push_back(std::max(2, std::atoi(argv[i])));
+  if (rooms.empty()) rooms = {5, 20, 50};
+  for (int people : rooms) {
     measure("real", SrtpProfile::aead_aes_128_gcm, people);
     measure("null", SrtpProfile::null, people);
   }

@@ -7,7 +7,11 @@
 namespace tacoma::bridge {
 
 void Numbering::push(const Run& run) {
-  if (count_ == ring_.size() && count_ < max_runs_) ring_.resize(ring_.empty() ? 1 : std::min<size_t>(ring_.size() * 4, max_runs_));  // nothing wraps before it is full
+  const size_t room = more_.empty() ? 1 : more_.size();
+  if (count_ == room && count_ < max_runs_) {
+    more_.resize(std::min<size_t>(room * 4, max_runs_));  // nothing wraps before it is full
+    if (room == 1) more_[0] = one_;
+  }
   if (count_ == max_runs_) {
     first_ = static_cast<uint16_t>((first_ + 1) & (max_runs_ - 1));
     --count_;

@@ -86,8 +86,8 @@ class Numbering {
   std::string violation() const;
 
  private:
-  Run& at(size_t i) { return ring_[(first_ + i) & (ring_.size() - 1)]; }
-  const Run& at(size_t i) const { return ring_[(first_ + i) & (ring_.size() - 1)]; }
+  Run& at(size_t i) { return more_.empty() ? one_ : more_[(first_ + i) & (more_.size() - 1)]; }
+  const Run& at(size_t i) const { return more_.empty() ? one_ : more_[(first_ + i) & (more_.size() - 1)]; }
   /// In the gap before the first packet seen of a frame with which the cut changed there may be others of that frame.
   static bool belongs_to(const Run& next, uint8_t encoding, uint32_t timestamp) {
     return next.changes_cut && next.encoding == encoding && next.from_timestamp == timestamp;
@@ -96,7 +96,8 @@ class Numbering {
   void continue_from(int64_t in, int64_t shift, const Deltas& deltas);
   int64_t extend(uint16_t out) const { return next_ - 1 + static_cast<int16_t>(static_cast<uint16_t>(out - static_cast<uint16_t>(next_ - 1))); }
 
-  std::vector<Run> ring_;         // grows from one to max_runs_: few receivers need many
+  Run one_;                       // here, since most receivers never need another: a packet that goes out looks at it
+  std::vector<Run> more_;         // or else a ring of them all, growing to max_runs_
   int64_t highest_ = 0;           // incoming number of the newest packet of the current encoding
   int64_t next_ = 0, first_out_ = 0;
   int64_t missing_ = 0;           // outgoing numbers passed over so far

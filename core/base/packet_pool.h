@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -96,6 +97,7 @@ class PacketPool {
   }
   void give_back(detail::Slot* slot);
   bool grow(size_t index);
+  bool add_piece();
 
   size_t limit_;
   size_t reserved_ = 0;
@@ -103,7 +105,14 @@ class PacketPool {
   uint64_t growths_ = 0;
   bool retired_ = false;
   Class classes_[kClasses];
-  std::vector<std::unique_ptr<uint8_t[]>> chunks_;
+  // Slots are cut from pieces of the size of a huge page: what a busy bridge writes between two batches is spread over more ordinary
+  // pages than the processor's table of them holds, and each slot would begin with a walk.
+  static constexpr size_t kPiece = size_t{2} << 20;
+  struct Free {
+    void operator()(uint8_t* piece) const { std::free(piece); }
+  };
+  std::vector<std::unique_ptr<uint8_t[], Free>> pieces_;
+  size_t piece_left_ = 0;
 };
 
 inline void PacketPool::give_back(detail::Slot* slot) {

@@ -97,8 +97,9 @@ Result<size_t, Drop> GcmSrtp::protect_rtp(BytesView header, BytesView payload, u
   const uint32_t ssrc = load_u32(header.data() + 8);
   Outbound* stream = outbound_.find(ssrc);
   if (!stream) stream = &outbound_.set(ssrc, Outbound());
-  const uint64_t index = estimate_index(stream->highest, sequence);
-  if (index > stream->highest) stream->highest = index;
+  const uint64_t highest = uint64_t{stream->rollovers} << 16 | stream->sequence;
+  const uint64_t index = estimate_index(highest, sequence);
+  if (index > highest) *stream = {static_cast<uint32_t>(index >> 16), static_cast<uint16_t>(index)};
   if (out != header.data()) std::memcpy(out, header.data(), header.size());
   if (!rtp_out_.seal(rtp_out_.iv(ssrc, index), header, {}, payload, out + header.size())) return fail(Drop::srtp_error);
   return header.size() + payload.size() + kTag;
@@ -106,10 +107,10 @@ Result<size_t, Drop> GcmSrtp::protect_rtp(BytesView header, BytesView payload, u
 
 Result<size_t, Drop> GcmSrtp::protect_rtcp(uint8_t* packet, size_t size) {
   const uint32_t ssrc = load_u32(packet + 4);
-  Outbound* stream = outbound_.find(ssrc);
-  if (!stream) stream = &outbound_.set(ssrc, Outbound());
-  if (stream->rtcp_index == ~kEncryptedFlag) return fail(Drop::srtp_error);  // the key is used up, RFC 3711 section 9.2
-  const uint32_t index = ++stream->rtcp_index;
+  uint32_t* newest = outbound_rtcp_.find(ssrc);
+  if (!newest) newest = &outbound_rtcp_.set(ssrc, 0);
+  if (*newest == ~kEncryptedFlag) return fail(Drop::srtp_error);  // the key is used up, RFC 3711 section 9.2
+  const uint32_t index = ++*newest;
   uint8_t word[4];
   store_u32(word, index | kEncryptedFlag);
   const BytesView header(packet, kRtcpHeader);

@@ -47,9 +47,10 @@ class GcmSrtp {
     bool seal(const std::array<uint8_t, 12>& iv, BytesView aad, BytesView more_aad, BytesView plain, uint8_t* out);
     bool open(const std::array<uint8_t, 12>& iv, BytesView aad, BytesView more_aad, MutableBytes cipher_and_tag);
   };
+  /// The highest index of one SSRC's packets, RFC 3711 section 3.3.1; small, since a large room looks up another with each packet.
   struct Outbound {
-    uint64_t highest = 0;
-    uint32_t rtcp_index = 0;
+    uint32_t rollovers = 0;
+    uint16_t sequence = 0;
   };
   struct Inbound {
     ReplayWindow<kReplayWindow> rtp;
@@ -60,6 +61,7 @@ class GcmSrtp {
 
   Cipher rtp_out_, rtcp_out_, rtp_in_, rtcp_in_;
   FlatMap<uint32_t, Outbound> outbound_;
+  FlatMap<uint32_t, uint32_t> outbound_rtcp_;  // the newest SRTCP index
   FlatMap<uint32_t, uint32_t> inbound_index_;
   std::vector<std::unique_ptr<Inbound>> inbound_;
   size_t max_inbound_ssrcs_ = 0;

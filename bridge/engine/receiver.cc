@@ -262,11 +262,12 @@ std::optional<Drop> Receiver::read_h264(MediaPacket& packet, Encoding& encoding)
   const auto payload = parse_h264(packet.view.payload());
   packet.key_frame = false;
   if (!payload) return Drop::descriptor_malformed;
-  // Where parameter sets come in band, a decoder has to have them first. Out of band they are when a second key frame comes without.
+  // Where parameter sets come in band, a decoder has to have them first. Out of band they are when a second key frame comes without: when
+  // what was sent right before its first slice is here, and was none.
   if (payload->parameters) encoding.has_parameters = true;
   const bool second = payload->idr && encoding.first_idr && *encoding.first_idr != packet.view.timestamp();
   if (payload->idr && !encoding.first_idr) encoding.first_idr = packet.view.timestamp();
-  packet.key_frame = payload->parameters || (second && !encoding.has_parameters);
+  packet.key_frame = payload->parameters || (second && !encoding.has_parameters && encoding.window.has(packet.sequence - 1));
   return std::nullopt;
 }
 

@@ -63,6 +63,10 @@ class SequenceWindow {
     set(sequence);
     return Seen::fresh;
   }
+  /// It is in the window, and has been seen.
+  bool has(int64_t sequence) const {
+    return started_ && sequence <= newest_ && newest_ - sequence < kSize && (bits_[static_cast<size_t>((sequence & (kSize - 1)) >> 6)] & bit(sequence)) != 0;
+  }
 
  private:
   uint64_t& word(int64_t s) { return bits_[static_cast<size_t>((s & (kSize - 1)) >> 6)]; }

@@ -250,6 +250,15 @@ TEST_CASE("under loss and repair and reordering all decodes that could have been
   }
 }
 
+// The first two key frames of an encoding came with their second packets first: the second was taken for one without parameter sets (seed 191).
+TEST_CASE("an H.264 switch never leaves out the parameter sets that come behind their key frame's slice") {
+  for (uint64_t seed = 1; seed <= 3'000; ++seed) {
+    Stage stage({Kind::h264, false, seed});
+    stage.run(250);
+    stage.check();
+  }
+}
+
 // A frame's second packet came first and changed the cut, and the frame behind it changed it again: the first packet went out late, by the
 // cut before both.
 TEST_CASE("a late packet is judged by the cut of its frame although the next frame changed it again (seed 1290)") {

@@ -45,7 +45,9 @@ TEST_CASE("the window tells fresh from duplicate from too old, as a set would") 
     if (i == 0) s = 0;
     const auto expected = i > 0 && newest - s >= SequenceWindow::kSize ? SequenceWindow::Seen::too_old
                           : seen.count(s) ? SequenceWindow::Seen::duplicate : SequenceWindow::Seen::fresh;
+    REQUIRE(window.has(s) == (expected == SequenceWindow::Seen::duplicate));
     REQUIRE(window.mark(s) == expected);
+    REQUIRE(window.has(s) == (expected != SequenceWindow::Seen::too_old));
     if (expected != SequenceWindow::Seen::too_old) { seen.insert(s); newest = std::max(newest, s); }
   }
 }

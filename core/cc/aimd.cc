@@ -10,7 +10,7 @@ constexpr double kDecrease = 0.92;
 constexpr double kIncreasePerSecond = 1.08;
 constexpr double kPacketBits = 1200 * 8;
 constexpr double kResponse = 0.07;       // s
-constexpr double kMostAdditive = 0.2;   // of the rate, a second
+constexpr double kFullStep = 700'000;   // bps; below it the step falls with the root of the rate
 }  // namespace
 
 void AimdRate::set(DataRate rate) { rate_ = std::clamp(rate, limits_.lowest, limits_.highest); }
@@ -22,7 +22,8 @@ void AimdRate::raise_to(DataRate measured) {
 // One packet more each response time, as TCP does; but that of a short path, not ours: who is far away would get less of a shared link. Times
 // the priority: those who share a link are cut together, so their rates come to the proportion of what they add in between.
 double AimdRate::additive_bps(double seconds) const {
-  return limits_.priority * std::min(kPacketBits / kResponse, kMostAdditive * static_cast<double>(rate_.bps())) * seconds;
+  const double low = std::min(1.0, std::sqrt(static_cast<double>(rate_.bps()) / kFullStep));
+  return limits_.priority * kPacketBits / kResponse * low * seconds;
 }
 
 DataRate AimdRate::update(Instant now, PathUse use, std::optional<DataRate> delivered, bool limited) {
@@ -38,7 +39,10 @@ DataRate AimdRate::update(Instant now, PathUse use, std::optional<DataRate> deli
   const double lower = full_kbps_ ? *full_kbps_ - 3 * std::sqrt(full_deviation_ * *full_kbps_) : 0;
 
   if (mode_ == Mode::increase) {
-    if (full_kbps_ && delivered_kbps > upper) full_kbps_.reset();  // the link got faster
+    if (full_kbps_ && delivered_kbps > upper) {  // the link got faster
+      full_kbps_.reset();
+      faster_ = true;
+    }
     if (limited) return rate_;
     const double now_bps = static_cast<double>(rate_.bps());
     const double additive = std::max(additive_bps(elapsed), 1'000.0 * elapsed);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <utility>
 
 #include "core/cc/delay_trend.h"
 #include "core/cc/rate_controller.h"
@@ -20,6 +21,8 @@ class AimdRate {
   /// A probe measured this much.
   void raise_to(DataRate measured);
   DataRate rate() const { return rate_; }
+  /// The link delivers more than it did when it was full. True once.
+  bool has_got_faster() { return std::exchange(faster_, false); }
 
  private:
   enum class Mode : uint8_t { hold, increase, decrease };
@@ -33,6 +36,7 @@ class AimdRate {
   // The rate at which the link was last seen full, and how sure that is: near it the increase is additive.
   std::optional<double> full_kbps_;
   double full_deviation_ = 0.4;
+  bool faster_ = false;
 };
 
 }  // namespace tacoma

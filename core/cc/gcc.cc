@@ -34,6 +34,7 @@ constexpr Duration kInARow = Duration::seconds(2);              // cuts closer t
 constexpr double kLargeDrop = 0.9;                              // to less than this: a probe tries whether it was for a moment only
 constexpr double kBackByProbe = 0.9;                            // ... and leads back to so much
 constexpr Duration kFullLately = Duration::seconds(4);          // since a cut: only such probes are sent and believed
+constexpr double kStep = 1.5, kFurtherStep = 2;                                 // later, a probe leads so far, and the next waits until a queue would be seen
 // Others' queues.
 constexpr Duration kGivesWay = Duration::seconds(3);            // a queue that stands for longer, although we give way, is not ours:
 constexpr Duration kStandsFast = Duration::seconds(10);         // then for so long only its growth counts, as ever in GCC
@@ -57,7 +58,9 @@ class Gcc final : public RateController {
       if (const auto measured = meter_.on_packet(packet)) {
         const DataRate found = believed(report.at, *measured);
         probed = std::max(probed.value_or(found), found);
-        if (!full_lately(report.at)) probes_.on_measured(report.at, measured->rate, update.probes);
+        if (last_cut_.is_never()) probes_.on_measured(report.at, measured->rate, update.probes);
+        else if (!full_lately(report.at)) probes_.on_believed(report.at + proof(), found, measured->rate);
+        else if (measured->full) before_cuts_ = delay_.rate();  // it was not for a moment
       }
     }
     if (begun_.is_never()) begun_ = report.at;
@@ -76,17 +79,17 @@ class Gcc final : public RateController {
     if (!over || may_cut) {
       const DataRate before = delay_.rate();
       delay_.update(report.at, use, use == PathUse::over ? carried(report.at) : delivered, limited());
-      if (use == PathUse::over) {
-        // The first one ends a start that ran into others, who are to find the queue gone soon: half, as TCP leaves its slow start.
-        const bool is_first = last_cut_.is_never() && report.at - begun_ < kStart;
-        if (is_first) delay_.lower_to(times(std::min(before, delivered_.newest_rate().value_or(before)), kAfterStart));
-        // Of cuts in a row the first counts.
-        before_cuts_ = last_cut_.is_never() || report.at - last_cut_ > kInARow ? std::min(before, usual()) : std::max(std::min(before, usual()), before_cuts_);
-        last_cut_ = report.at;
-        if (!is_first && static_cast<double>(delay_.rate().bps()) < kLargeDrop * static_cast<double>(before_cuts_.bps())) probes_.on_large_drop(report.at, before_cuts_);
+      if (delay_.has_got_faster()) {
+        faster_ = true;
+        probes_.go_on(report.at);
       }
+      if (use == PathUse::over) after_cut(report.at, before);
     }
     if (probed && use != PathUse::over) {
+      if (!last_cut_.is_never() && *probed > delay_.rate()) {
+        before_raise_ = delay_.rate();
+        raised_at_ = report.at;
+      }
       delay_.raise_to(*probed);
       // The burst has made a queue of its own, which says nothing about the rate: the detector looks anew.
       trend_.reset();
@@ -127,6 +130,22 @@ class Gcc final : public RateController {
   const char* name() const override { return "gcc"; }
 
  private:
+  void after_cut(Instant now, DataRate before) {
+    // The first one ends a start that ran into others, who are to find the queue gone soon: half, as TCP leaves its slow start.
+    const bool is_first = last_cut_.is_never() && now - begun_ < kStart;
+    if (is_first) delay_.lower_to(times(std::min(before, delivered_.newest_rate().value_or(before)), kAfterStart));
+    // A step that a probe led to did not hold: back to where it was.
+    const bool failed = goes_on(now);
+    raised_at_ = Instant::never();
+    if (failed) delay_.lower_to(before_raise_);
+    // Of cuts in a row the first counts.
+    const bool in_a_row = !last_cut_.is_never() && now - last_cut_ <= kInARow;
+    before_cuts_ = failed ? before_raise_ : std::max(std::min(before, usual()), in_a_row ? before_cuts_ : DataRate::zero());
+    last_cut_ = now;
+    faster_ = false;
+    const bool large = static_cast<double>(delay_.rate().bps()) < kLargeDrop * static_cast<double>(before_cuts_.bps());
+    if (large && !is_first && !failed) probes_.on_large_drop(now, before_cuts_);
+  }
   void fill(RateUpdate& update) {
     for (const ProbeCluster& cluster : update.probes) meter_.expect(cluster);
     update.target = target();
@@ -154,7 +173,9 @@ class Gcc final : public RateController {
   // turn for a moment; the queue that it leaves is drained all the same.
   std::optional<DataRate> carried(Instant now) const {
     const std::optional<DataRate> newest = delivered_.newest_rate();
-    if (!newest || !gives_way_ || standing_since_.is_never() || now - standing_since_ > kBurst) return newest;
+    if (!newest || !gives_way_) return newest;
+    if (standing_since_.is_never()) return std::max(*newest, usual());
+    if (now - standing_since_ > kBurst) return newest;
     if (now - standing_since_ > kBurst / 2 && static_cast<double>(newest->bps()) < kFarAbove * static_cast<double>(delay_.rate().bps())) return newest;
     return std::max(*newest, usual());
   }
@@ -167,9 +188,14 @@ class Gcc final : public RateController {
   }
   // A link that was full lately is perhaps full of others: a burst finds the way back to what was sent before, and no further.
   DataRate believed(Instant now, const ProbeResult& result) const {
-    if (!full_lately(now) || result.rate <= delay_.rate()) return result.rate;
-    return result.full ? delay_.rate() : std::min(times(before_cuts_, kBackByProbe), result.rate);
+    if (last_cut_.is_never() || result.rate <= delay_.rate()) return result.rate;
+    const DataRate step = std::min(times(delay_.rate(), goes_on(now) ? kFurtherStep : kStep), result.rate);
+    if (!full_lately(now)) return step;
+    return result.full ? delay_.rate() : std::min(times(before_cuts_, kBackByProbe), step);
   }
+  bool goes_on(Instant now) const { return !raised_at_.is_never() && now - raised_at_ < kInARow; }
+  // So long after a step up the queue that it makes has been seen.
+  Duration proof() const { return round_trip_ + kBetweenCuts / 2; }
   bool gives_way_to_queue(Instant now) {
     if (queue_.now() <= tolerated(kLongQueue)) standing_since_ = Instant::never();
     else if (standing_since_.is_never() || now - standing_since_ > kGivesWay + kStandsFast) standing_since_ = now;
@@ -184,7 +210,7 @@ class Gcc final : public RateController {
     const double now_bps = static_cast<double>(delivered->bps());
     usual_bps_ = usual_bps_ == 0 ? now_bps : usual_bps_ + std::min(1.0, elapsed.to_seconds() / (now_bps > usual_bps_ ? kUsualUp : kUsualDown).to_seconds()) * (now_bps - usual_bps_);
   }
-  bool full_lately(Instant now) const { return !last_cut_.is_never() && now - last_cut_ <= kFullLately; }
+  bool full_lately(Instant now) const { return !last_cut_.is_never() && !faster_ && now - last_cut_ <= kFullLately; }
   bool limited() const { return sent_.is_below(target()); }
 
   RateLimits limits_;
@@ -195,6 +221,9 @@ class Gcc final : public RateController {
   LossRate loss_;
   SentRate sent_;
   ProbePlan probes_;
+  Instant raised_at_ = Instant::never();  // by a probe, on a link that has been full
+  DataRate before_raise_;
+  bool faster_ = false;  // the link, since the last cut
   ProbeMeter meter_;
   DataRate receiver_limit_;
   DataRate wanted_;

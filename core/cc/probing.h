@@ -23,6 +23,10 @@ class ProbePlan {
   void on_tick(Instant now, const State& state, std::vector<ProbeCluster>& out);
   /// A cluster measured this much.
   void on_measured(Instant now, DataRate measured, std::vector<ProbeCluster>& out);
+  /// The same where only a part of it is believed at once: if there is reason to try more, so at `again`, unless the path is congested then.
+  void on_believed(Instant again, DataRate believed, DataRate measured);
+  /// There is reason to try for more at `when`.
+  void go_on(Instant when) { next_at_ = when; }
   /// The rate fell by a tenth or more.
   void on_large_drop(Instant now, DataRate before);
 
@@ -38,6 +42,7 @@ class ProbePlan {
   bool started_ = false;
   Instant last_probe_ = Instant::never();
   DataRate last_rate_;
+  Instant next_at_ = Instant::never();
   DataRate wanted_;                    // now, and when the last probe was sent
   DataRate wanted_then_;
   std::optional<DataRate> recover_to_;

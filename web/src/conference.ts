@@ -13,7 +13,7 @@ import { Store } from './state';
 import { child } from './xml';
 import { Stream, StanzaError } from './xmpp/connection';
 import { request_conference } from './xmpp/conference_request';
-import { disco_answer, features } from './xmpp/disco';
+import { can_red, disco_answer, features } from './xmpp/disco';
 import { make_endpoint_id } from './xmpp/muc';
 import { Room, split_jid } from './xmpp/room';
 
@@ -42,7 +42,7 @@ export class Conference {
   private readonly media: MediaLink;
 
   constructor(private deployment: Deployment) {
-    this.features = features({ sctp: deployment.prefer_sctp, rewriting: deployment.rewriting });
+    this.features = features({ sctp: deployment.prefer_sctp, rewriting: deployment.rewriting, red: deployment.red && can_red() });
     this.own = new OwnMedia(this.store, {
       height: deployment.height,
       send: (which, track) => this.media.set_track(which, track),
@@ -59,7 +59,8 @@ export class Conference {
     });
     this.media = new MediaLink(this.store, {
       endpoint: () => this.room.endpoint,
-      sending: deployment.sending,
+      // Sealed, redundant audio could not be taken apart for those who do not take it.
+      sending: () => ({ ...deployment.sending, plain_audio: this.end_to_end.on }),
       addresses: () => ({ own: this.room.own_address, focus: this.room.focus_address }),
       ask_focus: (type, payload) => this.stream?.iq(type, this.room.focus_address, payload) ?? Promise.reject(new Error('no stream')),
       invite_focus: () => this.invite_again(),

@@ -9,6 +9,7 @@ interface JitsiConfig {
   p2p?: { enabled?: boolean };
   resolution?: number;
   disableSimulcast?: boolean;
+  enableOpusRed?: boolean;
   flags?: { ssrcRewritingEnabled?: boolean };
   videoQuality?: { codecPreferenceOrder?: string[] };
 }
@@ -25,6 +26,7 @@ export interface Deployment {
   conference_request_url?: string;
   prefer_sctp: boolean;
   rewriting: boolean;
+  red: boolean;
   height: number;
   sending: Sending;
 }
@@ -43,8 +45,9 @@ export function read_deployment(config: JitsiConfig | undefined, location: { pro
     websocket: config?.websocket ?? ws,
     conference_request_url: config?.conferenceRequestUrl,
     prefer_sctp: config?.bridgeChannel?.preferSctp !== false,
-    // An address may say otherwise, to compare: #codec=AV1&height=360&layers=0&rewriting=0
+    // An address may say otherwise, to compare: #codec=AV1&height=360&layers=0&rewriting=0&red=1
     rewriting: asked.has('rewriting') ? asked.get('rewriting') !== '0' : config?.flags?.ssrcRewritingEnabled !== false,
+    red: asked.has('red') ? asked.get('red') !== '0' : config?.enableOpusRed === true,
     height: Number(asked.get('height')) || (config?.resolution ?? 720),
     sending: { codec: known.find((c) => c === wanted) ?? 'VP8', layers: asked.has('layers') ? asked.get('layers') !== '0' : config?.disableSimulcast !== true },
   };

@@ -62,11 +62,16 @@ describe('a codec', () => {
     expect(prefer(formats, 'VP8').payload_types.map((p) => p.id)).toEqual([100, 96, 41, 42]);
     expect(prefer(formats, 'H264').payload_types.map((p) => p.id)).toEqual([41, 100, 42, 96]);
   });
+  it('is Opus where redundant audio was offered first but is not to be sent', () => {
+    const audio = { payload_types: [type(112, 'red'), type(111, 'opus')], extensions: [] } as unknown as Formats;
+    expect(prefer(audio, 'OPUS').payload_types.map((p) => p.id)).toEqual([111, 112]);
+  });
   it('is what the address says, or the configuration, or VP8', () => {
     const at = (hash: string, config = {}) => read_deployment(config, { protocol: 'https:', host: 'x', hostname: 'x', hash });
     expect(at('#codec=vp9&height=360&layers=0')).toMatchObject({ height: 360, sending: { codec: 'VP9', layers: false } });
     expect(at('', { videoQuality: { codecPreferenceOrder: ['AV1', 'VP8'] }, disableSimulcast: true })).toMatchObject({ height: 720, sending: { codec: 'AV1', layers: false } });
     expect([at('#rewriting=0'), at('', { flags: { ssrcRewritingEnabled: false } }), at('')].map((d) => d.rewriting)).toEqual([false, false, true]);
+    expect([at('#red=1'), at('#red=0', { enableOpusRed: true }), at('', { enableOpusRed: true }), at('')].map((d) => d.red)).toEqual([true, false, true, false]);
     expect(at('#codec=MJPEG')).toMatchObject({ sending: { codec: 'VP8', layers: true } });
   });
 });

@@ -58,11 +58,12 @@ describe('moderation', () => {
 });
 
 describe('disco', () => {
-  const neither = features({ sctp: false, rewriting: false });
+  const neither = features({ sctp: false, rewriting: false, red: false });
   it('says SSRC rewriting and data channels only when wanted', () => {
     const both = ['urn:xmpp:jingle:transports:dtls-sctp:1', 'http://jitsi.org/ssrc-rewriting-1'];
-    const count = (sctp: boolean, rewriting: boolean) => both.map((f) => features({ sctp, rewriting }).includes(f));
+    const count = (sctp: boolean, rewriting: boolean) => both.map((f) => features({ sctp, rewriting, red: false }).includes(f));
     expect([count(true, false), count(false, true), count(false, false)]).toEqual([[true, false], [false, true], [false, false]]);
+    expect(features({ sctp: false, rewriting: false, red: true }).filter((f) => !neither.includes(f))).toEqual(['http://jitsi.org/opus-red']);
     const answer = disco_answer(parse_xml(`<iq><query xmlns='http://jabber.org/protocol/disco#info' node='n#v'/></iq>`), neither);
     expect([answer.getAttribute('node'), children(answer, 'feature').length]).toEqual(['n#v', neither.length]);
   });

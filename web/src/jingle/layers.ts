@@ -3,7 +3,8 @@ import * as sdp from 'sdp-transform';
 import type { Formats } from './offer';
 
 export type Codec = 'AV1' | 'VP8' | 'H264' | 'VP9';
-export interface Sending { codec: Codec; layers: boolean }
+/** `plain_audio`: no redundant audio, also where it is taken. */
+export interface Sending { codec: Codec; layers: boolean; plain_audio?: boolean }
 
 /** One encoding of the camera: its share of the captured height, and the most it may take. */
 interface Encoding { scale: number; max_bitrate: number }
@@ -20,7 +21,7 @@ export const is_layered = (codec: Codec) => codec === 'AV1' || codec === 'VP9';
 export const can_simulcast = (agent: string) => /Chrom(e|ium)\//.test(agent);
 
 /** The formats with one codec, and its retransmission, first: the browser sends what comes first. */
-export function prefer(formats: Formats, codec: Codec): Formats {
+export function prefer(formats: Formats, codec: Codec | 'OPUS'): Formats {
   const types = formats.payload_types;
   const first = types.find((p) => p.name.toUpperCase() === codec);
   if (!first) return formats;

@@ -10,7 +10,8 @@ import { parse_sources, type Source } from './sources';
 
 interface Host {
   endpoint(): string;
-  readonly sending: Sending;
+  /** How the next session is to send. */
+  sending(): Sending;
   /** Our full address in the room, and that of the focus. */
   addresses(): { own: string; focus: string };
   /** Resolves with the focus's answer; rejects with a StanzaError. */
@@ -156,7 +157,7 @@ export class MediaLink {
         streams: (pc) => this.host.streams(pc),
         step: (name) => this.host.step(name),
       },
-      [], this.host.sending);
+      [], this.host.sending());
     this.session = session;
     this.stats = new StatsReader();
     this.store.set({ media: 'connecting', bridge_missing: false });

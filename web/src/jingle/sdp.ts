@@ -1,6 +1,6 @@
 // The offer in SDP (RFC 8866, JSEP): written from the formats of the Jingle offer and the lines of the session.
 import * as sdp from 'sdp-transform';
-import { prefer, type Codec } from './layers';
+import { prefer, type Sending } from './layers';
 import type { Candidate, Formats, Offer } from './offer';
 import type { Line, Lines } from './lines';
 import type { Source } from './sources';
@@ -47,7 +47,7 @@ function media_of(formats: Formats, source: Source | undefined) {
 }
 
 /** `version` grows with every offer of a session. */
-export function write_offer(offer: Offer, lines: Lines, version: number, codec?: Codec): string {
+export function write_offer(offer: Offer, lines: Lines, version: number, sending?: Sending): string {
   const { transport } = offer;
   const media = lines.all.map((line, at) => {
     const common = {
@@ -67,7 +67,7 @@ export function write_offer(offer: Offer, lines: Lines, version: number, codec?:
         sctpPort: offer.sctp_port ?? 5000,
       };
     const offered = offer.formats[line.media]!;
-    const formats = codec && line.media === 'video' ? prefer(offered, codec) : offered;
+    const formats = line.media === 'video' ? (sending ? prefer(offered, sending.codec) : offered) : sending?.plain_audio ? prefer(offered, 'OPUS') : offered;
     const source = line.use.kind === 'remote' || line.use.kind === 'idle' ? line.use.source : line.use.kind === 'own' ? line.use.feedback : undefined;
     return { ...common, type: line.media, direction: direction_of(line), rtcpMux: 'rtcp-mux', ...media_of(formats, source) };
   });

@@ -201,7 +201,7 @@ export class Session {
   }
 
   private async negotiate(): Promise<LocalDescription> {
-    await this.pc.setRemoteDescription({ type: 'offer', sdp: write_offer(this.offer, this.lines, ++this.version, this.sending.codec) });
+    await this.pc.setRemoteDescription({ type: 'offer', sdp: write_offer(this.offer, this.lines, ++this.version, this.sending) });
     this.events.streams(this.pc); // before anything else is awaited: Chromium takes a transform of new streams now or never
     for (const which of ['microphone', 'camera', 'screen'] as const) {
       const transceiver = this.transceiver(which);

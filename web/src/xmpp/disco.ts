@@ -5,15 +5,20 @@ import { child, el } from '../xml';
 const kNode = 'https://tacoma.test/web';
 const identity = { category: 'client', type: 'web', name: 'Tacoma' };
 
-/** `sctp`: a data channel to the bridge. `rewriting`: the bridge, and not the focus, says whose SSRCs come. */
-export const features = (can: { sctp: boolean; rewriting: boolean }): string[] =>
+/** `sctp`: a data channel to the bridge. `rewriting`: the bridge, and not the focus, says whose SSRCs come. `red`: redundant audio. */
+export const features = (can: { sctp: boolean; rewriting: boolean; red: boolean }): string[] =>
   [
     NS.disco_info, NS.jingle, NS.rtp, NS.ice, NS.dtls,
     'urn:xmpp:jingle:apps:rtp:audio', 'urn:xmpp:jingle:apps:rtp:video',
     'urn:ietf:rfc:4588', 'http://jitsi.org/tcc', 'http://jitsi.org/remb', 'http://jitsi.org/json-encoded-sources',
     'http://jitsi.org/source-name', 'http://jitsi.org/receive-multiple-video-streams',
     ...(can.sctp ? [NS.sctp] : []), ...(can.rewriting ? ['http://jitsi.org/ssrc-rewriting-1'] : []),
+    ...(can.red ? ['http://jitsi.org/opus-red'] : []),
   ].sort();
+
+/** Whether the browser knows redundant audio (RFC 2198), both ways. */
+export const can_red = (): boolean =>
+  [globalThis.RTCRtpSender, globalThis.RTCRtpReceiver].every((end) => end?.getCapabilities?.('audio')?.codecs.some((c) => c.mimeType === 'audio/red'));
 
 export function disco_answer(request: Element, list: string[]): Element {
   const node = child(request, 'query', NS.disco_info)?.getAttribute('node') ?? undefined;

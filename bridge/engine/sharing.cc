@@ -137,7 +137,7 @@ void Conference::allocate_for(Instant now, Endpoint& receiver) {
   downlink.note_steps(now, raised, lowered, shares_.used);
   note_possible(downlink.for_followers(assumed), downlink.side.is_informed() || assumed);
   downlink.note_oversend(now, shares_.follower_oversends);
-  downlink.side.set_wanted(worth_finding(downlink));
+  downlink.side.set_wanted(worth_finding(downlink), !downlink.followed);
   downlink.allocated(now, assumed);
   shares_moved_ = true;
 }

@@ -34,6 +34,7 @@ constexpr Duration kInARow = Duration::seconds(2);              // cuts closer t
 constexpr double kLargeDrop = 0.9;                              // to less than this: a probe tries whether it was for a moment only
 constexpr double kBackByProbe = 0.9;                            // ... and leads back to so much
 constexpr Duration kFullLately = Duration::seconds(4);          // since a cut: only such probes are sent and believed
+constexpr Duration kFullLatelySteps = Duration::seconds(1);     // ... where rates go by steps, which nothing else can find room for
 constexpr double kStep = 1.5, kFurtherStep = 2;                                 // later, a probe leads so far, and the next waits until a queue would be seen
 // Others' queues.
 constexpr Duration kGivesWay = Duration::seconds(3);            // a queue that stands for longer, although we give way, is not ours:
@@ -58,7 +59,8 @@ class Gcc final : public RateController {
       if (const auto measured = meter_.on_packet(packet)) {
         const DataRate found = believed(report.at, *measured);
         probed = std::max(probed.value_or(found), found);
-        if (last_cut_.is_never()) probes_.on_measured(report.at, measured->rate, update.probes);
+        // What goes by layers is not sent before it is all there: a part of it proves nothing.
+        if (last_cut_.is_never() || (in_steps_ && !full_lately(report.at))) probes_.on_measured(report.at, measured->rate, update.probes);
         else if (!full_lately(report.at)) probes_.on_believed(report.at + proof(), found, measured->rate);
         else if (measured->full) before_cuts_ = delay_.rate();  // it was not for a moment
       }
@@ -106,7 +108,10 @@ class Gcc final : public RateController {
   }
 
   void on_receiver_limit(Instant, DataRate limit) override { receiver_limit_ = std::clamp(limit, limits_.lowest, limits_.highest); }
-  void set_wanted(DataRate wanted) override { wanted_ = std::min(wanted, limits_.highest); }
+  void set_wanted(DataRate wanted, bool in_steps) override {
+    wanted_ = std::min(wanted, limits_.highest);
+    in_steps_ = in_steps;
+  }
 
   RateUpdate on_tick(Instant now) override {
     RateUpdate update;
@@ -118,7 +123,7 @@ class Gcc final : public RateController {
       queue_.clear();
       delivered_.clear();
     }
-    probes_.on_tick(now, {target(), wanted_, trend_.state() == PathUse::over || queue_.now() > tolerated(kShortQueue), limited(), full_lately(now)}, update.probes);
+    probes_.on_tick(now, {target(), wanted_, trend_.state() == PathUse::over || queue_.now() > tolerated(kShortQueue), limited(), in_steps_, full_lately(now)}, update.probes);
     fill(update);
     return update;
   }
@@ -189,7 +194,7 @@ class Gcc final : public RateController {
   // A link that was full lately is perhaps full of others: a burst finds the way back to what was sent before, and no further.
   DataRate believed(Instant now, const ProbeResult& result) const {
     if (last_cut_.is_never() || result.rate <= delay_.rate()) return result.rate;
-    const DataRate step = std::min(times(delay_.rate(), goes_on(now) ? kFurtherStep : kStep), result.rate);
+    const DataRate step = in_steps_ ? result.rate : std::min(times(delay_.rate(), goes_on(now) ? kFurtherStep : kStep), result.rate);
     if (!full_lately(now)) return step;
     return result.full ? delay_.rate() : std::min(times(before_cuts_, kBackByProbe), step);
   }
@@ -210,7 +215,9 @@ class Gcc final : public RateController {
     const double now_bps = static_cast<double>(delivered->bps());
     usual_bps_ = usual_bps_ == 0 ? now_bps : usual_bps_ + std::min(1.0, elapsed.to_seconds() / (now_bps > usual_bps_ ? kUsualUp : kUsualDown).to_seconds()) * (now_bps - usual_bps_);
   }
-  bool full_lately(Instant now) const { return !last_cut_.is_never() && !faster_ && now - last_cut_ <= kFullLately; }
+  bool full_lately(Instant now) const {
+    return !last_cut_.is_never() && !faster_ && now - last_cut_ <= (in_steps_ ? kFullLatelySteps : kFullLately);
+  }
   bool limited() const { return sent_.is_below(target()); }
 
   RateLimits limits_;
@@ -228,6 +235,7 @@ class Gcc final : public RateController {
   DataRate receiver_limit_;
   DataRate wanted_;
   std::optional<DataRate> silence_;
+  bool in_steps_ = false;
   DataRate before_cuts_;
   double usual_bps_ = 0;
   bool gives_way_ = true;

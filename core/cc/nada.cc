@@ -85,7 +85,7 @@ class Nada final : public RateController {
 
   void on_round_trip(Duration round_trip) override { round_trip_ = std::clamp(round_trip, Duration::milliseconds(1), Duration::seconds(5)); }
   void on_receiver_limit(Instant, DataRate limit) override { receiver_limit_ = std::clamp(limit, limits_.lowest, limits_.highest); clamp(); }
-  void set_wanted(DataRate wanted) override { wanted_ = std::min(wanted, limits_.highest); }
+  void set_wanted(DataRate wanted, bool) override { wanted_ = std::min(wanted, limits_.highest); }
 
   RateUpdate on_tick(Instant now) override {
     RateUpdate update;

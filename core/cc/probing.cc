@@ -48,7 +48,7 @@ void ProbePlan::on_tick(Instant now, const State& state, std::vector<ProbeCluste
   if (state.full_lately) return;
   const bool want_grew = state.wanted > times(wanted_then_, 1.5) && now - last_probe_ > kAfterWant;
   const bool goes_on = !next_at_.is_never() && now >= next_at_;
-  if (!want_grew && !goes_on && now - last_probe_ < (state.limited ? kEveryLimited : kEvery)) return;
+  if (!want_grew && !goes_on && now - last_probe_ < (state.in_steps ? kEveryInSteps : state.limited ? kEveryLimited : kEvery)) return;
   add(now, std::min(times(state.target, 2), times(state.wanted, 1.1)), out);
 }
 

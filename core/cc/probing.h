@@ -9,7 +9,7 @@
 namespace tacoma {
 
 /// Decides on probe clusters, only while more is wanted than the target allows: at the start (3 and 6 times the start rate), when
-/// the want has grown, again and again (more often when the sender does not fill its target, because then nothing else finds out),
+/// the want has grown, again and again (more often when the sender does not fill its target, or goes by steps, because then nothing else finds out),
 /// and after a drop (back to where the rate was). Each goes on at twice the rate while it pays, and none beyond twice the want.
 class ProbePlan {
  public:
@@ -17,7 +17,7 @@ class ProbePlan {
   /// The detector's view of the path, and the sender's of itself.
   struct State {
     DataRate target, wanted;
-    bool congested = false, limited = false, full_lately = false;
+    bool congested = false, limited = false, in_steps = false, full_lately = false;
   };
   /// Appends clusters to send now.
   void on_tick(Instant now, const State& state, std::vector<ProbeCluster>& out);
@@ -31,7 +31,7 @@ class ProbePlan {
   void on_large_drop(Instant now, DataRate before);
 
  private:
-  static constexpr Duration kEvery = Duration::seconds(4), kEveryLimited = Duration::seconds(2);
+  static constexpr Duration kEvery = Duration::seconds(4), kEveryLimited = Duration::seconds(2), kEveryInSteps = Duration::seconds(1);
   static constexpr Duration kAfterWant = Duration::milliseconds(500);
   static constexpr Duration kAfterDrop = Duration::milliseconds(200);
   static constexpr Duration kRecovery = Duration::seconds(5);

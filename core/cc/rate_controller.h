@@ -59,8 +59,9 @@ class RateController {
   virtual void on_round_trip(Duration round_trip) = 0;
   /// An upper bound that the receiver states (REMB). Zero or absurd values are clamped to the limits.
   virtual void on_receiver_limit(Instant now, DataRate limit) = 0;
-  /// What the owner would send if it could: probing aims there and no further. Zero: nothing more is wanted.
-  virtual void set_wanted(DataRate wanted) = 0;
+  /// What the owner would send if it could: probing aims there and no further. Zero: nothing more is wanted. `in_steps`: by layers, whose
+  /// next one may cost twice the target; what is sent until then proves nothing, only probes do.
+  virtual void set_wanted(DataRate wanted, bool in_steps) = 0;
   /// Every 25 ms or so while the path is up.
   virtual RateUpdate on_tick(Instant now) = 0;
   virtual DataRate target() const = 0;

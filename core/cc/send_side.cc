@@ -67,8 +67,8 @@ void SendSide::on_round_trip(Duration round_trip) {
   if (controller_ && !heard_feedback_) controller_->on_round_trip(round_trip);
 }
 
-void SendSide::set_wanted(DataRate wanted) {
-  if (controller_) controller_->set_wanted(wanted);
+void SendSide::set_wanted(DataRate wanted, bool in_steps) {
+  if (controller_) controller_->set_wanted(wanted, in_steps);
 }
 
 void SendSide::on_deadline(Instant now) {

@@ -42,7 +42,8 @@ class SendSide {
   /// From RTCP report blocks; feedback gives its own.
   void on_round_trip(Duration round_trip);
   /// What would be sent if it fitted: probes aim there and no further. Zero (as at the beginning): nothing more is wanted.
-  void set_wanted(DataRate wanted);
+  /// `in_steps`: it goes up by layers.
+  void set_wanted(DataRate wanted, bool in_steps = false);
 
   void on_deadline(Instant now);
   Instant deadline() const;

@@ -27,7 +27,7 @@ class Path {
       : Path(kind, std::make_shared<Shared>(Shared{LinkModel(link, Rng(seed)), {}}), limits()) {}
   Path(const std::string& kind, std::shared_ptr<Shared> link, const RateLimits& limits)
       : controller_(kind == "nada" ? make_nada(limits) : make_gcc(limits)), link_(std::move(link)) {
-    controller_->set_wanted(DataRate::mbps(4));
+    controller_->set_wanted(DataRate::mbps(4), false);
   }
   static RateLimits limits(double priority = 1) { return {DataRate::kbps(300), DataRate::kbps(50), DataRate::mbps(4), priority}; }
   LinkModel& link() { return link_->model; }
@@ -174,7 +174,7 @@ TEST_CASE("a little loss that is not congestion does not starve GCC") {
 
 TEST_CASE("an application that sends little does not raise the target without proof") {
   Path path("gcc", bottleneck(DataRate::mbps(20)));
-  path.controller().set_wanted(DataRate::zero());
+  path.controller().set_wanted(DataRate::zero(), false);
   path.set_application_limit(DataRate::kbps(100));
   path.run_until(at_ms(2'000));
   const DataRate early = path.controller().target();
@@ -218,7 +218,7 @@ TEST_CASE("feedback about packets that were never sent is counted and changes no
 TEST_CASE("lies in feedback stay inside of the limits") {
   const std::string kind = GENERATE("gcc", "nada");
   auto controller = kind == "nada" ? make_nada(Path::limits()) : make_gcc(Path::limits());
-  controller->set_wanted(DataRate::mbps(100));
+  controller->set_wanted(DataRate::mbps(100), false);
   Rng rng(9);
   for (int i = 0; i < 5'000; ++i) {
     std::vector<PacketResult> packets;

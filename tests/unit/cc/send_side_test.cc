@@ -47,6 +47,8 @@ class Leg {
     }
   }
 
+  void widen(DataRate rate) { link_.change_at(now_, config(rate)); }
+
   SendSide side;
   DataRate media = DataRate::kbps(150);
   bool feedback = true;
@@ -113,6 +115,25 @@ TEST_CASE("a want that grows is probed for at once") {
   leg.side.set_wanted(DataRate::mbps(5));
   leg.run_until(at_ms(7'000));
   CHECK(leg.side.target() >= DataRate::mbps(5));
+}
+
+TEST_CASE("who goes by steps finds within two seconds that a narrow link is wide again, soon after a cut, too") {
+  for (const bool full : {false, true}) {
+    Leg leg(Congestion::gcc, DataRate::kbps(500), kLimits);
+    leg.side.set_wanted(DataRate::mbps(1), true);
+    leg.run_until(at_ms(20'000));
+    int64_t now = 20'000;
+    if (full) {
+      leg.media = DataRate::kbps(700);
+      leg.run_until(at_ms(now += 1'000));
+      leg.media = DataRate::kbps(150);
+    }
+    CHECK(leg.side.target() < DataRate::kbps(700));
+    leg.widen(DataRate::mbps(8));
+    leg.run_until(at_ms(now + 2'000));
+    INFO("target " << leg.side.target().bps());
+    CHECK(leg.side.target() >= DataRate::mbps(1));
+  }
 }
 
 TEST_CASE("the limit of a receiver is the estimate without feedback, and a bound with it") {

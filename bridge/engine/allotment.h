@@ -25,6 +25,7 @@ struct SenderWish {
   int32_t height = 0;              // -1 all there is, 0 nothing
   std::optional<int32_t> told;     // nullopt: nothing yet
   Instant lower_since = Instant::never();
+  DataRate least;                  // what its lowest layer costs when its sender has no limit
 };
 
 /// A source's layers when its receivers were last allocated because of them.
@@ -46,6 +47,8 @@ struct LayersSeen {
 struct UplinkLimit {
   DataRate limit = DataRate::infinite(), told = DataRate::infinite();
   Instant told_at;
+  bool can_wait = false;           // all of its video comes in sizes: others do without it meanwhile
+  Instant short_since = Instant::never();
 };
 
 }  // namespace tacoma::bridge

@@ -253,7 +253,7 @@ std::optional<Drop> Receiver::read_av1(MediaPacket& packet, Encoding& encoding) 
   packet.facts = Av1Facts{*descriptor, *bytes, structure};
   packet.layer.spatial = descriptor->spatial;
   packet.layer.temporal = descriptor->temporal;
-  packet.top_spatial = structure->max_spatial;
+  packet.top_spatial = encoding.top_spatial = structure->max_spatial;
   packet.key_frame = descriptor->has_structure && descriptor->starts_frame && descriptor->differences == 0;
   return std::nullopt;
 }

@@ -12,6 +12,7 @@ constexpr Duration kLowerAfter = Duration::seconds(1);      // a want that falls
 constexpr Duration kLimitAgain = Duration::seconds(1);      // limits are repeated
 constexpr Duration kStatsEvery = Duration::seconds(10);     // ConnectionStats
 constexpr double kLimitMoved = 0.03;
+constexpr Duration kLimitAfter = Duration::seconds(2);      // ... of a sender whose lowest layer does not fit
 constexpr double kShareOfBest = 0.95;                       // a receiver this near to the best one counts as the best
 constexpr double kOverhead = 1.1;                           // of what is wanted: repeats, headers
 
@@ -54,6 +55,7 @@ void Conference::note_layers(Instant now) {
     for (const auto& source : owner->receiver.sources) {
       if (!source->description.video) continue;
       const Span<const LayerInfo> layers = source->layers(now);
+      if (owner->uplink.told.is_infinite()) source->wanted.least = layers.empty() ? DataRate::zero() : layers[0].rate;
       LayersSeen seen;
       seen.count = static_cast<uint32_t>(layers.size());
       if (!layers.empty()) {
@@ -163,6 +165,9 @@ void Conference::note_possible(DataRate available, bool informed) {
       const double left = std::max(static_cast<double>(available.bps()) - before - after, 0.0);
       // Of one that is shown not at all for now, what it may cost to be shown again.
       possible = DataRate::bps(static_cast<int64_t>(grant.target ? left : left / (allocation::kHeadroom * kComeback)));
+      // Of one that comes in sizes one is chosen here, while the lowest fits: a limit on their sum would cost the best one.
+      const Source& source = *wanted_[i].source;
+      if (source.has_sizes() && possible >= source.wanted.least) possible = DataRate::infinite();
     }
     before += static_cast<double>(grant.rate.bps());
   }
@@ -201,8 +206,10 @@ void Conference::tell_shares(Instant now, Outbox& out) {
 void Conference::sum_up(Endpoint& sender) {
   DataRate limit;
   bool is_wanted = false;
+  sender.uplink.can_wait = true;
   for (const auto& source : sender.receiver.sources) {
     if (!source->description.video) continue;
+    sender.uplink.can_wait = sender.uplink.can_wait && source->has_sizes();
     DataRate most;
     int32_t height = 0;
     for (const Projection& p : source->subscribers) {
@@ -225,7 +232,11 @@ void Conference::sum_up(Endpoint& sender) {
 void Conference::tell_limit(Instant now, Endpoint& sender, Outbox& out) {
   UplinkLimit& uplink = sender.uplink;
   const bool lifted = uplink.limit.is_infinite();
+  if (lifted) uplink.short_since = Instant::never();
+  else if (uplink.short_since.is_never()) uplink.short_since = now;
   if (lifted && uplink.told.is_infinite()) return;
+  // A queue that drains, or repairs, leave too little for a moment: an encoder that was cut takes seconds to come back.
+  if (!lifted && uplink.can_wait && now - uplink.short_since < kLimitAfter) return;
   const DataRate say = lifted ? congestion_.estimate.highest : std::clamp(uplink.limit, congestion_.estimate.lowest, congestion_.estimate.highest);
   const double before = static_cast<double>(uplink.told.is_infinite() ? 0 : uplink.told.bps());
   const bool moved = lifted || std::abs(static_cast<double>(say.bps()) - before) > kLimitMoved * before;

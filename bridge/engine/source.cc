@@ -16,6 +16,10 @@ bool Source::started() const {
   return std::any_of(encodings.begin(), encodings.end(), [](const auto& e) { return e->reception.started(); });
 }
 
+bool Source::has_sizes() const {
+  return encodings.size() > 1 || encodings.front()->top_spatial > 0;
+}
+
 Projection* Source::subscriber(const Endpoint& receiver) {
   const auto at = std::lower_bound(subscribers.begin(), subscribers.end(), receiver.joined,
                                    [](const Projection& p, uint64_t joined) { return p.receiver().joined < joined; });

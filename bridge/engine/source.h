@@ -104,6 +104,8 @@ class Source {
 
   bool started() const;
   /// This receiver's projection, or null.
+  /// It comes in several sizes: as simulcast was signalled, or as its spatial layers said.
+  bool has_sizes() const;
   Projection* subscriber(const Endpoint& receiver);
   /// The encoding with this SSRC (media or rtx), or null.
   Encoding* find_encoding(Ssrc ssrc) const;

@@ -187,6 +187,64 @@ TEST_CASE("sharing: a sender is told the limit of its best receiver, and it is l
 }
 
 TEST_CASE("sharing: estimates are told every ten seconds; absurd limits are clamped", "[sharing]") {
+TEST_CASE("sharing: a sender of several sizes has no limit while its lowest layer fits, and none at once when it does not") {
+  Room room;
+  Client& a = room.join("aaaaaaaa");
+  Client& b = room.join("bbbbbbbb");
+  auto r = Harness::conference("m");
+  r.endpoints = {{}};
+  r.endpoints[0].id = "aaaaaaaa";
+  colibri2::MediaSource source;
+  source.type = jingle::Media::video;
+  source.id = "aaaaaaaa-v0";
+  for (uint32_t s : {a.video.value(), 5001u, 5002u}) {
+    jingle::Source one;
+    one.ssrc = Ssrc(s);
+    source.ssrcs.sources.push_back(one);
+  }
+  source.ssrcs.groups = {{jingle::GroupSemantics::sim, {a.video, Ssrc(5001), Ssrc(5002)}}};
+  r.endpoints[0].sources = {source};
+  REQUIRE(room.h.modify(r));
+  const auto limit = [&](DataRate rate) { b.send_rtcp([&](RtcpWriter& w) { w.remb(Ssrc(1), rate, {}); }); };
+  room.run(1'000);
+  limit(DataRate::kbps(300));  // its lowest layer has 160 kbps
+  room.run(4'000);
+  CHECK_FALSE(room.limit_told(a));
+  limit(DataRate::kbps(100));
+  room.run(1'500);
+  CHECK_FALSE(room.limit_told(a));
+  room.run(1'500);
+  REQUIRE(room.limit_told(a));
+  CHECK(*room.limit_told(a) < DataRate::kbps(100));
+  limit(DataRate::kbps(300));
+  room.run(1'500);
+  CHECK(*room.limit_told(a) > DataRate::mbps(5));
+}
+
+TEST_CASE("sharing: what a long queue drops is still there when it is asked for") {
+  Room room;
+  Client& a = room.join("aaaaaaaa");
+  Client& b = room.join("bbbbbbbb");
+  room.feedback = true;
+  room.run(2'000);
+  const auto ask_for_old = [&] {
+    const auto got = b.of(a.video);
+    const uint16_t sequence = got[got.size() - 11].rtp().sequence();  // 400 ms old
+    b.send_rtcp([&](RtcpWriter& w) { w.nack(Ssrc(1), a.video, Span<const uint16_t>(&sequence, 1)); });
+    room.h.settle();
+  };
+  ask_for_old();
+  CHECK(room.h.counts().retransmitted == 0);
+  CHECK(room.h.counts().drops[Drop::nack_not_cached] == 1);
+  room.queue = Duration::milliseconds(200);
+  room.run(600);
+  ask_for_old();
+  CHECK(room.h.counts().retransmitted == 1);
+  ask_for_old();  // the repeat stands in the queue
+  CHECK(room.h.counts().retransmitted == 1);
+  CHECK(room.h.counts().drops[Drop::nack_limited] == 1);
+}
+
   Room room;
   room.join("aaaaaaaa");
   Client& b = room.join("bbbbbbbb");

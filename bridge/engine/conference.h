@@ -94,6 +94,7 @@ class Conference {
   void on_report_blocks(Instant now, Endpoint& from, const ReportBlocks& blocks);
   void on_nack(Instant now, Endpoint& from, const Nack& nack, Outbox& out);
   Projection* find_projection(Endpoint& receiver, Ssrc ssrc, Source*& source);
+  void keep_longer(const Endpoint& receiver);
   void answer_nack(Instant now, Source& source, Projection& projection, uint16_t sequence, Outbox& out);
   bool send_again(Instant now, Source& source, Projection& projection, uint16_t sequence, const Numbering::Origin& origin,
                   const PacketCache::Entry& entry, Cargo cargo, Outbox& out);

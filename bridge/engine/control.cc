@@ -61,8 +61,19 @@ void Conference::on_transport_feedback(Instant now, Endpoint& from, Outbox& out)
   for (const TransportStatus& status : feedback_.statuses) counts.feedback_lost += status.received ? 0 : 1;
   if (!from.downlink.is_controlled()) return;  // nobody remembers what was sent
   counts.feedback_unknown += from.downlink.side.on_feedback(now, feedback_.statuses, feedback_.results);
+  if (from.downlink.note_wait(now)) keep_longer(from);
   if (from.downlink.is_due(now, from.constraints().assumed_bandwidth_bps)) reallocate(now, from, out);
   probe(now, from, out);
+}
+
+/// A queue has grown in front of this receiver: what it drops is asked for when what stands in it has come.
+void Conference::keep_longer(const Endpoint& receiver) {
+  const Duration age = Encoding::kept_for(receiver.turnaround());
+  for (Endpoint* owner : endpoints)
+    for (const auto& source : owner->receiver.sources)
+      if (source->description.video && source->subscriber(receiver))
+        for (const auto& encoding : source->encodings)
+          if (encoding->repair) encoding->repair->cache.set_age(std::max(age, encoding->repair->cache.age()));
 }
 
 void Conference::on_remb(Instant now, Endpoint& from, const Remb& remb, Outbox& out) {
@@ -134,7 +145,7 @@ void Conference::answer_nack(Instant now, Source& source, Projection& projection
     counts.drops.count(Drop::nack_not_cached);
     return;
   }
-  if (!projection.may_repeat(sequence, now, projection.receiver().sender.round_trip() / 2)) {
+  if (!projection.may_repeat(sequence, now, projection.receiver().sender.round_trip() / 2 + projection.receiver().downlink.waited())) {
     counts.drops.count(Drop::nack_limited);
     return;
   }

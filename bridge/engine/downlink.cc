@@ -22,6 +22,15 @@ void Downlink::meter_other(Instant now, DataSize size) {
   metered_from_ = now;
 }
 
+bool Downlink::note_wait(Instant now) {
+  const Duration newest = side.waited();
+  const bool grown = newest > waited_ + kWaitGrown;
+  if (!grown && newest <= waited_ && !waited_at_.is_never() && now - waited_at_ < kWaitKept) return false;
+  waited_ = newest;
+  waited_at_ = now;
+  return grown;
+}
+
 DataRate Downlink::estimate(std::optional<int64_t> assumed_bps) const {
   if (assumed_bps) return std::clamp(DataRate::bps(*assumed_bps), kLeastAssumed, kMostAssumed);
   return side.sustained();

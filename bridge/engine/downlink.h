@@ -39,6 +39,7 @@ class Downlink {
   static constexpr double kMuchMore = 1.5;
   static constexpr uint16_t kMostRepeats = 64;              // by the probes of one go; the rest is padding
   static constexpr Duration kMeter = Duration::milliseconds(500);
+  static constexpr Duration kWaitKept = Duration::seconds(2), kWaitGrown = Duration::milliseconds(10);
 
   explicit Downlink(const CongestionConfig& config) : side(config.controller, config.estimate), controlled_(config.controller != Congestion::none) {}
 
@@ -64,6 +65,11 @@ class Downlink {
   DataRate for_followers(std::optional<int64_t> assumed_bps) const;
   /// Audio and repeats, lately.
   DataRate other() const { return DataRate::bps(static_cast<int64_t>(other_bps_)); }
+
+  /// Feedback has come. True when packets wait longer than was known.
+  bool note_wait(Instant now);
+  /// The longest that a packet has waited on the path lately.
+  Duration waited() const { return waited_; }
 
   /// Whether allocation is due for one of the reasons that lie here.
   bool is_due(Instant now, std::optional<int64_t> assumed_bps) const;
@@ -95,6 +101,8 @@ class Downlink {
   DataRate raised_to_;
   Duration hold_ = kHold;
   Instant over_since_ = Instant::never(), gave_up_at_ = Instant::never();
+  Instant waited_at_ = Instant::never();
+  Duration waited_;
   Instant metered_from_ = Instant::never();
   int64_t metered_bytes_ = 0;
   double other_bps_ = 0;

@@ -313,7 +313,7 @@ void Receiver::receiver_report(Instant now, Sender& sender, Ssrc feedback_ssrc, 
   size_t count = 0;
   for (const auto& source : sources) {
     Duration longest = Duration::zero();
-    for (const Projection& p : source->subscribers) longest = std::max(longest, p.receiver().sender.round_trip());
+    for (const Projection& p : source->subscribers) longest = std::max(longest, p.receiver().turnaround());
     for (const auto& encoding : source->encodings) {
       // Those that have sent since the last report (RFC 3550 section 6.4).
       if (encoding->reception.received() == encoding->received_at_last_report) {
@@ -323,8 +323,7 @@ void Receiver::receiver_report(Instant now, Sender& sender, Ssrc feedback_ssrc, 
       if (count == blocks.size()) break;
       encoding->received_at_last_report = encoding->reception.received();
       blocks[count++] = encoding->reception.report(encoding->ssrc, now);
-      if (encoding->repair)
-        encoding->repair->cache.set_age(std::clamp(longest * 2 + Encoding::kNackDelay, Encoding::kShortestCache, Encoding::kLongestCache));
+      if (encoding->repair) encoding->repair->cache.set_age(Encoding::kept_for(longest));
     }
   }
   // Nothing came: reports rest until something does.

@@ -40,8 +40,8 @@ struct SourceDescription {
 class Encoding {
  public:
   static constexpr size_t kCachePackets = 512;
-  /// How long packets are kept for NACKs: until the second one about a packet can have come from the farthest receiver.
-  static constexpr Duration kNackDelay = Duration::milliseconds(80);  // besides two round trips: reordering waited for, batches, jitter
+  /// How long packets are kept for NACKs: the longest turnaround of a receiver, and
+  static constexpr Duration kNackDelay = Duration::milliseconds(80);  // for reordering that is waited for, batches, jitter
   static constexpr Duration kShortestCache = Duration::milliseconds(100);
   static constexpr Duration kLongestCache = Duration::seconds(1);
   /// However old: of a slow stream the loss of a frame's last packet shows with the next frame only.
@@ -74,6 +74,7 @@ class Encoding {
     bool has_newest = false, has_before = false;
   };
   std::unique_ptr<Structures> structures;  // once there was a descriptor
+  static Duration kept_for(Duration turnaround) { return std::clamp(turnaround + kNackDelay, kShortestCache, kLongestCache); }
   /// A packet that is kept for repairs, by its incoming number; null: it is not.
   PacketCache::Entry* kept(uint16_t sequence) { return repair ? repair->cache.find(sequence) : nullptr; }
   uint64_t received_at_last_report = 0;
@@ -103,9 +104,9 @@ class Source {
   LayersSeen seen;
 
   bool started() const;
-  /// This receiver's projection, or null.
   /// It comes in several sizes: as simulcast was signalled, or as its spatial layers said.
   bool has_sizes() const;
+  /// This receiver's projection, or null.
   Projection* subscriber(const Endpoint& receiver);
   /// The encoding with this SSRC (media or rtx), or null.
   Encoding* find_encoding(Ssrc ssrc) const;

@@ -132,6 +132,7 @@ class Gcc final : public RateController {
     return bounded(drained());
   }
   DataRate sustained() const override { return bounded(delay_.rate()); }
+  Duration waited() const override { return queue_.newest(); }
   const char* name() const override { return "gcc"; }
 
  private:
@@ -234,8 +235,8 @@ class Gcc final : public RateController {
   ProbeMeter meter_;
   DataRate receiver_limit_;
   DataRate wanted_;
-  std::optional<DataRate> silence_;
   bool in_steps_ = false;
+  std::optional<DataRate> silence_;
   DataRate before_cuts_;
   double usual_bps_ = 0;
   bool gives_way_ = true;

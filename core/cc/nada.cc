@@ -101,6 +101,7 @@ class Nada final : public RateController {
     return filled(update);
   }
   DataRate target() const override { return std::min(DataRate::bps(static_cast<int64_t>(rate_)), receiver_limit_); }
+  Duration waited() const override { return Duration::from_seconds(delays_.empty() ? 0 : delays_.back() / 1e3); }
   const char* name() const override { return "nada"; }
 
  private:

@@ -28,16 +28,19 @@ class QueueDelay {
       recent_begun_ = packet.sent;
     }
     recent_ = std::min(recent_, delay);
+    newest_ = delay;
   }
   Duration now() const {
     if (base_begun_.is_never()) return Duration::zero();
     return std::min(recent_, recent_before_) - std::min(base_, before_);
   }
+  /// Of the newest packet, jitter and all.
+  Duration newest() const { return base_begun_.is_never() ? Duration::zero() : newest_ - std::min(base_, before_); }
   void clear() { *this = QueueDelay(); }
 
  private:
   static constexpr Duration kBase = Duration::seconds(60), kRecent = Duration::milliseconds(100);
-  Duration base_, before_, recent_, recent_before_;
+  Duration base_, before_, recent_, recent_before_, newest_;
   Instant base_begun_ = Instant::never(), recent_begun_ = Instant::never();
 };
 

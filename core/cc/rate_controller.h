@@ -67,6 +67,8 @@ class RateController {
   virtual DataRate target() const = 0;
   /// The target but for what is held back for a moment, so that a queue drains: what steps that are dear to take back go by.
   virtual DataRate sustained() const { return target(); }
+  /// How long the newest packet that was told of waited on the path.
+  virtual Duration waited() const = 0;
   virtual const char* name() const = 0;
 };
 

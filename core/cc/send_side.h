@@ -63,6 +63,8 @@ class SendSide {
   DataSize in_flight() const { return history_.in_flight(); }
   /// Newest sample, up to one feedback interval more than the round trip; zero before the first.
   Duration feedback_round_trip() const { return history_.feedback_round_trip(); }
+  /// How long the newest packet that feedback told of waited on the path; zero without a controller.
+  Duration waited() const { return controller_ ? controller_->waited() : Duration::zero(); }
   /// Share of packets reported lost, smoothed over some 200 packets.
   double loss() const { return loss_; }
 

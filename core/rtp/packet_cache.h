@@ -30,6 +30,7 @@ class PacketCache {
   void clear();
 
   void set_age(Duration age) { age_ = age; }
+  Duration age() const { return age_; }
   size_t size() const { return count_; }
 
  private:

@@ -67,7 +67,7 @@ struct Room {
     for (size_t i = 0; i < people.size(); ++i) {
       for (; reported[i] < people[i]->rtp.size(); ++reported[i]) {
         const Got& got = people[i]->rtp[reported[i]];
-        if (const auto number = got.rtp().extension(5)) recorders[i].on_packet(load_u16(number->data()), got.at);
+        if (const auto number = got.rtp().extension(5)) recorders[i].on_packet(load_u16(number->data()), got.at + queue);
       }
       people[i]->send_rtcp([&](RtcpWriter& w) { recorders[i].build(Ssrc(1), Ssrc(2), w); });
     }
@@ -81,6 +81,7 @@ struct Room {
   std::map<size_t, size_t> plis, reported;
   std::map<size_t, TwccRecorder> recorders;
   bool feedback = false;
+  Duration queue;  // that feedback tells of
   size_t quiet_from = 100;
 };
 
@@ -186,7 +187,6 @@ TEST_CASE("sharing: a sender is told the limit of its best receiver, and it is l
   CHECK(*room.limit_told(a) > DataRate::mbps(5));  // of her network nothing is known yet
 }
 
-TEST_CASE("sharing: estimates are told every ten seconds; absurd limits are clamped", "[sharing]") {
 TEST_CASE("sharing: a sender of several sizes has no limit while its lowest layer fits, and none at once when it does not") {
   Room room;
   Client& a = room.join("aaaaaaaa");
@@ -245,6 +245,7 @@ TEST_CASE("sharing: what a long queue drops is still there when it is asked for"
   CHECK(room.h.counts().drops[Drop::nack_limited] == 1);
 }
 
+TEST_CASE("sharing: estimates are told every ten seconds; absurd limits are clamped", "[sharing]") {
   Room room;
   room.join("aaaaaaaa");
   Client& b = room.join("bbbbbbbb");

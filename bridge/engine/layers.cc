@@ -27,12 +27,12 @@ void LayerMeter::roll(Instant now) {
 void LayerMeter::on_packet(Instant now, uint8_t spatial, uint8_t temporal, size_t bytes, uint32_t timestamp, bool needed_above) {
   if (!started_) {
     started_ = true;
-    first_ = now;
     newest_ = now.since_start() / kBucket;
   }
   roll(now);
   if (spatial >= spatial_.size()) spatial_.resize(spatial + size_t{1});
   History& history = spatial_[spatial];
+  if (std::all_of(history.sum.begin(), history.sum.end(), [](const Cell& c) { return c.bytes == 0; })) history.begun = now;
   const bool new_frame = seen_[spatial] == 0 || is_newer(timestamp, last_timestamp_[spatial]);
   if (new_frame) last_timestamp_[spatial] = timestamp;
   seen_[spatial] = static_cast<uint8_t>(seen_[spatial] | 1u << temporal);
@@ -45,27 +45,29 @@ void LayerMeter::on_packet(Instant now, uint8_t spatial, uint8_t temporal, size_
   }
 }
 
-double LayerMeter::window_seconds(Instant now) const {
+double LayerMeter::window_seconds(Instant now, const History& history) const {
   // The bucket that is being filled counts for the part of it that has passed.
   const Duration window = kBucket * static_cast<int64_t>(kBuckets - 1) + (now - Instant::at(kBucket * newest_));
-  return std::max(kShortestWindow, std::min(window, now - first_)).to_seconds();
+  return std::max(kShortestWindow, std::min(window, now - history.begun)).to_seconds();
 }
 
 DataRate LayerMeter::rate(Instant now, uint8_t spatial, uint8_t temporal) {
   roll(now);
-  uint64_t bytes = 0;
-  for (size_t t = 0; t <= temporal && spatial < spatial_.size(); ++t) {
-    bytes += spatial_[spatial].sum[t].bytes;
-    for (size_t s = 0; s < spatial; ++s) bytes += spatial_[s].sum[t].needed;
+  double bytes = 0;  // a second
+  for (size_t s = 0; s <= spatial && spatial < spatial_.size(); ++s) {
+    uint32_t sum = 0;
+    for (size_t t = 0; t <= temporal; ++t) sum += s < spatial ? spatial_[s].sum[t].needed : spatial_[s].sum[t].bytes;
+    bytes += sum / window_seconds(now, spatial_[s]);
   }
-  return DataRate::bps(static_cast<int64_t>(static_cast<double>(bytes) * 8 / window_seconds(now)));
+  return DataRate::bps(static_cast<int64_t>(bytes * 8));
 }
 
 float LayerMeter::fps(Instant now, uint8_t spatial, uint8_t temporal) {
   roll(now);
+  if (spatial >= spatial_.size()) return 0;
   uint32_t frames = 0;
-  for (size_t t = 0; t <= temporal && spatial < spatial_.size(); ++t) frames += spatial_[spatial].sum[t].frames;
-  return static_cast<float>(frames / window_seconds(now));
+  for (size_t t = 0; t <= temporal; ++t) frames += spatial_[spatial].sum[t].frames;
+  return static_cast<float>(frames / window_seconds(now, spatial_[spatial]));
 }
 
 }  // namespace tacoma::bridge

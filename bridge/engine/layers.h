@@ -44,6 +44,8 @@ class LayerMeter {
   /// The last packet of exactly this layer; only when seen().
   Instant last_seen(uint8_t spatial, uint8_t temporal) const { return last_seen_[spatial][temporal]; }
   bool seen(uint8_t spatial, uint8_t temporal) const { return seen_[spatial] & (1u << temporal); }
+  /// It has been coming for long enough that its rate is known; a pause of a second begins anew.
+  bool is_measured(Instant now, uint8_t spatial) const { return spatial < spatial_.size() && now - spatial_[spatial].begun >= kShortestWindow; }
   /// Of the layer and all that it needs.
   DataRate rate(Instant now, uint8_t spatial, uint8_t temporal);
   float fps(Instant now, uint8_t spatial, uint8_t temporal);
@@ -59,13 +61,13 @@ class LayerMeter {
   struct History {
     std::array<Cells, kBuckets> buckets{};
     Cells sum{};
+    Instant begun;  // with nothing in the second before
   };
   void roll(Instant now);
-  double window_seconds(Instant now) const;
+  double window_seconds(Instant now, const History& history) const;
 
   std::vector<History> spatial_;  // as many as have come: most streams have one
   int64_t newest_ = 0;  // number of the bucket that is being filled, counted from the start of the run
-  Instant first_;
   bool started_ = false;
   std::array<uint8_t, kMaxSpatialLayers> seen_{};
   std::array<uint32_t, kMaxSpatialLayers> last_timestamp_{};

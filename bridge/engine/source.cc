@@ -51,8 +51,19 @@ Span<const LayerInfo> Source::layers(Instant now) {
   };
   each([&](Encoding&, uint8_t, uint8_t, Instant at) { newest = newest ? std::max(*newest, at) : at; });
   if (!newest || now - *newest > kSourceGone) return {};
+  // What has just begun would seem to cost a part of what it does, and be given to links that it fills. It waits until it is measured, all but
+  // the lowest of a source that has just begun.
+  std::optional<std::pair<uint8_t, uint8_t>> lowest;
+  bool known = false;
+  const auto is_there = [&](Instant at) { return *newest - at <= kLayerGone; };
+  each([&](Encoding& e, uint8_t s, uint8_t, Instant at) {
+    if (!is_there(at)) return;
+    if (!lowest) lowest = {e.index, s};
+    known = known || e.meter->is_measured(now, s);
+  });
   each([&](Encoding& e, uint8_t s, uint8_t t, Instant at) {
-    if (*newest - at > kLayerGone) return;
+    if (!is_there(at)) return;
+    if (known ? !e.meter->is_measured(now, s) : std::pair(e.index, s) != *lowest) return;
     layers_.push_back({{e.index, s, t}, height_of(e, s), e.meter->fps(now, s, t), e.meter->rate(now, s, t)});
   });
   return Span<const LayerInfo>(layers_.data(), layers_.size());

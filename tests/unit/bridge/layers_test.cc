@@ -79,6 +79,30 @@ TEST_CASE("the table of layers says what comes, what it costs with all it needs,
   CHECK(source.layers(ms(15000)).size() == 0);
 }
 
+TEST_CASE("what has just begun is not offered before it is measured, but for the lowest of a source") {
+  bridge::SourceDescription what;
+  what.video = true;
+  for (uint32_t i = 1; i <= 3; ++i) what.encodings.push_back({Ssrc(i), Ssrc()});
+  Source source(nobody(), what, 90000, false);
+  const auto feed = [&](int64_t from, int64_t to, size_t encodings) {
+    for (int64_t frame = from * 30 / 1000; frame < to * 30 / 1000; ++frame)
+      for (size_t e = 0; e < encodings; ++e)
+        source.encodings[e]->meter->on_packet(ms(frame * 1000 / 30), 0, 0, 1000 << e, static_cast<uint32_t>(frame * 3000), true);
+  };
+  feed(0, 300, 3);
+  REQUIRE(source.layers(ms(300)).size() == 1);
+  CHECK(source.layers(ms(300))[0].id == LayerId{0, 0, 0});
+  feed(300, 3000, 3);
+  CHECK(source.layers(ms(3000)).size() == 3);
+  feed(3000, 6000, 1);  // nobody watches the higher two ...
+  feed(6000, 6300, 3);  // ... until somebody does: a window of the second before would say a third of what they cost
+  CHECK(source.layers(ms(6300)).size() == 1);
+  feed(6300, 6600, 3);
+  const auto layers = source.layers(ms(6600));
+  REQUIRE(layers.size() == 3);
+  CHECK(layers[2].rate.bps() == Approx(4 * 8000.0 * 30).epsilon(0.15));
+}
+
 TEST_CASE("a spatial layer costs what lies below it too, except what only the lower one needs") {
   LayerMeter meter;
   for (int64_t frame = 0; frame < 60; ++frame) {

@@ -19,16 +19,9 @@ namespace {
 
 constexpr double kSecond = 1e9, kMillisecond = 1e6;
 
-std::string file_text(const std::string& path) {
-  std::ifstream in(path);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
 /// The schema is the one that docs/results.md shows.
 std::string schema() {
-  const std::string text = file_text("docs/results.md");
+  const std::string text = test::text_of("docs/results.md");
   const size_t from = text.find("```sql\n"), to = text.find("```", from + 7);
   TACOMA_ASSERT(from != std::string::npos && to != std::string::npos);
   return text.substr(from + 7, to - from - 7);
@@ -147,12 +140,12 @@ class Story {
       const double mos = std::clamp(4.35 - 8 * lost - base / 1000, 1.0, 4.5);
       rows_.add("received", when, double(i), double(from), std::string("audio"), std::floor(30 * share), 2500 * share,
                 30., std::floor(30 * lost), 0., 2 * kMillisecond, delay, delay * 1.5, 0., 0., 0., 0., 0., 0., mos, 0., 0., 0., 1.,
-                -1., 0.);
+                -1., 0., 0., 0.);
       rows_.add("received", when, double(i), double(from), std::string("video"), video_packets, video_packets * 1050,
                 video_packets / share, std::floor(video_packets / share * lost),
                 std::floor(video_packets / share * std::min(lost, 0.1)), 4 * kMillisecond, delay, delay * 2, frames,
                 frames, delay * 1.2, delay * 2.4, frozen > 0 ? 1. : 0., frozen, 0., share < 1 ? 180. : 360., share < 1 ? 1. : 0., 0.,
-                share < 1 && from % 2 == 1 ? 0. : 1., from == room + 2 ? 0. : 360., share < 1 ? 2. : 4.);
+                share < 1 && from % 2 == 1 ? 0. : 1., from == room + 2 ? 0. : 360., share < 1 ? 2. : 4., 0., 0.);
       bytes += video_packets * 1050 + 2500 * share;
       packets_ += video_packets + std::floor(30 * share);
       note_delay(i, delay, video_packets);
@@ -301,11 +294,5 @@ void write_fixture(const std::filesystem::path& folder, const Fixture& f) {
       {"conservation", {{"holds", true}, {"problems", nlohmann::json::array()}}}};
   std::ofstream(folder / "run.json") << manifest.dump(1);
 }
-
-Folder::Folder() {
-  char name[] = "/tmp/tacoma-analysis-XXXXXX";
-  path = ::mkdtemp(name);
-}
-Folder::~Folder() { std::filesystem::remove_all(path); }
 
 }  // namespace tacoma::analysis

@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <string>
 
+#include "tests/support/files.h"
+
 namespace tacoma::analysis {
 
 struct Fixture {
@@ -26,11 +28,6 @@ void write_fixture(const std::filesystem::path& folder, const Fixture& fixture);
 /// Runs SQL on a database file.
 void run_sql(const std::filesystem::path& database, const std::string& sql);
 
-/// A folder for one test, removed at its end.
-struct Folder {
-  Folder();
-  ~Folder();
-  std::filesystem::path path;
-};
+using Folder = test::TempFolder;
 
 }  // namespace tacoma::analysis

@@ -98,7 +98,7 @@ TEST_CASE("samples are summed into bins: the bytes of the database are the bytes
 TEST_CASE("links that several share are read by themselves, unless they have no limit") {
   Folder folder;
   write_fixture(folder.path, Fixture());
-  run_sql(folder.path / "run.sqlite",
+  run_sql(folder / "run.sqlite",
           "INSERT INTO hosts VALUES(11, 'home', 'site', 'eu', '', 1000000, 2000000, 5000000), (12, 'open', 'site', 'eu', '', NULL, NULL, 0);"
           "INSERT INTO links VALUES(1000000000, 11, 'down', 2000000, 90, 125000, 3, 0, 40000000), (2000000000, 11, 'down', 500000, 100, 250000, 0, 1, 7000000),"
           "(3000000000, 11, 'down', 500000, 20, 62500, 0, 0, 0), (1000000000, 11, 'up', 1000000, 10, 1000, 0, 0, 0), (1000000000, 12, 'up', NULL, 10, 1000, 0, 0, 0);");
@@ -123,7 +123,7 @@ TEST_CASE("samples that jitter, as real time makes them, stay one a bin") {
   Folder folder;
   write_fixture(folder.path, Fixture());
   const Run exact = loaded(folder.path);
-  run_sql(folder.path / "run.sqlite",
+  run_sql(folder / "run.sqlite",
           "UPDATE received SET at = at + (person * 7919 + at / 1000000000 * 104729) % 300000000 - 150000000;"
           "UPDATE links SET at = at + (host * 7919 + at / 1000000000 * 104729) % 300000000 - 150000000;");
   const Run jittery = loaded(folder.path);
@@ -175,8 +175,8 @@ TEST_CASE("a run that was interrupted says when") {
 TEST_CASE("a run that was killed before its first row is a run without people") {
   Folder folder;
   write_fixture(folder.path, Fixture());
-  std::filesystem::remove(folder.path / "run.sqlite");
-  run_sql(folder.path / "run.sqlite", "CREATE TABLE hosts(id INTEGER PRIMARY KEY, name TEXT)");
+  std::filesystem::remove(folder / "run.sqlite");
+  run_sql(folder / "run.sqlite", "CREATE TABLE hosts(id INTEGER PRIMARY KEY, name TEXT)");
   const Run run = loaded(folder.path);
   CHECK(run.people.empty());
   CHECK(std::any_of(run.notes.begin(), run.notes.end(),
@@ -187,9 +187,9 @@ TEST_CASE("a run that was killed before its first row is a run without people") 
 TEST_CASE("rows that name nobody are passed over") {
   Folder folder;
   write_fixture(folder.path, Fixture());
-  run_sql(folder.path / "run.sqlite",
-          "INSERT INTO received VALUES(1000000000, 99, 0, 'video', 1, 1000, 1, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 360, 0, 0, 1, -1, 0);"
-          "INSERT INTO received VALUES(1000000000, -1, 0, 'video', 1, 1000, 1, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 360, 0, 0, 1, -1, 0);"
+  run_sql(folder / "run.sqlite",
+          "INSERT INTO received VALUES(1000000000, 99, 0, 'video', 1, 1000, 1, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 360, 0, 0, 1, -1, 0, 0, 0);"
+          "INSERT INTO received VALUES(1000000000, -1, 0, 'video', 1, 1000, 1, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 360, 0, 0, 1, -1, 0, 0, 0);"
           "INSERT INTO join_steps VALUES(99, 'ice', 5); INSERT INTO links VALUES(5, 4000000000, 'up', 1, 1, 1, 0, 0, 0);"
           "INSERT INTO delays VALUES(-7, 'audio', 'packet', 0, 1, 1);");
   CHECK(loaded(folder.path).people.size() == 8);
@@ -197,22 +197,22 @@ TEST_CASE("rows that name nobody are passed over") {
 
 TEST_CASE("what is missing or strange is said in a sentence") {
   Folder folder;
-  const std::filesystem::path good = folder.path / "good";
+  const std::filesystem::path good = folder / "good";
   write_fixture(good, Fixture());
   auto sentence = [](const std::filesystem::path& path) {
     const auto run = load_run(path.string());
     return run ? std::string("no error") : run.error();
   };
-  CHECK_THAT(sentence(folder.path / "nowhere"), Catch::EndsWith("nowhere does not exist."));
+  CHECK_THAT(sentence(folder / "nowhere"), Catch::EndsWith("nowhere does not exist."));
   CHECK_THAT(sentence(good / "run.json"), Catch::Contains("is a file; the result of a run is a folder"));
   CHECK_THAT(sentence(folder.path), Catch::Contains("holds no run.json"));
-  std::filesystem::copy_file(good / "run.json", folder.path / "run.json");
+  std::filesystem::copy_file(good / "run.json", folder / "run.json");
   CHECK_THAT(sentence(folder.path), Catch::Contains("holds no run.sqlite"));
-  write_text(folder.path / "run.sqlite", "this is no database at all, though long enough to be looked at as one, perhaps");
+  write_text(folder / "run.sqlite", "this is no database at all, though long enough to be looked at as one, perhaps");
   CHECK_THAT(sentence(folder.path), Catch::Contains("run.sqlite cannot be read"));
-  write_text(folder.path / "run.json", "{\"format\": ");
+  write_text(folder / "run.json", "{\"format\": ");
   CHECK_THAT(sentence(folder.path), Catch::Contains("run.json is damaged"));
-  write_text(folder.path / "run.json", "{\"scenario\": 7}");
+  write_text(folder / "run.json", "{\"scenario\": 7}");
   CHECK_THAT(sentence(folder.path), Catch::Contains("no format number"));
   Fixture newer;
   newer.format = 2;
@@ -222,7 +222,7 @@ TEST_CASE("what is missing or strange is said in a sentence") {
 
 TEST_CASE("a folder with any name can be read") {
   Folder folder;
-  const std::filesystem::path odd = folder.path / "a run? 100% #1 & ü";
+  const std::filesystem::path odd = folder / "a run? 100% #1 & ü";
   write_fixture(odd, Fixture());
   CHECK(loaded(odd).people.size() == 8);
 }

@@ -17,7 +17,7 @@ namespace {
 Run made(const Fixture& fixture) {
   Folder folder;
   write_fixture(folder.path, fixture);
-  auto run = load_run(folder.path.string());
+  auto run = load_run(folder.path);
   if (!run) FAIL(run.error());
   return *std::move(run);
 }
@@ -74,10 +74,10 @@ TEST_CASE("the page has every section, in order, and needs nothing from outside"
 TEST_CASE("the page has what shared links carried, in kbit/s and ms") {
   Folder folder;
   write_fixture(folder.path, Fixture());
-  run_sql(folder.path / "run.sqlite",
+  run_sql(folder / "run.sqlite",
           "INSERT INTO hosts VALUES(11, 'home', 'site', 'eu', '', 1000000, 2000000, 5000000);"
           "INSERT INTO links VALUES(1000000000, 11, 'down', 2000000, 90, 125000, 3, 1, 40000000);");
-  const auto run = load_run(folder.path.string());
+  const auto run = load_run(folder.path);
   REQUIRE(run);
   const auto data = data_of(report_page({*run}));
   const auto& down = data.at("runs").at(0).at("sites").at(0).at("down");
@@ -241,13 +241,13 @@ TEST_CASE("quality follows a person into and out of the room") {
 TEST_CASE("a report is written whole or not at all") {
   Folder folder;
   const Run run = made(Fixture());
-  const std::string path = (folder.path / "report.html").string();
+  const std::string path = (folder / "report.html").string();
   REQUIRE(write_report({run}, path));
   std::ifstream in(path, std::ios::binary);
   const std::string written((std::istreambuf_iterator<char>(in)), {});
   CHECK(written == report_page({run}));
   CHECK(std::distance(std::filesystem::directory_iterator(folder.path), {}) == 1);
-  const auto refused = write_report({run}, (folder.path / "missing" / "report.html").string());
+  const auto refused = write_report({run}, (folder / "missing" / "report.html").string());
   REQUIRE_FALSE(refused);
   CHECK_THAT(refused.error(), Catch::Contains("cannot be written: No such file"));
 }

@@ -16,13 +16,14 @@ namespace tacoma {
 namespace {
 
 constexpr double kPacingFactor = 1.5;
+constexpr double kPacingWithRoom = 2.5;  // libwebrtc's: where less is sent than might be, or the link has never been full
 // A standing queue, for who has all that it wants; who has less stands more, up to kMostTolerant times.
 constexpr Duration kLongQueue = Duration::milliseconds(20);     // the rate is cut
 constexpr Duration kGrowingQueue = Duration::milliseconds(15);  // the rate is cut, if it grows: a trend without a queue is jitter
 constexpr Duration kShortQueue = Duration::milliseconds(8);     // nothing is raised and nothing probed
 constexpr double kMostTolerant = 3;
-constexpr Duration kDrain = Duration::milliseconds(300);        // a queue so much above a short one would stop us
-constexpr double kDeepestDrain = 0.4;                           // ... but for this share
+constexpr Duration kDrain = Duration::milliseconds(250);        // a queue so much above a short one would stop us
+constexpr double kDeepestDrain = 0.2;                           // ... but for this share
 // Cuts.
 constexpr Duration kBetweenCuts = Duration::milliseconds(400);
 constexpr Duration kBurst = Duration::milliseconds(600);        // a queue that has stood for less may be a burst of somebody else's,
@@ -155,7 +156,7 @@ class Gcc final : public RateController {
   void fill(RateUpdate& update) {
     for (const ProbeCluster& cluster : update.probes) meter_.expect(cluster);
     update.target = target();
-    update.pacing = DataRate::bps(static_cast<int64_t>(kPacingFactor * static_cast<double>(update.target.bps())));
+    update.pacing = times(update.target, limited() || last_cut_.is_never() ? kPacingWithRoom : kPacingFactor);
   }
 
   DataRate bounded(DataRate rate) const {

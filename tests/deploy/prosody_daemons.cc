@@ -62,7 +62,7 @@ class Deployment {
   uint16_t client_port() const { return ports_[0]; }
   std::string logs() const {
     std::string all;
-    for (const auto& child : children_) all += child->name() + ":\n" + read_file(child->log_file());
+    for (const auto& child : children_) all += child->name() + ":\n" + text_of(child->log_file());
     return all;
   }
 

@@ -52,19 +52,19 @@ class UpRun {
   void stop() {
     end_child(child_, &ended_);
   }
-  std::string log() const { return read_file(folder_ / "up.log"); }
+  std::string log() const { return text_of(folder_ / "up.log"); }
   fs::path state() const { return folder_ / "state"; }
   uint16_t web() const { return port_; }
-  uint16_t client_port() const { return number_after(read_file(state() / "prosody.cfg.lua"), "c2s_ports = { "); }
-  uint16_t bridge_port(const std::string& key) const { return number_after(read_file(state() / "bridge-1.yaml"), key); }
+  uint16_t client_port() const { return number_after(text_of(state() / "prosody.cfg.lua"), "c2s_ports = { "); }
+  uint16_t bridge_port(const std::string& key) const { return number_after(text_of(state() / "bridge-1.yaml"), key); }
   const std::string& ended() const { return ended_; }
   /// The process that runs one of the parts, by a word of its command line that no other part has. 0: none.
   pid_t part(const std::string& word) const {
     for (const auto& entry : fs::directory_iterator("/proc")) {
       const std::string name = entry.path().filename().string();
       if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-      const std::string command = read_file(entry.path() / "cmdline");
-      const std::string status = read_file(entry.path() / "status");
+      const std::string command = text_of(entry.path() / "cmdline");
+      const std::string status = text_of(entry.path() / "status");
       if (command.find(word) != std::string::npos && status.find("PPid:\t" + std::to_string(child_.pid()) + "\n") != std::string::npos)
         return static_cast<pid_t>(std::stol(name));
     }
@@ -224,10 +224,10 @@ TEST_CASE("two people meet through tacoma up, on a stock Prosody") {
   CHECK(up.ended() == "with code 0");
   CHECK(get(up.web(), "/").empty());
   for (const char* part : {"prosody.log", "focus.log", "bridge-1.log"}) {
-    const std::string text = read_file(up.state() / "logs" / part);
+    const std::string text = text_of(up.state() / "logs" / part);
     INFO(text);
     for (const char* secret : {"bridge", "component"}) {
-      std::string value = read_file(up.state() / "secrets" / secret);
+      std::string value = text_of(up.state() / "secrets" / secret);
       value.pop_back();
       CHECK(value.size() == 32);
       CHECK(text.find(value) == std::string::npos);  // no secret in logs

@@ -18,15 +18,9 @@
 #include "host/linux/udp.h"
 #include "up/child.h"
 #include "up/deployment.h"
+#include "tests/support/files.h"
 
 namespace tacoma::test {
-
-inline std::string read_file(const std::filesystem::path& file) {
-  std::ifstream in(file);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
 
 /// Sends a request and reads the answer to its end; nothing when nobody listens.
 inline std::string http(uint16_t port, const std::string& request) {

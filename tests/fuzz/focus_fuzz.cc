@@ -12,6 +12,7 @@
 #include "core/signal/xmpp_stream.h"
 #include "focus/engine/focus.h"
 #include "sim/router/stanza_router.h"
+#include "tests/fuzz/lines.h"
 
 using namespace tacoma;
 
@@ -116,12 +117,7 @@ class Harness {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Harness harness;
-  std::string_view rest(reinterpret_cast<const char*>(data), size);
-  while (!rest.empty()) {
-    const size_t end = std::min(rest.find('\n'), rest.size());
-    harness.feed(rest.substr(0, end));
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
+  each_line(data, size, [&](std::string_view line) { harness.feed(line); });
   harness.finish();
   return 0;
 }

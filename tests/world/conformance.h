@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/base/world.h"
+#include "tests/support/instants.h"
 
 namespace tacoma::conformance {
 
@@ -91,7 +92,6 @@ class Probe : public Process {
 inline void send_text(Outbox& out, const SocketAddress& to, std::string_view text) { out.send(to, out.pool().copy(as_bytes(text))); }
 
 constexpr Duration ms(int64_t n) { return Duration::milliseconds(n); }
-constexpr Instant at_ms(int64_t n) { return Instant::at(Duration::milliseconds(n)); }
 
 /// `count` hosts named h0, h1 ... in one region, on links without limit or delay.
 inline NetworkPlan plain_plan(size_t count, IpFamily family = IpFamily::v4) {

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
+#include "tests/support/files.h"
 
 namespace fs = std::filesystem;
 
@@ -24,19 +25,8 @@ struct Outcome {
   std::string out, err;
 };
 
-std::string text_of(const std::string& path) {
-  std::ifstream in(path);
-  return std::string(std::istreambuf_iterator<char>(in), {});
-}
-
-struct TempFolder {
-  std::string path;
-  TempFolder() {
-    std::string name = (fs::temp_directory_path() / "tacoma-cmd-XXXXXX").string();
-    path = ::mkdtemp(name.data());
-  }
-  ~TempFolder() { fs::remove_all(path); }
-};
+using tacoma::test::TempFolder;
+using tacoma::test::text_of;
 
 /// Starts the binary with its output in files of `folder`; the clip cache is shared by all tests of one machine user, unless a
 /// test wants its own.
@@ -63,7 +53,7 @@ Outcome finish(const TempFolder& folder, pid_t child) {
       text_of(folder.path + "/err")};
 }
 
-Outcome tacoma(const std::vector<std::string>& arguments) {
+Outcome run_tacoma(const std::vector<std::string>& arguments) {
   const TempFolder folder;
   return finish(folder, start(folder, arguments));
 }
@@ -84,7 +74,7 @@ std::vector<std::string> small_run(const std::string& world, const std::string& 
 
 TEST_CASE("a wrong command ends with 2 and says what is right") {
   const auto wrong = [](const std::vector<std::string>& arguments) {
-    const Outcome o = tacoma(arguments);
+    const Outcome o = run_tacoma(arguments);
     CHECK(o.code == 2);
     CHECK(o.out.empty());
     return o.err;
@@ -113,7 +103,7 @@ TEST_CASE("a wrong scenario ends with 2 and tells all mistakes") {
   const TempFolder folder;
   const std::string file = folder.path + "/wrong.yaml";
   std::ofstream(file) << "scenario: wrong\nduration: 10\nconferences:\n  - people:\n      - { acces: dsl, region: mars }\n";
-  const Outcome o = tacoma({"run", file, "--world", "light", "--out", folder.path + "/run"});
+  const Outcome o = run_tacoma({"run", file, "--world", "light", "--out", folder.path + "/run"});
   CHECK(o.code == 2);
   CHECK(o.err == file + ":2:11: duration: '10' has no unit (write '10ms', '10s', '10min')\n" + file +
       ":5:11: unknown key 'acces' (did you mean 'access'?)\n" +
@@ -123,33 +113,33 @@ TEST_CASE("a wrong scenario ends with 2 and tells all mistakes") {
 
 TEST_CASE("help, version, list and validate end with 0") {
   for (const char* help : {"--help", "help"}) {
-    const Outcome o = tacoma({help});
+    const Outcome o = run_tacoma({help});
     CHECK(o.code == 0);
     CHECK(o.out.find("tacoma run quickstart") != std::string::npos);
   }
   for (const std::string command : {"run", "report", "compare", "validate", "list"}) {
-    const Outcome o = tacoma({command, "--help"});
+    const Outcome o = run_tacoma({command, "--help"});
     CHECK(o.code == 0);
     CHECK(o.out.find("\nExamples:\n  tacoma " + command) != std::string::npos);
   }
-  CHECK(tacoma({}).code == 2);
-  CHECK(tacoma({"--version"}).out.rfind("tacoma 0.", 0) == 0);
-  const Outcome list = tacoma({"list"});
+  CHECK(run_tacoma({}).code == 2);
+  CHECK(run_tacoma({"--version"}).out.rfind("tacoma 0.", 0) == 0);
+  const Outcome list = run_tacoma({"list"});
   CHECK(list.code == 0);
   for (const char* name : {"quickstart ", "one-on-one ", "all-hands-30 ", "bad-wifi ",
       "flash-join "}) CHECK(list.out.find(name) != std::string::npos);
-  const Outcome valid = tacoma({"validate", "quickstart", "one-on-one"});
+  const Outcome valid = run_tacoma({"validate", "quickstart", "one-on-one"});
   CHECK(valid.code == 0);
   CHECK(valid.out.find("quickstart: fine: 8 people in 1 room, 1 bridge, ") == 0);
-  CHECK(tacoma({"validate", "one-on-one", "--set", "conferences=[{people: [{count: 1}]}]", "--set", "events=[]", "--set",
+  CHECK(run_tacoma({"validate", "one-on-one", "--set", "conferences=[{people: [{count: 1}]}]", "--set", "events=[]", "--set",
       "expect=[]"}).out.find("one-on-one: fine: 1 person in 1 room, ") == 0);
-  CHECK(tacoma({"validate", "one-on-one", "--plan"}).out.find("\nperson call/ana group call/ana ") != std::string::npos);
+  CHECK(run_tacoma({"validate", "one-on-one", "--plan"}).out.find("\nperson call/ana group call/ana ") != std::string::npos);
 }
 
 TEST_CASE("a run writes its folder; the same seed gives the same digest, another seed another") {
   const TempFolder folder;
   for (const char* name : {"a", "b", "c"}) {
-    const Outcome o = tacoma(small_run("light", folder.path + "/" + name, name[0] == 'c' ?
+    const Outcome o = run_tacoma(small_run("light", folder.path + "/" + name, name[0] == 'c' ?
         std::vector<std::string>{"--seed", "2"} : std::vector<std::string>{}));
     CAPTURE(o.err, o.out);
     REQUIRE(o.code == 0);
@@ -168,14 +158,14 @@ TEST_CASE("a run writes its folder; the same seed gives the same digest, another
 
 TEST_CASE("an expectation that fails ends with 99, one that holds with 0") {
   const TempFolder folder;
-  CHECK(tacoma(small_run("light", folder.path + "/run", {"--set", "expect=[ join_time.max < 1ms ]"})).code == 99);
+  CHECK(run_tacoma(small_run("light", folder.path + "/run", {"--set", "expect=[ join_time.max < 1ms ]"})).code == 99);
   CHECK(json_of(folder.path + "/run")["verdict"] == "fail");
-  CHECK(tacoma(small_run("light", folder.path + "/run", {"--set", "expect=[ joined >= 100% ]"})).code == 0);
+  CHECK(run_tacoma(small_run("light", folder.path + "/run", {"--set", "expect=[ joined >= 100% ]"})).code == 0);
   CHECK(json_of(folder.path + "/run")["verdict"] == "pass");
 }
 
 TEST_CASE("an output folder that cannot be used ends with 1 and a sentence") {
-  const Outcome o = tacoma(small_run("light", "/dev/null/x"));
+  const Outcome o = run_tacoma(small_run("light", "/dev/null/x"));
   CHECK(o.code == 1);
   CHECK(o.err == "tacoma: /dev/null/x: cannot be made: Not a directory\n");
 }
@@ -269,32 +259,32 @@ TEST_CASE("a run that could not keep its own schedule ends with 98 and no verdic
 TEST_CASE("a run leaves a report; report and compare read result folders") {
   const TempFolder folder;
   const std::string a = folder.path + "/a", b = folder.path + "/b";
-  REQUIRE(tacoma(small_run("light", a)).code == 0);
-  REQUIRE(tacoma(small_run("light", b, {"--seed", "2"})).code == 0);
+  REQUIRE(run_tacoma(small_run("light", a)).code == 0);
+  REQUIRE(run_tacoma(small_run("light", b, {"--seed", "2"})).code == 0);
   CHECK(text_of(a + "/report.html").find("</html>") != std::string::npos);
-  const Outcome both = tacoma({"report", a, b});
+  const Outcome both = run_tacoma({"report", a, b});
   CHECK(both.code == 0);
   CHECK(both.out == "report in " + folder.path + "/report.html\n");
   CHECK(fs::file_size(folder.path + "/report.html") > 100'000);
-  CHECK(tacoma({"report", a, "-o", folder.path + "/one.html"}).code == 0);
+  CHECK(run_tacoma({"report", a, "-o", folder.path + "/one.html"}).code == 0);
   CHECK(fs::exists(folder.path + "/one.html"));
 
-  const Outcome same = tacoma({"compare", a, a, "--assert", "throughput=0%,delay.audio.p50=0ms,loss.video.mean=0pt"});
+  const Outcome same = run_tacoma({"compare", a, a, "--assert", "throughput=0%,delay.audio.p50=0ms,loss.video.mean=0pt"});
   CHECK(same.code == 0);
   CHECK(same.out.find("throughput") != std::string::npos);
-  const Outcome differs = tacoma({"compare", a, b, "--assert", "throughput=0%"});
+  const Outcome differs = run_tacoma({"compare", a, b, "--assert", "throughput=0%"});
   CHECK(differs.code == 99);
   CHECK(differs.out.find("  FAILS  throughput=0%: ") != std::string::npos);
-  CHECK(tacoma({"compare", a, b, "--assert",
+  CHECK(run_tacoma({"compare", a, b, "--assert",
       "trougput=5%"}).err == "tacoma: --assert: unknown metric 'trougput' (did you mean 'throughput'?)\n");
-  CHECK(tacoma({"compare", a, b, "--assert", "trougput=5%"}).code == 2);
-  CHECK(tacoma({"compare", a, folder.path}).code == 1);
-  CHECK(tacoma({"report", "/nonexistent"}).code == 1);
-  CHECK(tacoma({"report", a, a, a}).code == 2);
+  CHECK(run_tacoma({"compare", a, b, "--assert", "trougput=5%"}).code == 2);
+  CHECK(run_tacoma({"compare", a, folder.path}).code == 1);
+  CHECK(run_tacoma({"report", "/nonexistent"}).code == 1);
+  CHECK(run_tacoma({"report", a, a, a}).code == 2);
 }
 
 TEST_CASE("a capture of a run is there when it was asked for") {
   const TempFolder folder;
-  REQUIRE(tacoma(small_run("light", folder.path + "/run", {"--pcap"})).code == 0);
+  REQUIRE(run_tacoma(small_run("light", folder.path + "/run", {"--pcap"})).code == 0);
   CHECK(fs::file_size(folder.path + "/run/run.pcap") > 100'000);
 }

@@ -5,12 +5,12 @@
 #include <vector>
 
 #include "core/base/link_model.h"
+#include "tests/support/instants.h"
 
 using namespace tacoma;
 
 namespace {
 
-constexpr Instant at_ms(int64_t ms) { return Instant::at(Duration::milliseconds(ms)); }
 constexpr Duration kWait = Duration::milliseconds(20);
 
 // When, of the milliseconds from `from` on, something is taken while packets wait for 20 ms.

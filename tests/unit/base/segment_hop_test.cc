@@ -4,11 +4,10 @@
 #include <string>
 
 #include "core/base/packet_pool.h"
+#include "tests/support/instants.h"
 
 namespace tacoma {
 namespace {
-
-Instant at_ms(int64_t n) { return Instant::at(Duration::milliseconds(n)); }
 
 TEST_CASE("a fifo keeps order through growth and compaction") {
   Fifo<int> fifo;

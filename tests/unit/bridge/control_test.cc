@@ -11,11 +11,6 @@ using namespace tacoma;
 using namespace tacoma::test;
 
 namespace {
-void check_audit(const Harness& h) {
-  const BridgeAudit audit = h.bridge->audit();
-  for (const std::string& v : audit.violations) UNSCOPED_INFO(v);
-  CHECK(audit.holds());
-}
 void nack(Harness& h, Client& from, Ssrc media, std::vector<uint16_t> sequences) {
   from.send_rtcp([&](RtcpWriter& w) { w.nack(Ssrc(1), media, sequences); });
   h.settle();

@@ -10,11 +10,6 @@ using namespace tacoma;
 using namespace tacoma::test;
 
 namespace {
-void check_audit(const Harness& h) {
-  const BridgeAudit audit = h.bridge->audit();
-  for (const std::string& v : audit.violations) UNSCOPED_INFO(v);
-  CHECK(audit.holds());
-}
 std::vector<uint16_t> sequences(const std::vector<Got>& packets) {
   std::vector<uint16_t> s;
   for (const Got& g : packets) s.push_back(g.rtp().sequence());

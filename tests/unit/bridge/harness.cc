@@ -417,4 +417,10 @@ void Harness::send_video_answering_pli(Client& from) {
   settle();
 }
 
+void check_audit(const Harness& h) {
+  const BridgeAudit audit = h.bridge->audit();
+  for (const std::string& v : audit.violations) UNSCOPED_INFO(v);
+  CHECK(audit.holds());
+}
+
 }  // namespace tacoma::test

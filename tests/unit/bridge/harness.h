@@ -140,4 +140,7 @@ class Harness {
   std::vector<std::pair<std::string, jingle::IceTransport>> offers_;  // by client id
 };
 
+/// The bridge's own laws hold.
+void check_audit(const Harness& h);
+
 }  // namespace tacoma::test

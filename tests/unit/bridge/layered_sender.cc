@@ -1,4 +1,5 @@
 #include "layered_sender.h"
+#include "nobody.h"
 
 #include <algorithm>
 #include <functional>
@@ -11,11 +12,6 @@ using namespace bridge;
 
 namespace {
 constexpr uint8_t kVp8Type = 100, kVp9Type = 101, kAv1Type = 41, kH264Type = 102, kDependencyId = 11;
-
-Endpoint& nobody() {
-  alignas(16) static unsigned char place[16];
-  return *reinterpret_cast<Endpoint*>(place);  // only its address is used
-}
 
 uint8_t payload_type(Kind kind) {
   switch (kind) {

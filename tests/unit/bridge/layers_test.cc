@@ -3,16 +3,14 @@
 
 #include "bridge/engine/colibri.h"
 #include "bridge/engine/endpoint.h"
+#include "nobody.h"
 
 using namespace tacoma;
 using namespace tacoma::bridge;
 
 namespace {
 Instant ms(int64_t n) { return Instant::at(Duration::milliseconds(n)); }
-Endpoint& nobody() {
-  alignas(Endpoint) static unsigned char place[sizeof(Endpoint)];
-  return *reinterpret_cast<Endpoint*>(place);  // only its address is used
-}
+using test::nobody;
 colibri2::MediaSource camera(std::vector<uint32_t> ssrcs, std::vector<jingle::SourceGroup> groups) {
   colibri2::MediaSource media;
   media.type = jingle::Media::video;

@@ -8,16 +8,14 @@
 #include "bridge/engine/source.h"
 #include "bridge/engine/speaker.h"
 #include "core/base/rng.h"
+#include "nobody.h"
 
 using namespace tacoma;
 using namespace tacoma::bridge;
 
 namespace {
 Instant ms(int64_t n) { return Instant::at(Duration::milliseconds(n)); }
-Endpoint& nobody() {
-  alignas(Endpoint) static unsigned char place[sizeof(Endpoint)];
-  return *reinterpret_cast<Endpoint*>(place);  // only its address is used
-}
+using test::nobody;
 
 /// A source of one opaque encoding, and packets of it.
 struct Stream {

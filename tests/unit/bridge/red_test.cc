@@ -21,11 +21,6 @@ Bytes redundant(int i, uint8_t inner = kOpus) {
   REQUIRE_FALSE(payload.empty());
   return payload;
 }
-void check_audit(const Harness& h) {
-  const BridgeAudit audit = h.bridge->audit();
-  for (const std::string& v : audit.violations) UNSCOPED_INFO(v);
-  CHECK(audit.holds());
-}
 }  // namespace
 
 TEST_CASE("redundant audio reaches those who negotiated it unchanged, and others as its primary block") {

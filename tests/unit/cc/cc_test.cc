@@ -8,12 +8,11 @@
 #include "core/base/link_model.h"
 #include "core/cc/rate_controller.h"
 #include "core/cc/sent_history.h"
+#include "tests/support/instants.h"
 
 using namespace tacoma;
 
 namespace {
-
-Instant at_ms(int64_t ms) { return Instant::at(Duration::milliseconds(ms)); }
 
 // One sender that obeys its controller over one link, with feedback every 50 ms over a clean way back.
 class Path {

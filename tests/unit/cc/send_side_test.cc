@@ -8,12 +8,11 @@
 #include "core/base/link_model.h"
 #include "core/cc/pacer.h"
 #include "core/cc/send_side.h"
+#include "tests/support/instants.h"
 
 using namespace tacoma;
 
 namespace {
-
-Instant at_ms(int64_t ms) { return Instant::at(Duration::milliseconds(ms)); }
 
 // A bridge-like sender: media of a given rate whatever the target, padding where a probe asks for it, feedback every 100 ms.
 class Leg {

@@ -7,20 +7,14 @@
 
 #include "loadgen/media/clip_file.h"
 #include "loadgen/media/file_clip_store.h"
+#include "tests/support/files.h"
 
 using namespace tacoma;
 namespace fs = std::filesystem;
 
 namespace {
 
-struct Folder {
-  Folder() {
-    char name[] = "/tmp/tacoma-clips-XXXXXX";
-    path = ::mkdtemp(name);
-  }
-  ~Folder() { fs::remove_all(path); }
-  fs::path path;
-};
+using Folder = test::TempFolder;
 
 VideoFormat small() {
   VideoFormat f;
@@ -55,7 +49,7 @@ void rewrite(const fs::path& file, const std::function<void(std::string&)>& chan
 
 TEST_CASE("clips are made once, shared, and loaded by the next run with the same bytes") {
   Folder folder;
-  FileClipStore store(folder.path / "deep" / "cache");
+  FileClipStore store(folder / "deep" / "cache");
   Told first(&store), second(&store);
   const auto a = first.library.video(1, small());
   REQUIRE(a);
@@ -74,7 +68,7 @@ TEST_CASE("clips are made once, shared, and loaded by the next run with the same
   CHECK(second.loaded == 2);
   CHECK(first.notes.empty());
   CHECK(second.notes.empty());
-  for (const auto& entry : fs::directory_iterator(folder.path / "deep" / "cache"))
+  for (const auto& entry : fs::directory_iterator(folder / "deep" / "cache"))
     CHECK(entry.path().extension() == ".clip");
 }
 
@@ -84,7 +78,7 @@ TEST_CASE("a damaged cache file is named, made anew and mended") {
   Told first(&store);
   const auto clip = first.library.video(0, small());
   REQUIRE(clip);
-  const fs::path file = folder.path / "video-160x90-10-60000-0.clip";
+  const fs::path file = folder / "video-160x90-10-60000-0.clip";
   REQUIRE(fs::exists(file));
   struct { std::function<void(std::string&)> change; const char* says; } damages[] = {
       {[](std::string& s) { s[s.size() / 2] ^= 1; }, "checksum"},
@@ -121,8 +115,8 @@ TEST_CASE("a clip from other settings is not taken") {
 
 TEST_CASE("a cache that cannot be written costs a note, not the run") {
   Folder folder;
-  std::ofstream(folder.path / "file") << "in the way";
-  FileClipStore store(folder.path / "file" / "cache");
+  std::ofstream(folder / "file") << "in the way";
+  FileClipStore store(folder / "file" / "cache");
   Told told(&store);
   REQUIRE(told.library.video(0, small()));
   REQUIRE(told.notes.size() == 1);

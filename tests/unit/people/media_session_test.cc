@@ -6,6 +6,7 @@
 #include "loadgen/media/clip.h"
 #include "sim/light/light_world.h"
 #include "tests/world/meeting/collected_results.h"
+#include "noise_speech.h"
 
 namespace tacoma {
 namespace {
@@ -20,13 +21,6 @@ VideoClip make_video() {
     bytes[0] = static_cast<uint8_t>((bytes[0] & 0xfe) | (i == 0 ? 0 : 1));
     clip.append(bytes, i == 0);
   }
-  return clip;
-}
-
-SpeechClip make_speech() {
-  SpeechClip clip;
-  for (uint8_t i = 0; i < 50; ++i) clip.talking.append(std::vector<uint8_t>(60, i), 20, true);
-  for (uint8_t i = 0; i < 20; ++i) clip.quiet.append(i == 0 ? std::vector<uint8_t>{1, 2, 3} : std::vector<uint8_t>{}, 127, false);
   return clip;
 }
 

@@ -9,6 +9,7 @@
 #include "core/signal/disco.h"
 #include "core/signal/muc.h"
 #include "core/signal/presence.h"
+#include "tests/support/instants.h"
 
 namespace tacoma {
 namespace {
@@ -167,7 +168,6 @@ struct Server {
   }
 };
 
-Instant at_ms(int64_t n) { return Instant::at(Duration::milliseconds(n)); }
 
 }  // namespace
 

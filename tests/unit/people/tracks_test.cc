@@ -4,6 +4,7 @@
 #include "loadgen/people/audio_track.h"
 #include "loadgen/people/red_history.h"
 #include "loadgen/people/video_track.h"
+#include "noise_speech.h"
 
 namespace tacoma {
 namespace {
@@ -21,13 +22,6 @@ VideoClip make_video(uint32_t fps = 25) {
   VideoClip clip(format, 1);
   Rng rng(7);
   for (int i = 0; i < 40; ++i) clip.append(noise(rng, i == 0 ? 15'000 : 500 + rng.below(4'000), i == 0), i == 0);
-  return clip;
-}
-
-SpeechClip make_speech() {
-  SpeechClip clip;
-  for (uint8_t i = 0; i < 50; ++i) clip.talking.append(std::vector<uint8_t>(60, i), 20, true);
-  for (uint8_t i = 0; i < 20; ++i) clip.quiet.append(i == 0 ? std::vector<uint8_t>{1, 2, 3} : std::vector<uint8_t>{}, 127, false);
   return clip;
 }
 

@@ -17,20 +17,14 @@
 #include "loadgen/plan/sha256.h"
 #include "loadgen/plan/sqlite.h"
 #include "loadgen/plan/text_values.h"
+#include "tests/support/files.h"
 
 using namespace tacoma;
 namespace fs = std::filesystem;
 
 namespace {
 
-struct TempFolder {
-  std::string path;
-  TempFolder() {
-    std::string name = (fs::temp_directory_path() / "tacoma-run-XXXXXX").string();
-    path = ::mkdtemp(name.data());
-  }
-  ~TempFolder() { fs::remove_all(path); }
-};
+using test::TempFolder;
 
 const char* kText = R"(
 scenario: folder

@@ -11,18 +11,13 @@
 #include "loadgen/plan/draw_plan.h"
 #include "loadgen/plan/metrics.h"
 #include "loadgen/plan/text_values.h"
+#include "tests/support/files.h"
 
 using namespace tacoma;
 
 namespace {
 
-std::string text_of(const char* path) {
-  std::ifstream in(path);
-  REQUIRE(in);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
+using test::text_of;
 
 }  // namespace
 

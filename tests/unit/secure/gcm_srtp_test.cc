@@ -5,6 +5,7 @@
 #include "core/base/rng.h"
 #include "core/secure/replay_window.h"
 #include "core/secure/srtp.h"
+#include "random_key.h"
 
 using namespace tacoma;
 
@@ -12,11 +13,7 @@ namespace {
 
 using Bytes = std::vector<uint8_t>;
 
-SrtpKey random_key(uint64_t seed) {
-  SrtpKey key;
-  Rng(seed).fill(key.bytes.data(), key.bytes.size());
-  return key;
-}
+using test::random_key;
 
 struct Library {
   srtp_t out = nullptr, in = nullptr;

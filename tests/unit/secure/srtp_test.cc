@@ -2,6 +2,7 @@
 
 #include "core/base/rng.h"
 #include "core/secure/srtp.h"
+#include "random_key.h"
 
 using namespace tacoma;
 
@@ -25,11 +26,7 @@ SrtpSession session(SrtpProfile profile, const SrtpKey& out, const SrtpKey& in) 
   REQUIRE(s);
   return *std::move(s);
 }
-SrtpKey random_key(uint64_t seed) {
-  SrtpKey key;
-  Rng(seed).fill(key.bytes.data(), key.bytes.size());
-  return key;
-}
+using test::random_key;
 Bytes rtp(uint16_t sequence, size_t size = 100, uint32_t ssrc = 7) {
   Bytes p(size, 0x5a);
   p[0] = 0x80;

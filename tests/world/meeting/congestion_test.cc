@@ -2,11 +2,10 @@
 #include <algorithm>
 
 #include "tests/world/meeting/meeting.h"
+#include "tests/support/instants.h"
 
 namespace tacoma {
 namespace {
-
-Instant at_ms(int64_t n) { return Instant::at(Duration::milliseconds(n)); }
 
 /// Five people, each sends one picture stream of 500 kbit/s that does not adapt; the way to the last one is cut to `rate` from 20 s to
 /// 50 s.

@@ -2,11 +2,10 @@
 #include <set>
 
 #include "tests/world/meeting/meeting.h"
+#include "tests/support/instants.h"
 
 namespace tacoma {
 namespace {
-
-Instant at_ms(int64_t n) { return Instant::at(Duration::milliseconds(n)); }
 
 /// The first sends two encodings of real pictures with three temporal layers each, and speech; the others look and listen, their way
 /// narrow from 10 s to 20 s. Keys: numbers of passwords.
@@ -35,12 +34,6 @@ struct Encrypted : Meeting {
   }
   uint64_t closed(uint32_t person) { return stats(person).drops[Drop::frame_undecryptable]; }
 };
-
-/// The same pictures for all tests: encoding takes long.
-ClipLibrary& library() {
-  static ClipLibrary the_library;
-  return the_library;
-}
 
 }  // namespace
 

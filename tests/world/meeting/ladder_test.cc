@@ -1,11 +1,8 @@
 // A sender of one encoding that exists at several rates, in the light world.
 #include "tests/world/meeting/meeting.h"
+#include "tests/support/instants.h"
 
 namespace tacoma {
-namespace {
-Instant at_ms(int64_t n) { return Instant::at(Duration::milliseconds(n)); }
-}  // namespace
-
 TEST_CASE("A sender of one encoding goes down its ladder on a narrow uplink, and up again") {
   const bool direct = GENERATE(false, true);
   INFO((direct ? "direct" : "through the bridge"));

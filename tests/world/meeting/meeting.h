@@ -36,6 +36,12 @@ inline std::shared_ptr<const SpeechClip> noise_speech() {
   return clip;
 }
 
+/// The same pictures and voices for all tests of a program: encoding takes long.
+inline ClipLibrary& library() {
+  static ClipLibrary the_library;
+  return the_library;
+}
+
 struct Meeting {
   Plan plan;
   Clips clips;

@@ -1,10 +1,9 @@
 // Whole meetings in the light world. Each test prints its seed where it fails.
 #include "tests/world/meeting/meeting.h"
+#include "tests/support/instants.h"
 
 namespace tacoma {
 namespace {
-
-Instant at_ms(int64_t n) { return Instant::at(Duration::milliseconds(n)); }
 
 /// The steps of a join came, in order, and quickly for the delays of the plan.
 void check_join(const Meeting& meeting, uint32_t person, Duration within) {

@@ -28,11 +28,6 @@ struct Talkers : Meeting {
   }
 };
 
-ClipLibrary& library() {
-  static ClipLibrary the_library;
-  return the_library;
-}
-
 }  // namespace
 
 TEST_CASE("Copies of audio make good what is lost on both ways") {

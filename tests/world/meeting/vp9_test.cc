@@ -3,11 +3,10 @@
 #include <set>
 
 #include "tests/world/meeting/meeting.h"
+#include "tests/support/instants.h"
 
 namespace tacoma {
 namespace {
-
-Instant at_ms(int64_t n) { return Instant::at(Duration::milliseconds(n)); }
 
 VideoFormat layered() {
   VideoFormat format;
@@ -56,11 +55,6 @@ struct Layered : Meeting {
     if (!plan.conferences[0].direct) CHECK(stats(person).frames_damaged == 0);
   }
 };
-
-ClipLibrary& library() {
-  static ClipLibrary the_library;
-  return the_library;
-}
 
 }  // namespace
 

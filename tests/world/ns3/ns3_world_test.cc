@@ -4,12 +4,11 @@
 #include <string>
 
 #include "sim/ns3/ns3_world.h"
+#include "tests/support/instants.h"
 
 using namespace tacoma;
 
 namespace {
-
-Instant at_ms(int64_t ms) { return Instant::at(Duration::milliseconds(ms)); }
 
 // Sends numbered datagrams on a schedule, echoes nothing, remembers what came and when.
 struct Talker : Process {

@@ -106,8 +106,8 @@ Settings read_settings(host::ConfigFile& file) {
   ConfigSection limits = root.section("limits");
   settings.bridge.limits.conferences = static_cast<size_t>(limits.number("conferences", 1, 1'000'000, 4096));
   settings.bridge.limits.endpoints = static_cast<size_t>(limits.number("endpoints", 1, 1'000'000, 16384));
-  settings.bridge.limits.audio_ssrcs = static_cast<size_t>(limits.number("audio_ssrcs", 1, 1'000, 50));
-  settings.bridge.limits.video_ssrcs = static_cast<size_t>(limits.number("video_ssrcs", 1, 1'000, 50));
+  settings.bridge.limits.audio_ssrcs = static_cast<size_t>(limits.number("audio_ssrcs", 1, 1'000, static_cast<int64_t>(settings.bridge.limits.audio_ssrcs)));
+  settings.bridge.limits.video_ssrcs = static_cast<size_t>(limits.number("video_ssrcs", 1, 1'000, static_cast<int64_t>(settings.bridge.limits.video_ssrcs)));
   return settings;
 }
 

@@ -11,6 +11,7 @@
 
 #include "bridge/engine/downlink.h"
 #include "bridge/engine/last_n_reducer.h"
+#include "bridge/engine/ssrc_pool.h"
 #include "bridge/engine/stats.h"
 #include "core/base/crypto_mode.h"
 #include "core/base/deadlines.h"
@@ -28,7 +29,7 @@ struct BridgeLimits {
   size_t conferences = 4096;
   size_t endpoints = 16384;             // of the whole bridge
   size_t addresses_per_endpoint = 16;   // that may send for it; the oldest is forgotten
-  size_t audio_ssrcs = 50, video_ssrcs = 50;  // that a receiver knows, where its SSRCs are rewritten
+  size_t audio_ssrcs = bridge::SsrcPool::kLimit, video_ssrcs = bridge::SsrcPool::kLimit;  // that a receiver knows, where its SSRCs are rewritten
   Duration endpoint_idle = Duration::seconds(60);    // without a datagram, once its path was up
   Duration endpoint_connect = Duration::seconds(120);  // until its path is up
   Duration conference_empty = Duration::seconds(60);   // created and nobody came

@@ -580,7 +580,7 @@ function sitesChart(who) {
         title: 'Carried, bit/s',
         height: 170,
         series: carried,
-        axis: (v) => (v >= 1000 ? `${+(v / 1000).toPrecision(3)} M` : `${+v.toPrecision(3)} k`),
+        axis: (v) => (v >= 1000 ? `${+(v / 1000).toPrecision(3)} M` : v ? `${+v.toPrecision(3)} k` : '0'),
       },
       { title: 'Longest queue, ms', height: 66, series: queue },
       { title: 'Packets dropped', height: 66, series: dropped },

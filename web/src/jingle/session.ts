@@ -121,7 +121,8 @@ export class Session {
     const which = (['camera', 'screen'] as const).find((w) => source_name(this.host.endpoint, w) === source);
     if (!which) return;
     this.most.set(which, height);
-    await this.set_encodings(which);
+    // In turn with negotiations, and one after the other: parameters that were read before somebody else's were set are refused.
+    await this.enqueue(() => this.set_encodings(which));
   }
 
   /** Which of our camera's encodings an SSRC is, from 0 (the lowest), and of how many; undefined where there is one only. */

@@ -29,7 +29,11 @@ void MediaReceiver::add_source(std::string_view owner, Media media, Ssrc ssrc, S
   }
   const bool is_guest = remote.person == kUnknown;
   if (is_guest) remote.person = results_->guest(self.conference, owner).value_or(kUnknown);
-  remote.encrypted = cipher_ || (remote.person < plan_->people.size() && plan_->people[remote.person].key != PersonPlan::kNoKey);
+  remote.encrypted = cipher_ || (!is_guest && plan_->people[remote.person].key != PersonPlan::kNoKey);
+  if (Guest* known = is_guest ? guest(owner) : nullptr) {
+    known->ssrcs.push_back(ssrc);
+    remote.encrypted |= known->encrypted;
+  }
   if (media == Media::audio) {
     remote.audio = std::make_unique<AudioReceiver>(self.decodes);
     if (is_guest) remote.audio->set_foreign_clock();
@@ -45,10 +49,38 @@ void MediaReceiver::add_source(std::string_view owner, Media media, Ssrc ssrc, S
   route(static_cast<uint32_t>(remotes_.size() - 1));
 }
 
+/// Null when there are too many.
+MediaReceiver::Guest* MediaReceiver::guest(std::string_view endpoint) {
+  const auto at = std::find_if(guests_.begin(), guests_.end(), [&](const Guest& g) { return g.endpoint == endpoint; });
+  if (at != guests_.end()) return &*at;
+  if (guests_.size() == kMostSources) {
+    drops_.count(Drop::signalling_limit);
+    return nullptr;
+  }
+  guests_.push_back({std::string(endpoint), false, {}});
+  return &guests_.back();
+}
+
+const char* MediaReceiver::set_encrypted(std::string_view endpoint, bool encrypted) {
+  for (uint32_t i : plan_->conferences[plan_->people[person_].conference].people)
+    if (plan_->people[i].endpoint_id == endpoint) return nullptr;
+  Guest* known = guest(endpoint);
+  if (!known) return nullptr;
+  known->encrypted = encrypted;
+  for (Remote& remote : remotes_) {
+    if (cipher_ || std::find(known->ssrcs.begin(), known->ssrcs.end(), remote.ssrc) == known->ssrcs.end()) continue;
+    remote.encrypted = encrypted;
+    if (remote.video) encrypted ? remote.video->decrypt(nullptr) : remote.video->take_plain();
+  }
+  if (!encrypted) return cipher_ ? " does not encrypt: it is not heard or seen here" : " does not encrypt any more";
+  return cipher_ ? " encrypts" : " encrypts, and the password is not known here: it is not heard or seen";
+}
+
 void MediaReceiver::remove_source(Instant now, Ssrc ssrc) {
   const auto at = std::find_if(remotes_.begin(), remotes_.end(), [&](const Remote& r) { return r.ssrc == ssrc; });
   if (at == remotes_.end()) return;
   if (has_run_) sample(now, *at);
+  for (Guest& guest : guests_) std::erase(guest.ssrcs, ssrc);
   count(gone_, *at);
   remotes_.erase(at);
   routes_.clear();

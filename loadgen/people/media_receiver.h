@@ -44,6 +44,9 @@ class MediaReceiver {
   /// the run's, and it is written to the results if they take it. `rtx`: zero without. A source that is known already stays as it is.
   /// `name`: of the source, "ab12cd34-v0".
   void add_source(std::string_view owner, Media media, Ssrc ssrc, Ssrc rtx, std::string_view name = {});
+  /// Presence tells whether a guest encrypts end to end. Without our key what it sends is neither heard nor seen from now on. Returns what
+  /// there is to say of that, behind its name; null: it is not a guest.
+  const char* set_encrypted(std::string_view guest, bool encrypted);
   /// It ended: its last interval is written.
   void remove_source(Instant now, Ssrc ssrc);
   size_t sources() const { return remotes_.size(); }
@@ -111,6 +114,14 @@ class MediaReceiver {
   const Plan* plan_;
   ResultSink* results_;
   FrameCipher* cipher_ = nullptr;
+  /// Of another origin than the plan: what is known of how it sends.
+  struct Guest {
+    std::string endpoint;
+    bool encrypted = false;
+    std::vector<Ssrc> ssrcs;
+  };
+  Guest* guest(std::string_view endpoint);
+  std::vector<Guest> guests_;    // at most kMostSources
   ReceiveFormats formats_;
   std::vector<Remote> remotes_;  // in order of appearance
   FlatMap<Ssrc, Route> routes_;

@@ -179,6 +179,10 @@ void Participant::Core::take_signalling(Instant now, Outbox& out) {
           for (const jingle::Source& source : set.video.sources) viewer_.remove(source.name);
         }
         break;
+      case SignallingEvent::Kind::encryption:
+        if (const char* what = receiver_.set_encrypted(event->text, event->encrypted))
+          config_.results->event(now, "encryption", person_.name, event->text + what);
+        break;
       case SignallingEvent::Kind::session_ended:
         end_session(now, out);
         // Alone, or left: there is nobody to see. A move keeps them, because their pictures freeze until the new session has them.

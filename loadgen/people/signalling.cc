@@ -308,7 +308,8 @@ void Signalling::on_presence(Instant now, const Element& presence) {
     return;
   }
   const std::optional<muc::UserInfo> info = muc::parse_user_info(presence);
-  if (from.resource != config_.nick || !info || !info->has_status(muc::kStatusSelf)) return;
+  if (from.resource != config_.nick) return note_encryption(presence, from.resource, gone);
+  if (!info || !info->has_status(muc::kStatusSelf)) return;
   if (gone) {
     end_session("out of the room");
     raise(Kind::trouble, info->has_status(muc::kStatusKicked) ? "kicked" : "the room put us out");
@@ -320,6 +321,23 @@ void Signalling::on_presence(Instant now, const Element& presence) {
   stage_ = Stage::in_room;
   give_up_at_ = Instant::never();
   raise(Kind::joined);
+}
+
+/// Those of the run's own people are known from the plan: only at a deployment others come, and those are named after their endpoints.
+void Signalling::note_encryption(const Element& presence, const std::string& occupant, bool gone) {
+  if (!config_.deployment) return;
+  const bool is = !gone && parse_participant(presence).encrypted;
+  const auto at = std::find(encrypting_.begin(), encrypting_.end(), occupant);
+  if (is == (at != encrypting_.end())) return;
+  if (!is) {
+    encrypting_.erase(at);
+  } else {
+    if (encrypting_.size() == kMostEncrypting) return drops_.count(Drop::signalling_limit);
+    encrypting_.push_back(occupant);
+  }
+  if (gone) return;
+  raise(Kind::encryption, occupant);
+  events_.back().encrypted = is;
 }
 
 void Signalling::on_request(const Element& request) {

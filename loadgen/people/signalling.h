@@ -25,6 +25,7 @@ struct SignallingEvent {
     offer,            // a session begins: answer it with accept(); any session before is over
     sources_added,    // `sources`
     sources_removed,
+    encryption,       // `text`: an endpoint whose presence has said that it encrypts end to end, or that it does not any more (`encrypted`)
     session_ended,    // by the focus, or by the loss of the stream: `text` is the reason
     trouble,          // `text`: something for the run's log
   };
@@ -32,10 +33,12 @@ struct SignallingEvent {
   jingle::Jingle offer;
   jingle::ConferenceSources sources;
   std::string text;
+  bool encrypted = false;
 };
 
 class Signalling {
  public:
+  static constexpr size_t kMostEncrypting = 1024;  // others' names that are remembered
   struct Config {
     Jid room;
     std::string nick;      // also the endpoint id
@@ -92,6 +95,7 @@ class Signalling {
   void ask(Instant now, Element iq, const Jid& to, Asked what);
   void raise(SignallingEvent::Kind kind, std::string text = {});
   Jid focus_occupant() const;
+  void note_encryption(const Element& presence, const std::string& occupant, bool gone);
 
   Config config_;
   Rng rng_;
@@ -106,6 +110,7 @@ class Signalling {
   std::vector<Instant> restarts_;           // that were asked for within the window
   std::string sid_, bridge_session_;
   std::vector<std::string> own_sources_;    // names, once they are announced
+  std::vector<std::string> encrypting_;     // others at a deployment
   bool lacks_bridge_ = false;               // the focus says that there is no bridge for the room
   bool can_restart_ = false;                // the focus says that it knows terminate with restart
   std::vector<SignallingEvent> events_;

@@ -40,6 +40,8 @@ class VideoReceiver {
   void decode_for_real(uint32_t picture, const VideoFormat& sent);
   /// Frames are encrypted end to end; null: the key is not known here, and nothing of it is shown. The cipher outlives the receiver.
   void decrypt(FrameCipher* cipher);
+  /// They are not any more.
+  void take_plain() { encrypted_ = false; }
 
   /// `packet` holds `view` and may be kept. `retransmitted`: it came as RTX and has been unwrapped.
   Outcome packet(Instant now, Instant arrived, VideoCodec codec, const RtpView& view, const PacketRef& packet, bool retransmitted, Delays& delays);

@@ -279,7 +279,7 @@ class Figures {
   }
 
   void encryption() {
-    bool anybody = false;
+    bool anybody = !m_.undecryptable.empty();  // or a guest
     for (const Person& p : m_.people) anybody |= p.encrypted;
     if (!anybody) return;
     int64_t closed = 0;

@@ -1,13 +1,13 @@
 // Synthetic people and a browser in one room of a real deployment: `tacoma run --deployment` beside `tacoma up`.
 // TACOMA: the binary · WEB: the built pages · OUT: a folder for logs, screenshots and the run's result
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { open_browser, Person, until } from './browser.mjs';
 import { Deployment } from './deployment.mjs';
+import { rows_of, run } from './synthetic.mjs';
 
 const { TACOMA: tacoma, WEB: web_root, OUT: out = 'e2e-out' } = process.env;
 fs.mkdirSync(out, { recursive: true });
@@ -25,21 +25,6 @@ after(async () => {
   await deployment?.stop();
 }, { timeout: 60_000 });
 
-/** `tacoma run` as a child: resolves with its exit code and what it said. */
-function run(args) {
-  const child = spawn(tacoma, ['run', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-  let said = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (d) => { said += d; });
-  return new Promise((done) => child.on('exit', (code) => done({ code, said })));
-}
-
-/** Rows of a result's database. Python has SQLite in its library, this Node has not. */
-const rows_of = (file, question, ...values) =>
-  JSON.parse(execFileSync('python3', ['-c', `import json, sqlite3, sys
-db = sqlite3.connect(sys.argv[1])
-db.row_factory = sqlite3.Row
-print(json.dumps([dict(r) for r in db.execute(sys.argv[2], json.loads(sys.argv[3]))]))`, file, question, JSON.stringify(values)]).toString());
-
 const scenario = (name, people, seconds) => {
   const file = path.join(out, `${name}.yaml`);
   fs.writeFileSync(file, `scenario: ${name}
@@ -55,7 +40,7 @@ test('a browser decodes four synthetic people, and they count its frames', { tim
   await ada.join();
   await ada.joined();
   const result = path.join(out, 'load-run');
-  const running = run([scenario('load', kPeople, 20), '--world', 'sockets', '--deployment', deployment.room('load'), '--out', result, '--realtime', '--quiet']);
+  const running = run(tacoma, [scenario('load', kPeople, 20), '--world', 'sockets', '--deployment', deployment.room('load'), '--out', result, '--realtime', '--quiet']);
 
   // All four at once: their owners are whoever the page hears of.
   const owners = () => ada.received().then((rows) => [...new Set(rows.map((r) => r.owner))]);
@@ -95,10 +80,10 @@ test('a browser decodes four synthetic people, and they count its frames', { tim
 
 test('what may not be loaded is refused before anything is sent', { timeout: 30_000 }, async () => {
   const file = scenario('refused', 1, 5);
-  const stranger = await run([file, '--world', 'sockets', '--deployment', 'https://meet.example.org/load', '--quiet']);
+  const stranger = await run(tacoma, [file, '--world', 'sockets', '--deployment', 'https://meet.example.org/load', '--quiet']);
   assert.equal(stranger.code, 2);
   assert.match(stranger.said, /--confirm-load meet\.example\.org/);
-  const light = await run([file, '--world', 'light', '--deployment', deployment.room('load'), '--quiet']);
+  const light = await run(tacoma, [file, '--world', 'light', '--deployment', deployment.room('load'), '--quiet']);
   assert.equal(light.code, 2);
   assert.match(light.said, /--world sockets/);
 });

@@ -60,7 +60,8 @@ export class Conference {
     this.media = new MediaLink(this.store, {
       endpoint: () => this.room.endpoint,
       // Sealed, redundant audio could not be taken apart for those who do not take it.
-      sending: () => ({ ...deployment.sending, plain_audio: this.end_to_end.on }),
+      // What is sealed has to look like VP8 to packetisers: those of other codecs read further than its clear bytes.
+      sending: () => ({ ...deployment.sending, ...(this.end_to_end.on ? { codec: 'VP8', plain_audio: true } : {}) }),
       addresses: () => ({ own: this.room.own_address, focus: this.room.focus_address }),
       ask_focus: (type, payload) => this.stream?.iq(type, this.room.focus_address, payload) ?? Promise.reject(new Error('no stream')),
       invite_focus: () => this.invite_again(),

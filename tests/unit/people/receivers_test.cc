@@ -251,6 +251,39 @@ TEST_CASE("Sources of others are limited") {
   CHECK(receiver.drops()[Drop::signalling_limit] == 5);
 }
 
+TEST_CASE("What a guest encrypts is not taken for plain") {
+  Plan plan;
+  plan.people.resize(1);
+  plan.conferences.emplace_back().people = {0};
+  CollectedResults results;
+  MediaReceiver receiver(0, plan, results);
+  ReceiveFormats formats;
+  formats.opus = 111;
+  receiver.add_source("stranger", Media::audio, Ssrc(7), Ssrc(0));
+  receiver.start(ms(0), formats);
+  PacketPool pool;
+  uint16_t sequence = 0;
+  const auto closed = [&] {
+    uint8_t bytes[60] = {};
+    write_rtp_header(bytes, {111, true, ++sequence, sequence * 960u, Ssrc(7)}, {});
+    Datagram datagram;
+    datagram.packet = pool.copy(bytes);
+    datagram.arrived = ms(20 * sequence);
+    receiver.rtp(ms(20 * sequence), datagram);
+    return receiver.drops()[Drop::frame_undecryptable];
+  };
+  CHECK(closed() == 0);
+  CHECK(receiver.set_encrypted("stranger", true));
+  CHECK(closed() == 1);
+  CHECK(closed() == 2);
+  CHECK(receiver.set_encrypted("stranger", false));
+  CHECK(closed() == 2);
+  CHECK(receiver.set_encrypted("another", true));  // said before its sources are known
+  receiver.add_source("another", Media::audio, Ssrc(8), Ssrc(0));
+  plan.people[0].endpoint_id = "ours";
+  CHECK_FALSE(receiver.set_encrypted("ours", true));
+}
+
 TEST_CASE("Malformed payloads are refused") {
   VideoStream video;
   uint8_t bytes[13] = {};

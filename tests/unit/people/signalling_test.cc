@@ -489,6 +489,32 @@ TEST_CASE("At a deployment, a person logs in over WebSocket under the deployment
   CHECK(muc::join_password(joined[0]) == "sesame");
   CHECK(to_of(joined[0]) == room.with_resource("ab12cd34"));
   CHECK(parse_participant(joined[0]).display_name == "load/people-1");
+
+  // Others, unlike the run's own people, say only here that they encrypt: told when it changes.
+  const auto presence = [&](std::string_view who, bool encrypted, bool gone = false) {
+    Element p = make_presence({}, Jid());
+    p.set("from", room.with_resource(who).to_string());
+    if (gone) p.set("type", "unavailable");
+    ParticipantPresence of;
+    of.encrypted = encrypted;
+    add_participant(p, of);
+    while (person.poll()) {}
+    hear(to_xml(p));
+    std::vector<std::pair<std::string, bool>> told;
+    while (const auto event = person.poll())
+      if (event->kind == Kind::encryption) told.emplace_back(event->text, event->encrypted);
+    return told;
+  };
+  using Told = std::vector<std::pair<std::string, bool>>;
+  CHECK(presence("guest", false).empty());
+  CHECK(presence("guest", true) == Told{{"guest", true}});
+  CHECK(presence("guest", true).empty());
+  CHECK(presence("guest", false) == Told{{"guest", false}});
+  CHECK(presence("guest", true).size() == 1);
+  CHECK(presence("guest", true, true).empty());
+  CHECK(presence("guest", true).size() == 1);  // back again
+  for (size_t i = 0; i + 1 < Signalling::kMostEncrypting; ++i) presence("g" + std::to_string(i), true);
+  CHECK(presence("one too many", true).empty());
 }
 
 }  // namespace tacoma

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/base/bytes.h"
+#include "core/base/ecn.h"
 #include "core/base/id.h"
 #include "core/base/time.h"
 #include "core/base/units.h"
@@ -19,7 +20,7 @@ enum class RtcpType : uint8_t {
   source_description = 202,
   bye = 203,
   application = 204,         // known, not used
-  transport_feedback = 205,  // RTPFB: format 1 NACK, 15 transport-wide
+  transport_feedback = 205,  // RTPFB: format 1 NACK, 11 RFC 8888 (ccfb.h), 15 transport-wide
   payload_feedback = 206,    // PSFB: format 1 PLI, 4 FIR, 15 REMB
   extended_report = 207,     // known, not used
 };
@@ -178,6 +179,7 @@ struct TransportStatus {
   uint16_t sequence = 0;
   bool received = false;
   Duration arrival;
+  Ecn ecn = Ecn::not_ect;  // as it arrived, where the feedback tells (RFC 8888)
 };
 /// Appends one status a sequence number to `statuses` (cleared first; kept by the caller so that it does not allocate
 /// each time). All chunk kinds. nullopt when malformed or more than kMaxTransportStatuses.

@@ -29,10 +29,13 @@ class RtcpWriter {
 
   BytesView result() const { return out_.subspan(0, size_); }
   size_t size() const { return size_; }
+  /// Bytes that still fit.
+  size_t left() const { return out_.size() - size_; }
+
+  /// For writers of other formats: room for a packet of `size` bytes (a multiple of 4) with its header written; the body, or null.
+  uint8_t* begin(RtcpType type, uint8_t count, size_t size);
 
  private:
-  /// Room for a packet of `size` bytes (a multiple of 4) with its header written; the body, or null.
-  uint8_t* begin(RtcpType type, uint8_t count, size_t size);
   MutableBytes out_;
   size_t size_ = 0;
 };

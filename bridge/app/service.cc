@@ -117,6 +117,8 @@ HttpResponse metrics(const Bridge& bridge, Instant now, const host::HostStats& h
   m.counter("retransmitted", "Packets sent again for a NACK", static_cast<double>(s.counts.retransmitted));
   m.counter("allocations", "Times that a receiver's estimate was shared out", static_cast<double>(s.counts.allocations));
   m.counter("feedback_received", "Transport-wide feedback packets from receivers", static_cast<double>(s.counts.feedback_in));
+  m.counter("ecn_marked_packets", "Packets that they report as marked with congestion experienced", static_cast<double>(s.counts.ecn_marked));
+  m.counter("ecn_bleached_paths", "Receivers whose path takes ECN codepoints away", static_cast<double>(s.counts.ecn_bleached));
   m.counter("feedback_lost_packets", "Packets that they report as lost", static_cast<double>(s.counts.feedback_lost));
   m.counter("probe_packets", "Packets sent for bandwidth probes only", static_cast<double>(s.counts.probe_packets_out));
   m.counter("probe_bytes", "Bytes sent for bandwidth probes only", static_cast<double>(s.counts.probe_bytes_out));

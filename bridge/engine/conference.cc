@@ -7,6 +7,7 @@ namespace tacoma::bridge {
 
 void Endpoint::set_formats(const jingle::MediaFormats* audio, const jingle::MediaFormats* video) {
   receiver.set_formats(audio, video);
+  if ((audio && audio->has_ccfb()) || (video && video->has_ccfb())) downlink.side.use_ecn();
   sender.rtx_of.fill(0);
   sender.any_rtx_type = sender.any_video_type = 0;
   const auto shape = [](const jingle::MediaFormats* formats) {

@@ -15,6 +15,7 @@ namespace tacoma::bridge {
 /// What a report is read into. All conferences of a bridge share one.
 struct FeedbackScratch {
   std::vector<TransportStatus> statuses;
+  std::vector<CcfbStatus> arrivals;
   std::vector<PacketResult> results;
 };
 
@@ -120,6 +121,8 @@ class Conference {
   DataSize send_probe_packet(Instant now, Endpoint& receiver, DataSize wish, Outbox& out);
   DataSize repeat_recent(Instant now, Source& source, Projection& projection, Outbox& out);
   void on_transport_feedback(Instant now, Endpoint& from, Outbox& out);
+  void on_ccfb(Instant now, Endpoint& from, const CcfbReport& report, Outbox& out);
+  void after_feedback(Instant now, Endpoint& from, Outbox& out);
   void on_remb(Instant now, Endpoint& from, const Remb& remb, Outbox& out);
 
   // Receivers that know the bridge's SSRCs only: source_maps.cc.

@@ -40,6 +40,8 @@ void Conference::on_feedback(Instant now, Endpoint& from, const RtcpPacket& pack
     if (parse_transport_feedback(packet, feedback_.statuses)) {
       return on_transport_feedback(now, from, out);
     }
+  } else if (transport && packet.count == kFormatCcfb) {
+    if (const auto report = parse_ccfb(packet, feedback_.arrivals)) return on_ccfb(now, from, *report, out);
   } else if (!transport && packet.count == kFormatPli) {
     if (const auto pli = parse_pli(packet)) return on_key_frame_request(now, from, pli->media, out);
   } else if (!transport && packet.count == kFormatFir) {
@@ -61,6 +63,22 @@ void Conference::on_transport_feedback(Instant now, Endpoint& from, Outbox& out)
   for (const TransportStatus& status : feedback_.statuses) counts.feedback_lost += status.received ? 0 : 1;
   if (!from.downlink.is_controlled()) return;  // nobody remembers what was sent
   counts.feedback_unknown += from.downlink.side.on_feedback(now, feedback_.statuses, feedback_.results);
+  after_feedback(now, from, out);
+}
+
+void Conference::on_ccfb(Instant now, Endpoint& from, const CcfbReport& report, Outbox& out) {
+  ++counts.feedback_in;
+  for (const CcfbStatus& status : feedback_.arrivals) {
+    counts.feedback_lost += !status.received;
+    counts.ecn_marked += status.received && status.ecn == Ecn::ce;
+  }
+  if (!from.downlink.is_controlled()) return;
+  counts.feedback_unknown += from.downlink.side.on_feedback(now, report, feedback_.arrivals, feedback_.results);
+  counts.ecn_bleached += from.downlink.side.take_ecn_failure();
+  after_feedback(now, from, out);
+}
+
+void Conference::after_feedback(Instant now, Endpoint& from, Outbox& out) {
   if (from.downlink.note_wait(now)) keep_longer(from);
   if (from.downlink.is_due(now, from.constraints().assumed_bandwidth_bps)) reallocate(now, from, out);
   probe(now, from, out);

@@ -60,6 +60,11 @@ void Receiver::set_formats(const jingle::MediaFormats* audio, const jingle::Medi
   };
   audio_ids_ = audio ? extension_ids(*audio) : ExtensionIds::none();
   video_ids_ = video ? extension_ids(*video) : ExtensionIds::none();
+  if ((audio && audio->has_ccfb()) || (video && video->has_ccfb())) {
+    if (!ccfb_) ccfb_ = std::make_unique<CcfbRecorder>();
+  } else {
+    ccfb_.reset();
+  }
   if (audio) take(*audio, false, audio_clock_);
   if (video) take(*video, true, video_clock_);
 }
@@ -82,7 +87,8 @@ std::optional<Drop> Receiver::ingest(Instant now, Datagram& datagram, MediaPacke
   if (!parsed) return Drop::rtp_malformed;
   // With BUNDLE an id means the same in both media; whichever negotiated the extension knows it.
   const uint8_t transport_id = video_ids_.transport_cc != 0 ? video_ids_.transport_cc : audio_ids_.transport_cc;
-  if (const auto sequence = read_transport_sequence(*parsed, transport_id)) arrivals_.on_packet(*sequence, datagram.arrived);
+  if (ccfb_) ccfb_->on_packet(parsed->ssrc(), parsed->sequence(), datagram.arrived, datagram.ecn);
+  else if (const auto sequence = read_transport_sequence(*parsed, transport_id)) arrivals_.on_packet(*sequence, datagram.arrived);
 
   const PayloadType type = type_of(parsed->payload_type());
   if (type.kind == Kind::unknown) return Drop::rtp_unknown_payload_type;
@@ -291,6 +297,13 @@ void Receiver::report(Instant now, Sender& sender, Ssrc feedback_ssrc, std::stri
     }
     arrivals_.reported(now);
   }
+  if (ccfb_ && ccfb_->deadline() <= now) {
+    for (bool more = true; more;) {
+      more = false;
+      if (sender.send_rtcp(1180, out, [&](RtcpWriter& w) { more = ccfb_->build(now, feedback_ssrc, w); })) ++counts.rtcp_out;
+    }
+    ccfb_->reported(now);
+  }
 }
 
 void Receiver::nack(Instant now, Sender& sender, Ssrc feedback_ssrc, BridgeCounts& counts, Outbox& out) {
@@ -343,6 +356,7 @@ void Receiver::receiver_report(Instant now, Sender& sender, Ssrc feedback_ssrc, 
 
 Instant Receiver::deadline() const {
   Instant at = std::min(next_report_, arrivals_.deadline());
+  if (ccfb_) at = std::min(at, ccfb_->deadline());
   for (const auto& source : sources)
     for (const auto& encoding : source->encodings)
       if (encoding->repair) at = std::min(at, encoding->repair->missing.deadline());

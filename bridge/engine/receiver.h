@@ -11,6 +11,7 @@
 #include "bridge/engine/source.h"
 #include "bridge/engine/stats.h"
 #include "core/base/process.h"
+#include "core/rtp/ccfb_recorder.h"
 #include "core/rtp/twcc_recorder.h"
 #include "core/signal/colibri2.h"
 
@@ -76,6 +77,7 @@ class Receiver {
   uint32_t audio_clock_ = 48000, video_clock_ = 90000;
   bool has_audio_ = false, has_video_ = false, video_nack_ = false;
   TwccRecorder arrivals_;
+  std::unique_ptr<CcfbRecorder> ccfb_;  // in its place, where that was agreed
   Instant next_report_ = Instant::never();
   std::vector<uint16_t> to_ask_;  // scratch
 };

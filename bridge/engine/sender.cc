@@ -59,8 +59,7 @@ std::optional<Drop> Sender::emit(Instant now, EgressHeader& header, BytesView le
   }
   if (!written) return written.error();
   packet.resize(*written);
-  downlink_->on_sent(now, DataSize::bytes(static_cast<int64_t>(*written)), cargo, header.is_numbered());
-  out.send(path_->remote(), std::move(packet));
+  send(now, std::move(packet), head, cargo, header.is_numbered(), out);
   return std::nullopt;
 }
 
@@ -86,8 +85,7 @@ std::optional<Drop> Sender::emit_rtx(Instant now, EgressHeader& header, BytesVie
   const auto written = path_->protect_rtp(slot.storage(), plain);
   if (!written) return written.error();
   slot.resize(*written);
-  downlink_->on_sent(now, DataSize::bytes(static_cast<int64_t>(*written)), cargo, header.is_numbered());
-  out.send(path_->remote(), std::move(slot));
+  send(now, std::move(slot), head, cargo, header.is_numbered(), out);
   return std::nullopt;
 }
 
@@ -113,8 +111,7 @@ bool Sender::emit_padding(Instant now, Ssrc ssrc, uint8_t payload_type, uint16_t
   const auto written = path_->protect_rtp(BytesView(plain, head), BytesView(plain + head, padding), slot.storage());
   if (!written) return false;
   slot.resize(*written);
-  downlink_->on_sent(now, DataSize::bytes(static_cast<int64_t>(*written)), Cargo::probe, true);
-  out.send(path_->remote(), std::move(slot));
+  send(now, std::move(slot), BytesView(plain, head), Cargo::probe, true, out);
   return true;
 }
 

@@ -97,6 +97,14 @@ class Sender {
   }
 
  private:
+  /// A protected packet goes out; `header` is its RTP header in the clear.
+  void send(Instant now, PacketRef packet, BytesView header, Cargo cargo, bool numbered, Outbox& out) {
+    const bool uses_ecn = numbered && downlink_->side.uses_ecn();
+    if (uses_ecn) downlink_->side.name_packet(now, Ssrc(load_u32(header.data() + 8)), load_u16(header.data() + 2));
+    downlink_->on_sent(now, DataSize::bytes(static_cast<int64_t>(packet.size())), cargo, numbered);
+    out.send(path_->remote(), std::move(packet), uses_ecn ? downlink_->side.codepoint() : Ecn::not_ect);
+  }
+
   SecurePath* path_;
   Downlink* downlink_;
   bool has_round_trip_ = false;

@@ -6,6 +6,7 @@
 #include "core/cc/delay_trend.h"
 #include "core/cc/delivered_rate.h"
 #include "core/cc/loss_rate.h"
+#include "core/cc/marks.h"
 #include "core/cc/probing.h"
 #include "core/cc/queue_delay.h"
 #include "core/cc/rate_controller.h"
@@ -78,7 +79,12 @@ class Gcc final : public RateController {
     const bool may_cut = may_cut_again(report.at, delivered);
     // A queue that shrinks is left to; one that has gone is no reason to wait, though the trend still remembers it.
     const bool holds = gives_way ? queue_.now() > tolerated(kShortQueue) : trend_.state() == PathUse::under;
-    const PathUse use = over ? (may_cut ? PathUse::over : PathUse::under) : holds ? PathUse::under : PathUse::normal;
+    const bool marked = !over && any_marked(report);  // else the cut for the queue is the answer
+    if (marked && may_cut) {
+      delay_.lower_to(times(delay_.rate(), after_mark(delay_.rate(), wanted())));
+      last_cut_ = report.at;
+    }
+    const PathUse use = over ? (may_cut ? PathUse::over : PathUse::under) : holds || marked ? PathUse::under : PathUse::normal;
     if (!over || may_cut) {
       const DataRate before = delay_.rate();
       delay_.update(report.at, use, use == PathUse::over ? carried(report.at) : delivered, limited());
@@ -163,11 +169,11 @@ class Gcc final : public RateController {
     const DataRate bound = std::min({rate, loss_.bound(), receiver_limit_});
     return silence_ ? std::min(bound, *silence_) : bound;
   }
+  DataRate wanted() const { return wanted_ > DataRate::zero() ? wanted_ : limits_.highest; }
   // Who has little of what it wants stands more of a queue than who has nearly all: so those who share one come to equal rates, as by
   // the reference delay of RFC 8698 section 4.3, or to rates in the proportion of their priorities.
   Duration tolerated(Duration queue) const {
-    const double wanted = static_cast<double>((wanted_ > DataRate::zero() ? wanted_ : limits_.highest).bps());
-    const double share = std::sqrt(limits_.priority * wanted / static_cast<double>(delay_.rate().bps()));
+    const double share = std::sqrt(limits_.priority * static_cast<double>(wanted().bps()) / static_cast<double>(delay_.rate().bps()));
     return Duration::from_seconds(queue.to_seconds() * std::clamp(share, 1.0, kMostTolerant));
   }
   // A queue that stands is to drain: while it does, less than what the link carries, the less the longer it is.

@@ -5,6 +5,7 @@
 #include <deque>
 
 #include "core/cc/delivered_rate.h"
+#include "core/cc/marks.h"
 #include "core/cc/probing.h"
 #include "core/cc/rate_controller.h"
 #include "core/cc/sent_rate.h"
@@ -25,6 +26,8 @@ constexpr double kQth = 50;             // ms
 constexpr double kLambda = 0.5;
 constexpr double kDloss = 10;           // ms
 constexpr double kPlrRef = 0.01;
+constexpr double kDmark = 2;            // ms
+constexpr double kPmrRef = 0.01;
 constexpr double kLogWindow = 500;      // ms
 constexpr double kMultiloss = 7;        // observation window in loss intervals
 
@@ -40,6 +43,7 @@ class Nada final : public RateController {
       note_loss(p);
       if (!p.received) continue;
       delivered_.on_packet(p);
+      marks_.on_packet(p);
       if (const auto measured = meter_.on_packet(p)) {
         probed = std::max(probed.value_or(measured->rate), measured->rate);
         probes_.on_measured(report.at, measured->rate, update.probes);
@@ -57,11 +61,12 @@ class Nada final : public RateController {
     // The minimum of a short window filters what is jitter and not queue (RFC 8698 section 5.1.1).
     const double queue = *std::min_element(delays_.begin(), delays_.end());
     const double loss = loss_ratio_;
-    const double signal = warped(queue, report.at) + kDloss * (loss / kPlrRef) * (loss / kPlrRef);
+    const double marked = marks_.share();
+    const double signal = warped(queue, report.at) + kDmark * (marked / kPmrRef) * (marked / kPmrRef) + kDloss * (loss / kPlrRef) * (loss / kPlrRef);
     // No queue has built up over the whole log window: of the filtered delay, or a path with jitter would never ramp up.
     queues_.push_back({report.at, queue});
     while (report.at - queues_.front().first > Duration::milliseconds(static_cast<int64_t>(kLogWindow))) queues_.pop_front();
-    const bool ramp = loss == 0 && std::all_of(queues_.begin(), queues_.end(), [](const auto& q) { return q.second < kQeps; });
+    const bool ramp = loss == 0 && marked == 0 && std::all_of(queues_.begin(), queues_.end(), [](const auto& q) { return q.second < kQeps; });
     // RMAX is what the application would send at most: with more than that, the queue that the rate settles at (XREF * RMAX / rate)
     // grows for nothing.
     const DataRate most = wanted_ > DataRate::zero() ? std::clamp(wanted_, limits_.lowest, limits_.highest) : limits_.highest;
@@ -140,6 +145,7 @@ class Nada final : public RateController {
   DataRate wanted_;
   DataRate receiver_limit_;
   DeliveredRate delivered_;
+  Marks marks_;
   std::deque<double> delays_;
   std::deque<std::pair<Instant, double>> queues_;  // filtered, of the log window
   double base_delay_ = 0;

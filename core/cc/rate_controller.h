@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/bytes.h"
+#include "core/base/ecn.h"
 #include "core/base/time.h"
 #include "core/base/units.h"
 
@@ -21,6 +22,7 @@ struct PacketResult {
   uint32_t probe = 0;         // id of the probe cluster that it belongs to; 0: none
   bool received = false;
   Duration arrival;           // if received: on the receiver's clock, whose zero is unknown
+  Ecn ecn = Ecn::not_ect;     // if received: as it arrived
 };
 
 /// What one feedback message told, ascending by sequence. `at` is when it came in.

@@ -58,6 +58,12 @@ uint64_t SendSide::on_feedback(Instant now, Span<const TransportStatus> statuses
   return unknown;
 }
 
+uint64_t SendSide::on_feedback(Instant now, const CcfbReport& report, Span<const CcfbStatus> statuses, std::vector<PacketResult>& scratch) {
+  if (!ecn_) return statuses.size();
+  const uint64_t unknown = ecn_->read(report, statuses);
+  return unknown + on_feedback(now, ecn_->joined(), scratch);
+}
+
 void SendSide::on_remb(Instant now, DataRate limit) {
   remb_ = std::clamp(limit, limits_.lowest, limits_.highest);
   if (controller_) controller_->on_receiver_limit(now, *remb_);

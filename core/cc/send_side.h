@@ -10,6 +10,7 @@
 
 #include "core/base/congestion.h"
 #include "core/base/fifo.h"
+#include "core/cc/ecn_path.h"
 #include "core/cc/rate_controller.h"
 #include "core/cc/sent_history.h"
 
@@ -37,6 +38,20 @@ class SendSide {
   /// Transport-wide feedback from the other end. `scratch` is cleared and may be shared by all. Returns how many statuses named
   /// packets that were never sent: count them, they change nothing.
   uint64_t on_feedback(Instant now, Span<const TransportStatus> statuses, std::vector<PacketResult>& scratch);
+
+  // ECN (RFC 6679) and the feedback of RFC 8888, which takes the place of the transport-wide one.
+  /// The other end has agreed to report by RFC 8888. Who has no controller would not heed marks, and goes on without.
+  void use_ecn() { if (!ecn_ && controller_) ecn_ = std::make_unique<EcnPath>(); }
+  bool uses_ecn() const { return ecn_ != nullptr; }
+  /// The RTP packet that on_sent is told of next, by its stream and number there. Only while uses_ecn().
+  void name_packet(Instant now, Ssrc ssrc, uint16_t sequence) { ecn_->on_sent(now, ssrc, sequence, next_sequence(), history_.remembered()); }
+  /// What RTP packets are to be sent with.
+  Ecn codepoint() const { return ecn_ ? ecn_->codepoint() : Ecn::not_ect; }
+  /// As above. Nothing without use_ecn().
+  uint64_t on_feedback(Instant now, const CcfbReport& report, Span<const CcfbStatus> statuses, std::vector<PacketResult>& scratch);
+  /// True once, when the path turned out not to let codepoints through and packets go without from now on.
+  bool take_ecn_failure() { return ecn_ && ecn_->take_failure(); }
+
   /// The limit of a receiver (REMB). From one that sends no transport-wide feedback it is the estimate; from others a bound.
   void on_remb(Instant now, DataRate limit);
   /// From RTCP report blocks; feedback gives its own.
@@ -82,6 +97,7 @@ class SendSide {
   RateLimits limits_;
   std::unique_ptr<RateController> controller_;  // null: none
   SentHistory history_;
+  std::unique_ptr<EcnPath> ecn_;                // null: not agreed
   DataRate pacing_ = DataRate::infinite();
   std::optional<DataRate> remb_;
   bool heard_feedback_ = false;

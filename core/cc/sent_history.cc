@@ -49,7 +49,7 @@ uint64_t SentHistory::on_feedback(Instant now, Span<const TransportStatus> statu
     entry.reported = 1;
     entry.received = status.received;
     if (status.received) feedback_round_trip_ = now - sent(entry, now);
-    results.push_back({sequence, sent(entry, now), DataSize::bytes(entry.size), entry.probe, status.received, status.arrival});
+    results.push_back({sequence, sent(entry, now), DataSize::bytes(entry.size), entry.probe, status.received, status.arrival, status.ecn});
   }
   std::sort(results.begin(), results.end(), [](const PacketResult& a, const PacketResult& b) { return a.sequence < b.sequence; });
   return unknown;

@@ -32,6 +32,8 @@ inline constexpr std::string_view kFeatureJsonSources = "http://jitsi.org/json-e
 inline constexpr std::string_view kFeatureSourceNames = "http://jitsi.org/source-name";
 inline constexpr std::string_view kFeatureSsrcRewriting = "http://jitsi.org/ssrc-rewriting-1";
 inline constexpr std::string_view kFeatureOpusRed = "http://jitsi.org/opus-red";
+/// Not of Jitsi: the client reports by RFC 8888 (ack ccfb), as one who can ECN.
+inline constexpr std::string_view kFeatureCcfb = "urn:ietf:rfc:8888";
 inline constexpr std::string_view kFeatureMultipleStreams = "http://jitsi.org/receive-multiple-video-streams";
 
 Element make_disco_query(const Jid& to, std::string_view id, std::string_view node = {});

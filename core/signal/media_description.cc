@@ -105,6 +105,17 @@ std::optional<uint8_t> MediaFormats::extension(std::string_view uri) const {
   return std::nullopt;
 }
 
+bool MediaFormats::has_ccfb() const {
+  return std::any_of(payload_types.begin(), payload_types.end(), [](const PayloadType& type) { return type.has_feedback("ack", "ccfb"); });
+}
+
+void MediaFormats::replace_transport_cc_by_ccfb() {
+  for (PayloadType& type : payload_types) {
+    std::erase_if(type.feedback, [](const RtcpFeedback& f) { return f.type == "transport-cc"; });
+    type.feedback.push_back({"ack", "ccfb"});
+  }
+}
+
 MediaFormats offered_audio() {
   MediaFormats formats;
   PayloadType opus = make_type(111, "opus", 48000, 2);

@@ -68,6 +68,9 @@ struct MediaFormats {
   const PayloadType* find(std::string_view codec) const;               // by name, letters' case ignored
   const PayloadType* find_rtx(uint8_t apt) const;                      // the rtx type of a payload type
   std::optional<uint8_t> extension(std::string_view uri) const;        // its id
+  /// Feedback by RFC 8888 (section 6: ack ccfb), which takes the place of the transport-wide one.
+  bool has_ccfb() const;
+  void replace_transport_cc_by_ccfb();
   bool operator==(const MediaFormats&) const = default;
 };
 /// What the focus offers: opus 111 with audio level (1), transport-cc (5); AV1 41, VP8 100, H264 107, VP9 101 with their rtx, abs-send-time

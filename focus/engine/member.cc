@@ -15,6 +15,7 @@ Features features_of(const DiscoInfo& info) {
   features.json_sources = info.has(kFeatureJsonSources);
   features.ssrc_rewriting = info.has(kFeatureSsrcRewriting);
   features.opus_red = info.has(kFeatureOpusRed);
+  features.ccfb = info.has(kFeatureCcfb);
   return features;
 }
 
@@ -28,6 +29,7 @@ jingle::MediaFormats offer(jingle::Media media, const Features& features) {
       if (removed > 0 && features.remb && media == jingle::Media::video) type.feedback.push_back({"goog-remb", ""});
     }
   }
+  if (features.ccfb) formats.replace_transport_cc_by_ccfb();
   return formats;
 }
 

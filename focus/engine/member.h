@@ -18,7 +18,7 @@ namespace tacoma::focus {
 struct Features {
   bool audio = true, video = true, sctp = true;   // a client that does not answer is taken to do these and no more
   bool rtx = false, tcc = false, remb = false, json_sources = false;
-  bool ssrc_rewriting = false, opus_red = false;
+  bool ssrc_rewriting = false, opus_red = false, ccfb = false;
 };
 Features features_of(const DiscoInfo& info);
 /// The formats offered to a client that can do so much. The bridge gets the same.

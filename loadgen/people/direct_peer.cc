@@ -20,10 +20,11 @@ SecurePath::Config path_config(const ParticipantConfig& config, bool is_first) {
   return path;
 }
 
-// Nothing is negotiated: everybody takes what the other's plan lets it send.
-MediaFormats direct_formats() {
+// What signalling would have agreed on: everybody takes what the other's plan lets it send.
+MediaFormats formats_of(const Plan& plan) {
   MediaFormats formats;
   formats.send.red = formats.receive.red = 112;
+  formats.send.ccfb = formats.receive.ccfb = plan.uses_ecn();
   return formats;
 }
 
@@ -60,7 +61,7 @@ DirectPeer::Core::Core(ParticipantConfig config, bool is_first)
       sender_(person_, config_.plan->congestion, person_.sends_audio ? config_.speech.get() : nullptr,
               person_.sends_video ? config_.video : EncodedClips(), EncodedClips(), config_.rng.split("media")),
       receiver_(config_.index, *config_.plan, *config_.results),
-      session_(path_config(config_, is_first), direct_formats(), sender_, receiver_, Ssrc(config_.rng.split("reporter").u32() | 1), person_.endpoint_id),
+      session_(path_config(config_, is_first), formats_of(*config_.plan), sender_, receiver_, Ssrc(config_.rng.split("reporter").u32() | 1), person_.endpoint_id),
       leave_at_(person_.leaves.value_or(Instant::never())) {
   if (config_.key) {
     cipher_ = FrameCipher::from_material(BytesView(config_.key->data(), config_.key->size()));

@@ -109,6 +109,7 @@ void MediaReceiver::start(Instant now, const ReceiveFormats& formats) {
     remote.forwarded = true;
   }
   transport_ = TwccRecorder();
+  arrivals_ = CcfbRecorder();
   repair_due_ = Instant::never();
   report_due_ = now + kReportInterval;
   running_ = has_run_ = true;
@@ -117,7 +118,8 @@ void MediaReceiver::start(Instant now, const ReceiveFormats& formats) {
 void MediaReceiver::rtp(Instant now, Datagram& datagram) {
   const std::optional<RtpView> view = RtpView::parse(datagram.packet.bytes());
   if (!view) return drops_.count(Drop::rtp_malformed);
-  if (const auto transport = read_transport_sequence(*view, formats_.transport_cc))
+  if (formats_.ccfb) arrivals_.on_packet(view->ssrc(), view->sequence(), datagram.arrived, datagram.ecn);
+  else if (const auto transport = read_transport_sequence(*view, formats_.transport_cc))
     transport_.on_packet(*transport, datagram.arrived);
   const Route* route = routes_.find(view->ssrc());
   if (!route) return drops_.count(Drop::rtp_unknown_ssrc);
@@ -218,7 +220,7 @@ uint32_t MediaReceiver::forwarded() const {
 
 Instant MediaReceiver::next_due() const {
   if (!running_) return Instant::never();
-  return std::min({repair_due_, report_due_, transport_.deadline()});
+  return std::min({repair_due_, report_due_, transport_.deadline(), arrivals_.deadline()});
 }
 
 void MediaReceiver::write_due(Instant now, Duration round_trip, Ssrc source, RtcpBatch& rtcp) {
@@ -229,6 +231,10 @@ void MediaReceiver::write_due(Instant now, Duration round_trip, Ssrc source, Rtc
     // A datagram holds some 500 of them; more than that in one interval wait for the next report.
     rtcp.feedback([&](RtcpWriter& out) { return transport_.build(source, any_source_, out); });
     transport_.reported(now);
+  }
+  if (now >= arrivals_.deadline()) {
+    rtcp.feedback([&](RtcpWriter& out) { return arrivals_.build(now, source, out); });
+    arrivals_.reported(now);
   }
 }
 

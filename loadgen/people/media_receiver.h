@@ -12,6 +12,7 @@
 #include "core/base/flat_map.h"
 #include "core/base/process.h"
 #include "core/rtp/extensions.h"
+#include "core/rtp/ccfb_recorder.h"
 #include "core/rtp/twcc_recorder.h"
 #include "loadgen/people/audio_receiver.h"
 #include "loadgen/people/rtcp_batch.h"
@@ -25,6 +26,7 @@ struct ReceiveFormats {
   uint8_t opus = 111, vp8 = 100, rtx = 96, vp9 = 101, rtx_of_vp9 = 97;
   std::optional<uint8_t> red;                 // redundant audio; nullopt: not negotiated
   uint8_t audio_level = 1, transport_cc = 5;  // header extension ids
+  bool ccfb = false;                          // we report by RFC 8888, and not by transport-wide feedback
 };
 
 /// Lives as long as its participant: measurements go on when the bridge changes.
@@ -126,6 +128,7 @@ class MediaReceiver {
   std::vector<Remote> remotes_;  // in order of appearance
   FlatMap<Ssrc, Route> routes_;
   TwccRecorder transport_;
+  CcfbRecorder arrivals_;        // one of the two
   std::vector<uint16_t> ask_;    // scratch
   std::vector<ReportBlock> blocks_;
   Instant repair_due_ = Instant::never(), report_due_ = Instant::never();

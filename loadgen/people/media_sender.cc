@@ -59,6 +59,7 @@ void MediaSender::start(Instant now, const SendFormats& formats) {
   // After a pause (another bridge) the clocks have gone on, and nobody there has the frames before.
   if (audio_) audio_->skip_to(now, Duration::zero());
   side_ = SendSide(congestion_, limits_of(*person_));
+  if (formats.ccfb) side_.use_ecn();
   pacer_.clear();
   remb_ = DataRate::infinite();
   for (VideoSource& source : sources_) {
@@ -288,7 +289,8 @@ size_t MediaSender::send(Instant now, const Rtp& rtp, const ExtensionIds& ids, c
     return 0;
   }
   packet.resize(*protected_size);
-  out.send(path.remote(), std::move(packet));
+  out.send(path.remote(), std::move(packet), ids.transport_cc != 0 ? side_.codepoint() : Ecn::not_ect);
+  if (ids.transport_cc != 0 && side_.uses_ecn()) side_.name_packet(now, rtp.header.ssrc, rtp.header.sequence);
   if (ids.transport_cc != 0) side_.on_sent(now, DataSize::bytes(static_cast<int64_t>(*protected_size + kUdpOverhead)));
   ++packets_;
   return size;
@@ -346,6 +348,13 @@ void MediaSender::report(Instant now, const ReportBlock& block) {
 void MediaSender::transport_feedback(Instant now, Span<const TransportStatus> statuses) {
   for (const TransportStatus& status : statuses) reported_lost_ += status.received ? 0 : 1;
   if (side_.on_feedback(now, statuses, results_) > 0) drops_.count(Drop::feedback_unknown_packet);
+  set_budgets(now);
+}
+
+void MediaSender::transport_feedback(Instant now, const CcfbReport& report, Span<const CcfbStatus> statuses) {
+  for (const CcfbStatus& status : statuses) reported_lost_ += status.received ? 0 : 1;
+  if (side_.on_feedback(now, report, statuses, results_) > 0) drops_.count(Drop::feedback_unknown_packet);
+  if (side_.take_ecn_failure()) drops_.count(Drop::ecn_bleached);
   set_budgets(now);
 }
 

@@ -29,6 +29,7 @@ struct SendFormats {
   uint8_t opus = 111, vp8 = 100, rtx = 96, vp9 = 101, rtx_of_vp9 = 97;
   std::optional<uint8_t> red;  // redundant audio; nullopt: not negotiated
   ExtensionIds audio_extensions, video_extensions;
+  bool ccfb = false;  // the other end reports by RFC 8888: packets go out as ones that can ECN
 };
 
 /// Lives as long as its participant: numbers and clocks go on when the bridge changes, what is known of the network does not.
@@ -76,6 +77,8 @@ class MediaSender {
   /// A report block about one of our streams.
   void report(Instant now, const ReportBlock& block);
   void transport_feedback(Instant now, Span<const TransportStatus> statuses);
+  /// The same by RFC 8888.
+  void transport_feedback(Instant now, const CcfbReport& report, Span<const CcfbStatus> statuses);
   /// The bridge says how much of our video anybody could be given.
   void remb(Instant now, DataRate limit);
   /// SenderSourceConstraints: how many lines of a source somebody wants; -1 any, 0 none.

@@ -99,6 +99,10 @@ void MediaSession::on_feedback(Instant now, const RtcpPacket& packet) {
   } else if (packet.type == RtcpType::transport_feedback && packet.count == kFormatTransportCc) {
     if (!parse_transport_feedback(packet, statuses_)) return drops_.count(Drop::rtcp_malformed);
     sender_.transport_feedback(now, Span<const TransportStatus>(statuses_));
+  } else if (packet.type == RtcpType::transport_feedback && packet.count == kFormatCcfb) {
+    const auto report = parse_ccfb(packet, arrivals_);
+    if (!report) return drops_.count(Drop::rtcp_malformed);
+    sender_.transport_feedback(now, *report, arrivals_);
   } else if (packet.type == RtcpType::payload_feedback && packet.count == kFormatPli) {
     const auto pli = parse_pli(packet);
     if (!pli) return drops_.count(Drop::rtcp_malformed);

@@ -54,6 +54,7 @@ class MediaSession {
   Ssrc source_;
   std::string cname_;
   std::vector<TransportStatus> statuses_;  // scratch
+  std::vector<CcfbStatus> arrivals_;
   bool media_on_ = false;
   DropCounts drops_;
 };

@@ -46,12 +46,13 @@ Signalling::Config signalling_of(const ParticipantConfig& config) {
   signalling.prefers_vp9 = person.video.codec == VideoCodec::vp9;
   signalling.is_encrypted = config.key != nullptr;
   signalling.takes_red = person.red > 0;
+  signalling.uses_ecn = plan.uses_ecn();
   return signalling;
 }
 
 uint8_t extension_of(const jingle::Content& content, std::string_view uri) { return content.formats.extension(uri).value_or(0); }
 
-MediaFormats formats_of(const jingle::Jingle& offer, bool takes_red) {
+MediaFormats formats_of(const jingle::Jingle& offer, bool takes_red, bool may_ecn) {
   MediaFormats f;
   f.send.audio_extensions = f.send.video_extensions = ExtensionIds::none();
   f.receive.audio_level = f.receive.transport_cc = 0;
@@ -60,6 +61,7 @@ MediaFormats formats_of(const jingle::Jingle& offer, bool takes_red) {
     if (!is_audio && content.media != jingle::Media::video) continue;
     ExtensionIds& ids = is_audio ? f.send.audio_extensions : f.send.video_extensions;
     ids.transport_cc = f.receive.transport_cc = extension_of(content, jingle::kExtTransportCc);
+    f.send.ccfb = f.receive.ccfb = f.send.ccfb || (may_ecn && content.formats.has_ccfb());
     if (is_audio) {
       ids.audio_level = f.receive.audio_level = extension_of(content, jingle::kExtAudioLevel);
       if (const auto* opus = content.formats.find("opus")) f.send.opus = f.receive.opus = opus->id;
@@ -260,7 +262,7 @@ void Participant::Core::on_offer(Instant now, const SignallingEvent& event, Outb
   config.crypto = config_.plan->crypto;
   config.randomness = config_.randomness;
   config.rng = config_.rng.split("path", ++sessions_);
-  session_ = std::make_unique<MediaSession>(std::move(config), formats_of(event.offer, person_.red > 0), sender_, receiver_, source_, person_.endpoint_id);
+  session_ = std::make_unique<MediaSession>(std::move(config), formats_of(event.offer, person_.red > 0, config_.plan->uses_ecn()), sender_, receiver_, source_, person_.endpoint_id);
 
   // What is not in the offer has gone in the meantime.
   std::vector<Ssrc> offered;

@@ -14,7 +14,7 @@ using Stage = ParticipantStats::Stage;
 using Kind = SignallingEvent::Kind;
 
 // What lib-jitsi-meet announces, without SSRC rewriting (the focus then names every source) and data channels.
-DiscoInfo make_features(bool takes_red) {
+DiscoInfo make_features(bool takes_red, bool uses_ecn) {
   DiscoInfo info;
   info.identities.push_back({"client", "web", "tacoma"});
   for (std::string_view feature :
@@ -22,16 +22,21 @@ DiscoInfo make_features(bool takes_red) {
         kFeatureSourceNames, kFeatureMultipleStreams, ns::kCaps})
     info.features.emplace_back(feature);
   if (takes_red) info.features.emplace_back(kFeatureOpusRed);
+  if (uses_ecn) info.features.emplace_back(kFeatureCcfb);
   return info;
 }
-// The same for everybody: kept once.
-const DiscoInfo& our_features(bool takes_red) {
-  static const DiscoInfo plain = make_features(false), with_red = make_features(true);
-  return takes_red ? with_red : plain;
-}
-const std::string& our_caps(bool takes_red) {
-  static const std::string plain = caps_verification(our_features(false)), with_red = caps_verification(our_features(true));
-  return takes_red ? with_red : plain;
+struct OwnFeatures {
+  DiscoInfo info;
+  std::string caps;
+};
+// The same for all who do the same: kept once.
+const OwnFeatures& features_of(const Signalling::Config& config) {
+  const auto make = [](bool takes_red, bool uses_ecn) {
+    const DiscoInfo info = make_features(takes_red, uses_ecn);
+    return OwnFeatures{info, caps_verification(info)};
+  };
+  static const OwnFeatures all[2][2] = {{make(false, false), make(false, true)}, {make(true, false), make(true, true)}};
+  return all[config.takes_red][config.uses_ecn];
 }
 
 // Of what is offered, what we take: Opus, perhaps redundant, VP8 and VP9 with their RTX.
@@ -268,7 +273,7 @@ void Signalling::send_presence(bool is_join) {
   us.region = config_.region;
   us.codecs = config_.prefers_vp9 ? "vp9,vp8" : "vp8,vp9";
   us.caps_node = "https://jitsi.org/jitsi-meet";
-  us.caps_ver = our_caps(config_.takes_red);
+  us.caps_ver = features_of(config_).caps;
   us.audio_muted = us.video_muted = true;
   for (const std::string& name : own_sources_) {
     const bool is_video = name.size() > 2 && name[name.size() - 2] == 'v';
@@ -342,7 +347,7 @@ void Signalling::note_encryption(const Element& presence, const std::string& occ
 
 void Signalling::on_request(const Element& request) {
   if (jingle::is_jingle(request)) return on_jingle(request);
-  if (is_disco_query(request)) return send(make_disco_result(request, our_features(config_.takes_red)));
+  if (is_disco_query(request)) return send(make_disco_result(request, features_of(config_).info));
   if (is_ping(request)) return send(make_result(request));
   send(make_error(request, Condition::service_unavailable));
 }

@@ -47,6 +47,7 @@ class Signalling {
     const DeploymentPlan* deployment = nullptr;  // nullptr: the servers of the run itself
     std::string display_name;
     bool prefers_vp9 = false;                    // presence says so
+    bool uses_ecn = false;                       // announces that it reports by RFC 8888
     bool is_encrypted = false;                   // end to end: presence says so
     bool takes_red = false;                      // redundant audio (RFC 2198): features and answer say so
   };

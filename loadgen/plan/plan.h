@@ -178,7 +178,8 @@ struct Plan {
   Duration sample_every = Duration::seconds(1);
   Crypto crypto = Crypto::real;
   Congestion congestion = Congestion::gcc;
-  bool ecn = false;
+  bool ecn = false;                            // who has a controller sends ECT and reports by RFC 8888
+  bool uses_ecn() const { return ecn && congestion != Congestion::none; }
   NetworkPlan network;
   std::optional<DeploymentPlan> deployment;    // then there are no hosts of router, focus and bridges
   HostId router_host, focus_host;

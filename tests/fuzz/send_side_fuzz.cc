@@ -10,14 +10,22 @@ using namespace tacoma;
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   ByteReader in(BytesView(data, size));
   const RateLimits limits{DataRate::kbps(300), DataRate::kbps(30), DataRate::mbps(20)};
-  SendSide side(in.u8() % 2 == 0 ? Congestion::gcc : Congestion::nada, limits);
+  const uint8_t kind = in.u8();
+  SendSide side(kind % 2 == 0 ? Congestion::gcc : Congestion::nada, limits);
+  if (kind & 0x80) side.use_ecn();
   side.set_wanted(DataRate::mbps(4));
   Instant now = Instant::at(Duration::seconds(1));
   std::vector<TransportStatus> statuses;
+  std::vector<CcfbStatus> arrivals;
+  uint16_t numbers[4] = {};
   std::vector<PacketResult> scratch;
   for (int steps = 0; steps < 2'000 && in.remaining() > 0; ++steps) {
-    switch (in.u8() % 6) {
+    switch (in.u8() % 7) {
       case 0:
+        if (side.uses_ecn()) {
+          const uint8_t stream = in.u8() % 4;
+          side.name_packet(now, Ssrc(stream), numbers[stream]++);
+        }
         side.on_sent(now, DataSize::bytes(in.u16() % 1'500));
         break;
       case 1: {
@@ -30,6 +38,18 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
           statuses.push_back({static_cast<uint16_t>(first + i), delta % 7 != 0, arrival});
         }
         side.on_feedback(now, statuses, scratch);
+        break;
+      }
+      case 6: {
+        arrivals.clear();
+        const Ssrc ssrc(in.u8() % 5);
+        const uint16_t first = in.u16();
+        for (uint16_t i = 0, count = in.u8(); i < count; ++i) {
+          const uint8_t bits = in.u8();
+          arrivals.push_back({ssrc, static_cast<uint16_t>(first + i), bits % 7 != 0, static_cast<Ecn>(bits & 3), Duration::milliseconds(bits)});
+        }
+        side.on_feedback(now, CcfbReport{Ssrc(1), in.u32()}, arrivals, scratch);
+        side.take_ecn_failure();
         break;
       }
       case 2:

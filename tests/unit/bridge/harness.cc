@@ -37,7 +37,7 @@ void Client::send_rtp(Instant, const Bytes& packet) {
   const auto size = path.protect_rtp(big.storage(), packet.size());
   REQUIRE(size);
   big.resize(*size);
-  out.send(path.remote(), std::move(big));
+  out.send(path.remote(), std::move(big), ecn);
 }
 
 void Client::send_audio(Instant now, uint8_t level) {
@@ -167,7 +167,7 @@ void Harness::flush_streams() {
     }
     std::vector<Outbox::Send> sends = std::move(out_.sends());
     out_.clear();
-    for (auto& s : sends) deliver(bridge_address, s.to, std::move(s.packet));
+    for (auto& s : sends) deliver(bridge_address, std::move(s));
     for (size_t i = 0; i < ops.size(); ++i) {
       more = true;
       switch (ops[i].kind) {
@@ -299,6 +299,8 @@ Client& Harness::join(std::string_view meeting, std::string_view id, bool connec
   request.endpoints = {new_endpoint(id)};
   if (join_rewriting) request.endpoints[0].capabilities.emplace_back(colibri2::kCapSsrcRewriting);
   if (join_red) request.endpoints[0].media[0].formats = jingle::offered_redundant_audio();
+  if (join_ccfb)
+    for (colibri2::MediaDescription& media : request.endpoints[0].media) media.formats.replace_transport_cc_by_ccfb();
   if (asks_for_data) request.endpoints[0].transport->sctp.emplace();
   const auto answer = modify(request);
   REQUIRE(answer);
@@ -352,9 +354,10 @@ void Harness::expire(std::string_view meeting, std::string_view id) {
   REQUIRE(modify(request));
 }
 
-void Harness::deliver(const SocketAddress& from, const SocketAddress& to, PacketRef packet) {
-  if (lose && lose(from, to, packet.bytes())) return;
-  Datagram datagram{from, to, std::move(packet), now};
+void Harness::deliver(const SocketAddress& from, Outbox::Send send) {
+  const SocketAddress to = send.to;
+  if (lose && lose(from, to, send.packet.bytes())) return;
+  Datagram datagram{from, to, std::move(send.packet), now, send.ecn};
   if (to == bridge_address) {
     bridge->on_datagrams(now, Span<Datagram>(&datagram, 1), out_);
     return;
@@ -362,8 +365,8 @@ void Harness::deliver(const SocketAddress& from, const SocketAddress& to, Packet
   for (auto& client : clients) {
     if (client->address != to) continue;
     const Arrival arrival = client->path.on_datagram(now, datagram, client->out);
-    if (arrival.kind == ArrivalKind::rtp) client->rtp.push_back({now, Bytes(datagram.packet.bytes().begin(), datagram.packet.bytes().end())});
-    if (arrival.kind == ArrivalKind::rtcp) client->rtcp.push_back({now, Bytes(datagram.packet.bytes().begin(), datagram.packet.bytes().end())});
+    if (arrival.kind == ArrivalKind::rtp) client->rtp.push_back({now, Bytes(datagram.packet.bytes().begin(), datagram.packet.bytes().end()), send.ecn});
+    if (arrival.kind == ArrivalKind::rtcp) client->rtcp.push_back({now, Bytes(datagram.packet.bytes().begin(), datagram.packet.bytes().end()), send.ecn});
     for (PathEvent e; client->path.poll_event(e);) {
       if (e.kind == PathEvent::Kind::keyed) client->is_keyed = true;
       if (e.kind == PathEvent::Kind::closed) client->was_closed = true;
@@ -381,7 +384,7 @@ void Harness::settle() {
       client->out.clear();
       for (auto& s : sends) {
         more = true;
-        deliver(client->address, s.to, std::move(s.packet));
+        deliver(client->address, std::move(s));
       }
     }
     more = more || !out_.empty();

@@ -27,6 +27,7 @@ using Bytes = std::vector<uint8_t>;
 struct Got {
   Instant at;
   Bytes bytes;
+  Ecn ecn = Ecn::not_ect;
   RtpView rtp() const { return *RtpView::parse(bytes); }
 };
 
@@ -50,6 +51,7 @@ class Client {
   Bytes make_video(bool key, size_t size = 200);
   void send_video(Instant now, bool key, size_t size = 200);
   void send_rtp(Instant now, const Bytes& packet);
+  Ecn ecn = Ecn::not_ect;  // what it sends RTP with
   template <typename Write>
   void send_rtcp(Write write) {
     PacketRef packet = out.pool().make(1000);
@@ -111,6 +113,7 @@ class Harness {
   /// Allocates an endpoint and lets its client connect (unless told not to). `meeting` is created with its first endpoint.
   bool join_rewriting = false;           // who joins has its SSRCs rewritten
   bool join_red = false;                 // who joins takes redundant audio
+  bool join_ccfb = false;                // who joins reports by RFC 8888
   Client& join(std::string_view meeting, std::string_view id, bool connect = true);
   void connect(std::string_view meeting, Client& client);
   void give_sources(std::string_view meeting, Client& client, bool audio = true, bool video = true);
@@ -127,7 +130,7 @@ class Harness {
  private:
   void flush_streams();
   void on_server_event(XmppEvent& event);
-  void deliver(const SocketAddress& from, const SocketAddress& to, PacketRef packet);
+  void deliver(const SocketAddress& from, Outbox::Send send);
   void check_deadline() const;
 
   Outbox out_;

@@ -124,6 +124,26 @@ TEST_CASE("redundant audio is offered to those who say that they take it, and th
   CHECK(told > 0);
 }
 
+TEST_CASE("feedback by RFC 8888 is offered to those who say that they report so, in place of the transport-wide one") {
+  Conference c;
+  FakeBridge& bridge = c.add_bridge();
+  Person& alice = c.add_person("aaaaaaaa");
+  Person& bob = c.add_person("bbbbbbbb");
+  bob.features.features.emplace_back(kFeatureCcfb);
+  alice.come();
+  bob.come();
+  for (const char* name : {"audio", "video"}) {
+    CHECK_FALSE(alice.offer.content(name)->formats.has_ccfb());
+    const jingle::MediaFormats& formats = bob.offer.content(name)->formats;
+    CHECK(formats.has_ccfb());
+    for (const jingle::PayloadType& type : formats.payload_types) CHECK_FALSE(type.has_feedback("transport-cc"));
+    CHECK(formats.extension(jingle::kExtTransportCc));  // packets are numbered all the same
+  }
+  for (const colibri2::ConferenceModify& request : bridge.requests)
+    for (const colibri2::Endpoint& endpoint : request.endpoints)
+      if (const jingle::MediaFormats* video = endpoint.formats(jingle::Media::video)) CHECK(video->has_ccfb() == (endpoint.id == "bbbbbbbb"));
+}
+
 TEST_CASE("a client that does not answer disco#info is offered audio and video without extras") {
   Conference c;
   FakeBridge& bridge = c.add_bridge();

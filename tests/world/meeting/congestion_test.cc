@@ -75,4 +75,28 @@ TEST_CASE("Without a controller the same network keeps a full queue") {
   CHECK(meeting.bridge().counts.allocations > 0);
 }
 
+TEST_CASE("With ECN a narrow network marks what it would have dropped, and whoever did not ask for it sees none of this") {
+  for (const bool ecn : {true, false}) {
+    Narrowing meeting(DataRate::kbps(1'300), Congestion::gcc);
+    meeting.plan.ecn = ecn;
+    for (LinkChange& change : meeting.plan.network.changes) {
+      change.link.disc = QueueDisc::codel;
+      change.link.ecn = true;
+    }
+    meeting.begin();
+    meeting.run_to(50'000);
+    const BridgeCounts counts = meeting.bridge().counts;
+    UNSCOPED_INFO((ecn ? "with ECN: " : "without: ") << counts.ecn_marked << " marked, " << meeting.world->stats().drops[Drop::queue_full] << " lost in queues, "
+                                                     << counts.feedback_lost << " reported lost, video " << meeting.kbps(4, 26'000, 50'000) << " kbps");
+    CHECK((counts.ecn_marked > 0) == ecn);
+    CHECK(counts.ecn_bleached == 0);
+    CHECK(counts.feedback_unknown == 0);
+    CHECK(counts.feedback_in > 100);
+    CHECK(meeting.audio_delay_ms(26'000, 50'000) < 30 + 100);
+    CHECK(meeting.kbps(4, 26'000, 50'000) > 400);
+    for (uint32_t i = 0; i < 5; ++i) CHECK(meeting.stats(i).drops[Drop::ecn_bleached] == 0);
+    meeting.finish();
+  }
+}
+
 }  // namespace tacoma

@@ -14,7 +14,7 @@ namespace tacoma {
 class EcnPath {
  public:
   static constexpr size_t kMostStreams = 512;                // of further ones reports are unknown
-  static constexpr size_t kFirstRing = 64, kLargestRing = 4096;  // packets of a stream that are remembered
+  static constexpr size_t kFirstRing = 256, kLargestRing = 4096;  // packets of a stream that are remembered
   static constexpr uint32_t kBleached = 10;                  // that arrived bare, one after the other
   static constexpr Duration kSilence = Duration::seconds(3); // since the first packet, and none is known to have arrived
 

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
+
+#include "core/rtp/red.h"
 
 namespace tacoma::bridge {
 
@@ -137,6 +140,7 @@ void Conference::route(Instant now, MediaPacket& packet, Outbox& out) {
   if (!packet.is_video && !packet.held_back && congestion_.loudest != 0 && !source.owner->among_loudest && source.owner != dominant_)
     packet.held_back = Drop::audio_not_loudest;
   const bool breaks_video = packet.held_back && *packet.held_back != Drop::padding_only && *packet.held_back != Drop::over_layer_limit;
+  if (packet.is_red && !packet.held_back) mend(now, packet, out);
   EgressHeader header;
   std::array<bool, kMaxEncodings> wants_key_frame{};
   for (Projection& projection : source.subscribers) {
@@ -198,6 +202,51 @@ std::optional<Drop> Conference::forward(Instant now, MediaPacket& packet, Projec
   ++counts.packets_out;
   counts.bytes_out += size;
   return std::nullopt;
+}
+
+/// What was lost on the way here goes out from its copies, plain and before this packet, to those who do not take copies themselves. When the
+/// lost one comes after all, it is a duplicate.
+void Conference::mend(Instant now, MediaPacket& packet, Outbox& out) {
+  Source& source = *packet.source;
+  Encoding& encoding = *source.encodings[packet.layer.encoding];
+  const auto is_lost = [&](int64_t back) { return !encoding.window.has(packet.sequence - back); };
+  if (packet.behind != 0 || encoding.reception.received() < 2 || (!is_lost(1) && !is_lost(2))) return;
+  const auto needs = [](const Projection& p) { return !p.receiver().sender.audio_shape.takes_red && p.receiver().sender.ready() && p.target(); };
+  if (std::none_of(source.subscribers.begin(), source.subscribers.end(), needs) || !source.owner->receiver.read_primary(packet)) return;
+  const auto red = parse_red(packet.view.payload());
+  for (size_t i = 0; red && i < red->count; ++i) {
+    const RedBlock& copy = red->copies[i];
+    const auto back = static_cast<int64_t>(red->distance(i));
+    if (back == 0 || back > 2 || !is_lost(back) || copy.data.empty() || copy.payload_type != packet.primary_type) continue;
+    uint8_t bytes[kRtpFixedHeader + kMaxRedLength];
+    RtpHeader rtp;
+    rtp.payload_type = copy.payload_type;
+    rtp.sequence = static_cast<uint16_t>(packet.view.sequence() - back);
+    rtp.timestamp = packet.view.timestamp() - copy.timestamp_offset;
+    rtp.ssrc = packet.view.ssrc();
+    const size_t head = write_rtp_header(bytes, rtp, {});
+    std::memcpy(bytes + head, copy.data.data(), copy.data.size());
+    const auto view = RtpView::parse(BytesView(bytes, head + copy.data.size()));
+    if (!view) continue;
+    encoding.window.mark(packet.sequence - back);
+    MediaPacket mended;
+    mended.view = *view;
+    mended.source = &source;
+    mended.sequence = packet.sequence - back;
+    mended.behind = back;
+    mended.layer = packet.layer;
+    mended.key_frame = true;
+    EgressHeader header;
+    ++counts.mended;
+    for (Projection& projection : source.subscribers) {
+      if (!needs(projection)) continue;
+      ++counts.fan_out;
+      if (const auto drop = forward(now, mended, projection, header, out)) {
+        counts.drops.count(*drop);
+        ++counts.route_drops;
+      }
+    }
+  }
 }
 
 /// Takes up the number of a late packet that this receiver has no use for: it cannot know that, and would ask for it.

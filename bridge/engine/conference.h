@@ -81,6 +81,7 @@ class Conference {
  private:
   static constexpr size_t kRecentSpeakers = 10;
   void route(Instant now, MediaPacket& packet, Outbox& out);
+  void mend(Instant now, MediaPacket& packet, Outbox& out);
   std::optional<Drop> forward(Instant now, MediaPacket& packet, Projection& projection, EgressHeader& header, Outbox& out);
   void fill(Instant now, const MediaPacket& packet, const Projection& projection, const Rewrite& rewrite, Outbox& out);
   void note_level(Instant now, const MediaPacket& packet, Outbox& out);

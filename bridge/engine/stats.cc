@@ -11,6 +11,7 @@ BridgeCounts& BridgeCounts::operator+=(const BridgeCounts& o) {
   packets_out += o.packets_out;
   bytes_out += o.bytes_out;
   route_drops += o.route_drops;
+  mended += o.mended;
   fillers += o.fillers;
   retransmitted += o.retransmitted;
   recovered += o.recovered;

@@ -20,6 +20,7 @@ struct BridgeCounts {
   uint64_t fan_out = 0;                 // sum over packets_in of the source's subscribers at that moment
   uint64_t packets_out = 0, bytes_out = 0;  // without retransmissions
   uint64_t route_drops = 0;             // per packet and subscriber: fan_out = packets_out + route_drops
+  uint64_t mended = 0;                  // lost packets of audio that went out from copies in later ones
   uint64_t fillers = 0;                 // empty packets that took up the number of a late one without use
   uint64_t retransmitted = 0;           // answers to NACKs
   uint64_t recovered = 0;               // upstream gaps that RTX or late packets filled

@@ -79,6 +79,50 @@ TEST_CASE("redundant audio whose primary block cannot be read is dropped where i
   check_audit(h);
 }
 
+TEST_CASE("what was lost before the bridge is mended from its copy for those who do not take copies") {
+  Harness h;
+  h.join_red = true;
+  Client& a = h.join("m", "aaaaaaaa");
+  Client& takes = h.join("m", "bbbbbbbb");
+  h.join_red = false;
+  Client& plain = h.join("m", "cccccccc");
+  const uint16_t first = a.audio_sequence;
+  const uint32_t first_timestamp = a.timestamp;
+  for (int i = 1; i <= 40; ++i) {
+    // 10 is lost; of 20 and 21, which are, too, 22 has one; 30 comes behind 31.
+    if (i == 10 || i == 20 || i == 21 || i == 30) {
+      ++a.audio_sequence;
+      a.timestamp += 960;
+    } else {
+      a.send_audio(h.now, 30, kRed, redundant(i));
+    }
+    h.settle();
+    if (i == 31) {
+      const uint16_t sequence = a.audio_sequence;
+      const uint32_t timestamp = a.timestamp;
+      a.audio_sequence = static_cast<uint16_t>(first + 29);
+      a.timestamp = first_timestamp + 29 * 960;
+      a.send_audio(h.now, 30, kRed, redundant(30));
+      a.audio_sequence = sequence;
+      a.timestamp = timestamp;
+    }
+    h.run(Duration::milliseconds(20));
+  }
+  CHECK(takes.of(a.audio).size() == 36);
+  const auto got = plain.of(a.audio);
+  REQUIRE(got.size() == 39);
+  for (size_t k = 0; k < got.size(); ++k) {
+    const int i = static_cast<int>(k) + (k < 19 ? 1 : 2);  // 20 is nowhere
+    REQUIRE(got[k].rtp().sequence() == static_cast<uint16_t>(first + i - 1));
+    REQUIRE(got[k].rtp().timestamp() == first_timestamp + static_cast<uint32_t>(i - 1) * 960);
+    REQUIRE(got[k].rtp().payload_type() == kOpus);
+    REQUIRE(payload_of(got[k]) == sound(i));
+  }
+  CHECK(h.counts().mended == 3);
+  CHECK(h.counts().drops[Drop::rtp_duplicate] == 1);
+  check_audit(h);
+}
+
 TEST_CASE("redundant audio of somebody who did not negotiate it goes nowhere") {
   Harness h;
   Client& a = h.join("m", "aaaaaaaa");

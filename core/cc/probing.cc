@@ -24,6 +24,7 @@ void ProbePlan::add(Instant now, DataRate rate, std::vector<ProbeCluster>& out) 
   last_probe_ = now;
   last_rate_ = cluster.rate;
   next_at_ = Instant::never();
+  ++unanswered_;
   wanted_then_ = wanted_;
 }
 
@@ -48,17 +49,20 @@ void ProbePlan::on_tick(Instant now, const State& state, std::vector<ProbeCluste
   if (state.full_lately) return;
   const bool want_grew = state.wanted > times(wanted_then_, 1.5) && now - last_probe_ > kAfterWant;
   const bool goes_on = !next_at_.is_never() && now >= next_at_;
-  if (!want_grew && !goes_on && now - last_probe_ < (state.in_steps ? kEveryInSteps : state.limited ? kEveryLimited : kEvery)) return;
+  const Duration by_steps = unanswered_ > 0 && unanswered_ <= kMostUnanswered ? kUnanswered : kEveryInSteps;
+  if (!want_grew && !goes_on && now - last_probe_ < (state.in_steps ? by_steps : state.limited ? kEveryLimited : kEvery)) return;
   add(now, std::min(times(state.target, 2), times(state.wanted, 1.1)), out);
 }
 
 void ProbePlan::on_measured(Instant now, DataRate measured, std::vector<ProbeCluster>& out) {
+  unanswered_ = 0;
   // While 70 % of what was tried got through, and it is not enough, try twice of that.
   if (now - last_probe_ > Duration::seconds(1) || measured < times(last_rate_, 0.7) || last_rate_ >= limits_.highest || measured >= wanted_) return;
   add(now, std::min(times(measured, 2), times(wanted_, 2)), out);
 }
 
 void ProbePlan::on_believed(Instant again, DataRate believed, DataRate measured) {
+  unanswered_ = 0;
   if (measured >= times(last_rate_, 0.7) && believed < wanted_) go_on(again);
 }
 

@@ -32,6 +32,9 @@ class ProbePlan {
 
  private:
   static constexpr Duration kEvery = Duration::seconds(4), kEveryLimited = Duration::seconds(2), kEveryInSteps = Duration::seconds(1);
+  /// By steps, a cluster that measured nothing (a busy receiver takes it in one go) is soon followed by another; not for ever.
+  static constexpr Duration kUnanswered = Duration::milliseconds(400);
+  static constexpr uint32_t kMostUnanswered = 2;
   static constexpr Duration kAfterWant = Duration::milliseconds(500);
   static constexpr Duration kAfterDrop = Duration::milliseconds(200);
   static constexpr Duration kRecovery = Duration::seconds(5);
@@ -42,6 +45,7 @@ class ProbePlan {
   bool started_ = false;
   Instant last_probe_ = Instant::never();
   DataRate last_rate_;
+  uint32_t unanswered_ = 0;            // clusters in a row
   Instant next_at_ = Instant::never();
   DataRate wanted_;                    // now, and when the last probe was sent
   DataRate wanted_then_;

@@ -21,7 +21,7 @@ double nanoseconds_each(bool segmented, size_t in_a_row, int fd, const std::vect
   for (size_t i = 0; i < kDatagrams; ++i) {
     PacketRef packet = pool.make(1200);
     packet.resize(1200);
-    batch.add(fd, sinks[i / in_a_row % sinks.size()].address, std::move(packet), drops);
+    batch.add(fd, sinks[i / in_a_row % sinks.size()].address, std::move(packet), Ecn::not_ect, drops);
   }
   batch.flush(drops);
   return (bench::cpu_seconds() - start) * 1e9 / kDatagrams;

@@ -30,6 +30,8 @@ constexpr double kDmark = 2;            // ms
 constexpr double kPmrRef = 0.01;
 constexpr double kLogWindow = 500;      // ms
 constexpr double kMultiloss = 7;        // observation window in loss intervals
+constexpr double kLeastStep = 0.5;      // of the rate, in one update; the most is that of ramping up
+constexpr Duration kGivesWay = Duration::seconds(3);  // ours: a queue that stands for less is perhaps our own
 
 class Nada final : public RateController {
  public:
@@ -62,7 +64,8 @@ class Nada final : public RateController {
     const double queue = *std::min_element(delays_.begin(), delays_.end());
     const double loss = loss_ratio_;
     const double marked = marks_.share();
-    const double signal = warped(queue, report.at) + kDmark * (marked / kPmrRef) * (marked / kPmrRef) + kDloss * (loss / kPlrRef) * (loss / kPlrRef);
+    // Squared, losses of 30 % are nine seconds of delay: a step by that is no step towards anything.
+    const double signal = std::min(warped(queue, report.at) + kDmark * (marked / kPmrRef) * (marked / kPmrRef) + kDloss * (loss / kPlrRef) * (loss / kPlrRef), kTau);
     // No queue has built up over the whole log window: of the filtered delay, or a path with jitter would never ramp up.
     queues_.push_back({report.at, queue});
     while (report.at - queues_.front().first > Duration::milliseconds(static_cast<int64_t>(kLogWindow))) queues_.pop_front();
@@ -77,8 +80,8 @@ class Nada final : public RateController {
     } else {
       const double offset = signal - limits_.priority * kXref * highest / rate_;
       const double difference = signal - previous_signal_;
-      double next = rate_ - kKappa * (elapsed / kTau) * (offset / kTau) * rate_;
-      next -= kKappa * kEta * (difference / kTau) * next;
+      const double change = kKappa * (elapsed / kTau) * (offset / kTau) + kKappa * kEta * (difference / kTau);
+      const double next = rate_ * std::clamp(1 - change, kLeastStep, 1 + kGammaMax);
       // A rate that is not used proves nothing about more of it (RFC 8698 leaves such senders open).
       if (next < rate_ || !sent_.is_below(target())) rate_ = next;
     }
@@ -131,9 +134,11 @@ class Nada final : public RateController {
   }
 
   // Where loss shows that somebody else fills the queue, a long queue says less about us (RFC 8698 equation 1).
-  double warped(double queue, Instant) const {
+  double warped(double queue, Instant now) {
+    if (queue < kQth) standing_since_ = Instant::never();
+    else if (standing_since_.is_never()) standing_since_ = now;
     const bool loss_lately = mean_interval_ > 0 && static_cast<double>(since_loss_) < kMultiloss * mean_interval_;
-    if (!loss_lately || queue < kQth) return queue;
+    if (!loss_lately || queue < kQth || now - standing_since_ < kGivesWay) return queue;
     return kQth * std::exp(-kLambda * (queue - kQth) / kQth);
   }
 
@@ -154,7 +159,7 @@ class Nada final : public RateController {
   double loss_ratio_ = 0, mean_interval_ = 0;
   uint64_t since_loss_ = 0;
   Duration round_trip_ = Duration::milliseconds(200);
-  Instant last_ = Instant::never();
+  Instant last_ = Instant::never(), standing_since_ = Instant::never();
 };
 
 }  // namespace

@@ -23,7 +23,7 @@ void Downlink::meter_other(Instant now, DataSize size) {
 }
 
 bool Downlink::note_wait(Instant now) {
-  const Duration newest = side.waited();
+  const Duration newest = side.waited() < kNoWait ? Duration::zero() : side.waited();
   const bool grown = newest > waited_ + kWaitGrown;
   if (!grown && newest <= waited_ && !waited_at_.is_never() && now - waited_at_ < kWaitKept) return false;
   waited_ = newest;

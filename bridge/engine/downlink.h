@@ -40,6 +40,7 @@ class Downlink {
   static constexpr uint16_t kMostRepeats = 64;              // by the probes of one go; the rest is padding
   static constexpr Duration kMeter = Duration::milliseconds(500);
   static constexpr Duration kWaitKept = Duration::seconds(2), kWaitGrown = Duration::milliseconds(10);
+  static constexpr Duration kNoWait = Duration::milliseconds(30);  // that much is jitter, which kNackDelay allows for
 
   explicit Downlink(const CongestionConfig& config) : side(config.controller, config.estimate), controlled_(config.controller != Congestion::none) {}
 

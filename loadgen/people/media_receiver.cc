@@ -109,7 +109,7 @@ void MediaReceiver::start(Instant now, const ReceiveFormats& formats) {
     remote.forwarded = true;
   }
   transport_ = TwccRecorder();
-  arrivals_ = CcfbRecorder();
+  arrivals_ = formats_.ccfb ? std::make_unique<CcfbRecorder>() : nullptr;
   repair_due_ = Instant::never();
   report_due_ = now + kReportInterval;
   running_ = has_run_ = true;
@@ -118,7 +118,7 @@ void MediaReceiver::start(Instant now, const ReceiveFormats& formats) {
 void MediaReceiver::rtp(Instant now, Datagram& datagram) {
   const std::optional<RtpView> view = RtpView::parse(datagram.packet.bytes());
   if (!view) return drops_.count(Drop::rtp_malformed);
-  if (formats_.ccfb) arrivals_.on_packet(view->ssrc(), view->sequence(), datagram.arrived, datagram.ecn);
+  if (arrivals_) arrivals_->on_packet(view->ssrc(), view->sequence(), datagram.arrived, datagram.ecn);
   else if (const auto transport = read_transport_sequence(*view, formats_.transport_cc))
     transport_.on_packet(*transport, datagram.arrived);
   const Route* route = routes_.find(view->ssrc());
@@ -220,7 +220,7 @@ uint32_t MediaReceiver::forwarded() const {
 
 Instant MediaReceiver::next_due() const {
   if (!running_) return Instant::never();
-  return std::min({repair_due_, report_due_, transport_.deadline(), arrivals_.deadline()});
+  return std::min({repair_due_, report_due_, transport_.deadline(), arrivals_ ? arrivals_->deadline() : Instant::never()});
 }
 
 void MediaReceiver::write_due(Instant now, Duration round_trip, Ssrc source, RtcpBatch& rtcp) {
@@ -232,9 +232,9 @@ void MediaReceiver::write_due(Instant now, Duration round_trip, Ssrc source, Rtc
     rtcp.feedback([&](RtcpWriter& out) { return transport_.build(source, any_source_, out); });
     transport_.reported(now);
   }
-  if (now >= arrivals_.deadline()) {
-    rtcp.feedback([&](RtcpWriter& out) { return arrivals_.build(now, source, out); });
-    arrivals_.reported(now);
+  if (arrivals_ && now >= arrivals_->deadline()) {
+    rtcp.feedback([&](RtcpWriter& out) { return arrivals_->build(now, source, out); });
+    arrivals_->reported(now);
   }
 }
 

@@ -128,7 +128,7 @@ class MediaReceiver {
   std::vector<Remote> remotes_;  // in order of appearance
   FlatMap<Ssrc, Route> routes_;
   TwccRecorder transport_;
-  CcfbRecorder arrivals_;        // one of the two
+  std::unique_ptr<CcfbRecorder> arrivals_;  // in its place, where that was agreed
   std::vector<uint16_t> ask_;    // scratch
   std::vector<ReportBlock> blocks_;
   Instant repair_due_ = Instant::never(), report_due_ = Instant::never();

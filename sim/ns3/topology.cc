@@ -59,9 +59,12 @@ std::string disc_type(QueueDisc disc) {
   return "";
 }
 
-// As LinkModel has it: the disc of ns-3 goes by 5 ms at any rate.
-void set_codel_target(ns3::QueueDisc& disc, const LinkConfig& config) {
+// As LinkModel has it: the disc of ns-3 goes by 5 ms at any rate, and holds 1.5 MB. False: it holds more than it may.
+bool set_codel(ns3::QueueDisc& disc, const LinkConfig& config) {
   disc.SetAttribute("Target", ns3::TimeValue(ns3::NanoSeconds(Codel::target_at(config.rate).ns())));
+  const uint32_t wanted = queue_bytes(config), held = disc.GetNBytes();
+  disc.SetMaxSize(ns3::QueueSize(ns3::QueueSizeUnit::BYTES, std::max(wanted, held)));
+  return held <= wanted;
 }
 
 class Builder {
@@ -313,7 +316,7 @@ class Builder {
     const ns3::QueueDiscContainer installed = helper.Install(device);
     const Ptr<ns3::QueueDisc> disc = installed.Get(0);
     disc->SetAttribute("UseEcn", ns3::BooleanValue(config.ecn));
-    if (config.disc == QueueDisc::codel) set_codel_target(*disc, config);
+    if (config.disc == QueueDisc::codel) set_codel(*disc, config);
     if (auto pie = ns3::DynamicCast<ns3::PieQueueDisc>(disc)) pie->AssignStreams(static_cast<int64_t>(1'000'000 + joins_));
   }
 
@@ -365,7 +368,7 @@ bool apply_link(AccessLink& link, bool is_up, const LinkConfig& config) {
   (is_up ? link.up_config : link.down_config) = config;
   device->SetDataRate(ns3_rate(config.rate));
   link.channel->change_direction(is_up ? 0 : 1, config);
-  if (config.disc == QueueDisc::codel) set_codel_target(*device->GetNode()->GetObject<ns3::TrafficControlLayer>()->GetRootQueueDiscOnDevice(device), config);
+  if (config.disc == QueueDisc::codel) return set_codel(*device->GetNode()->GetObject<ns3::TrafficControlLayer>()->GetRootQueueDiscOnDevice(device), config);
   if (config.disc != QueueDisc::drop_tail) return true;
   // ns-3 aborts on a limit below what the queue holds.
   auto queue = device->GetQueue();

@@ -11,7 +11,7 @@ namespace tacoma::bridge {
 void Endpoint::set_formats(const jingle::MediaFormats* audio, const jingle::MediaFormats* video) {
   receiver.set_formats(audio, video);
   if ((audio && audio->has_ccfb()) || (video && video->has_ccfb())) downlink.side.use_ecn();
-  sender.rtx_of.fill(0);
+  sender.rtx_types.clear();
   sender.any_rtx_type = sender.any_video_type = 0;
   const auto shape = [](const jingle::MediaFormats* formats) {
     if (!formats) return EgressShape();
@@ -25,7 +25,7 @@ void Endpoint::set_formats(const jingle::MediaFormats* audio, const jingle::Medi
   for (const jingle::PayloadType& type : video->payload_types) {
     const jingle::PayloadType* rtx = video->find_rtx(type.id);
     if (!rtx) continue;
-    sender.rtx_of[type.id & 0x7f] = rtx->id & 0x7f;
+    sender.rtx_types.push_back({static_cast<uint8_t>(type.id & 0x7f), static_cast<uint8_t>(rtx->id & 0x7f)});
     if (sender.any_rtx_type == 0) sender.any_rtx_type = rtx->id & 0x7f;
   }
   if (!video->payload_types.empty()) sender.any_video_type = video->payload_types.front().id & 0x7f;

@@ -190,7 +190,7 @@ bool Conference::send_again(Instant now, Source& source, Projection& projection,
   header.build(packet, packet.is_video ? sender.video_shape : sender.audio_shape, now,
                packet.codec == Codec::av1 ? rewrite_dependency(descriptor, packet, rewrite) : BytesView());
   header.set(projection.ssrc(), rewrite);
-  const uint8_t rtx_type = projection.rtx() != Ssrc() ? sender.rtx_of[view->payload_type()] : uint8_t{0};
+  const uint8_t rtx_type = projection.rtx() != Ssrc() ? sender.rtx_of(view->payload_type()) : uint8_t{0};
   const auto drop = rtx_type != 0 ? sender.emit_rtx(now, header, lead.bytes(), view->payload(), projection.rtx(), rtx_type, projection.next_rtx_sequence(), cargo, out)
                                   : sender.emit(now, header, lead.bytes(), view->payload(), cargo, out);
   if (drop) counts.drops.count(*drop);

@@ -7,10 +7,12 @@
 namespace tacoma::bridge {
 
 void Numbering::push(const Run& run) {
-  const size_t room = more_.empty() ? 1 : more_.size();
-  if (count_ == room && count_ < max_runs_) {
-    more_.resize(std::min<size_t>(room * 4, max_runs_));  // nothing wraps before it is full
-    if (room == 1) more_[0] = one_;
+  if (count_ == room_ && count_ < max_runs_) {
+    const auto room = static_cast<uint16_t>(std::min<size_t>(room_ == 1 ? 2 : room_ * 4, max_runs_));
+    auto larger = std::make_unique<Run[]>(room);
+    for (size_t i = 0; i < count_; ++i) larger[i] = at(i);  // from its first one: nothing has wrapped before it is full
+    more_ = std::move(larger);
+    room_ = room;
   }
   if (count_ == max_runs_) {
     first_ = static_cast<uint16_t>((first_ + 1) & (max_runs_ - 1));

@@ -3,9 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "bridge/engine/layer_filter.h"
 #include "bridge/engine/rewrite.h"
@@ -86,8 +86,8 @@ class Numbering {
   std::string violation() const;
 
  private:
-  Run& at(size_t i) { return more_.empty() ? one_ : more_[(first_ + i) & (more_.size() - 1)]; }
-  const Run& at(size_t i) const { return more_.empty() ? one_ : more_[(first_ + i) & (more_.size() - 1)]; }
+  Run& at(size_t i) { return more_ ? more_[(first_ + i) & (room_ - 1u)] : one_; }
+  const Run& at(size_t i) const { return more_ ? more_[(first_ + i) & (room_ - 1u)] : one_; }
   /// In the gap before the first packet seen of a frame with which the cut changed there may be others of that frame.
   static bool belongs_to(const Run& next, uint8_t encoding, uint32_t timestamp) {
     return next.changes_cut && next.encoding == encoding && next.from_timestamp == timestamp;
@@ -97,13 +97,13 @@ class Numbering {
   int64_t extend(uint16_t out) const { return next_ - 1 + static_cast<int16_t>(static_cast<uint16_t>(out - static_cast<uint16_t>(next_ - 1))); }
 
   Run one_;                       // here, since most receivers never need another: a packet that goes out looks at it
-  std::vector<Run> more_;         // or else a ring of them all, growing to max_runs_
+  std::unique_ptr<Run[]> more_;   // or else a ring of them all, `room_` of them, growing to max_runs_
   int64_t highest_ = 0;           // incoming number of the newest packet of the current encoding
   int64_t next_ = 0, first_out_ = 0;
   int64_t missing_ = 0;           // outgoing numbers passed over so far
   uint64_t passed_ = 0, filled_ = 0;
   uint64_t recent_ = 0;           // bit n: number next_ - 1 - n went out
-  uint16_t max_runs_, first_ = 0, count_ = 0;
+  uint16_t max_runs_, room_ = 1, first_ = 0, count_ = 0;
   bool started_ = false, begins_at_ = false;
   uint8_t doubled_ = 0;           // numbers that went out twice: a bug, kept for the audit
 };

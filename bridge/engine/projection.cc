@@ -235,22 +235,24 @@ std::optional<uint8_t> Projection::asks_key_frame(Instant now) {
 }
 
 bool Projection::may_repeat(uint16_t out, Instant now, Duration round_trip) {
-  const auto record = std::find_if(repeats_.begin(), repeats_.end(), [out](const Repeat& r) { return r.sequence == out; });
+  if (!repeats_) repeats_ = std::make_unique<std::vector<Repeat>>();
+  std::vector<Repeat>& repeats = *repeats_;
+  const auto record = std::find_if(repeats.begin(), repeats.end(), [out](const Repeat& r) { return r.sequence == out; });
   // Records of an earlier turn of the sequence numbers have had time to grow old.
   constexpr Duration kForget = Duration::seconds(10);
-  if (record != repeats_.end() && now - record->last < kForget) {
+  if (record != repeats.end() && now - record->last < kForget) {
     if (record->times >= kMaxRepeats || now - record->last < round_trip) return false;
     ++record->times;
     record->last = now;
     return true;
   }
-  if (record != repeats_.end()) {
+  if (record != repeats.end()) {
     *record = {out, 1, now};
-  } else if (repeats_.size() < kMaxRepeatRecords) {
-    repeats_.push_back({out, 1, now});
+  } else if (repeats.size() < kMaxRepeatRecords) {
+    repeats.push_back({out, 1, now});
   } else {
-    if (now - repeats_[next_repeat_].last < kRepeatRecordKept) return false;
-    repeats_[next_repeat_] = {out, 1, now};
+    if (now - repeats[next_repeat_].last < kRepeatRecordKept) return false;
+    repeats[next_repeat_] = {out, 1, now};
     next_repeat_ = static_cast<uint16_t>((next_repeat_ + 1) % kMaxRepeatRecords);
   }
   return true;

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -160,7 +161,7 @@ class Projection {
   uint32_t report_ntp_ = 0;
   uint32_t asks_ = 0;
   Instant report_at_;
-  std::vector<Repeat> repeats_;   // a ring
+  std::unique_ptr<std::vector<Repeat>> repeats_;  // a ring; null before the first
   std::array<Instant, kPlisPerWindow> asked_{};
   Instant waits_at_;                    // when the last one was given back
   uint16_t next_repeat_ = 0;

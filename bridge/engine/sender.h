@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 #include "bridge/engine/downlink.h"
 #include "bridge/engine/stats.h"
@@ -62,7 +63,15 @@ class Sender {
   bool ready() const { return path_->ready(); }
   EgressShape audio_shape, video_shape;
   /// The rtx payload type of each payload type; 0: none negotiated.
-  std::array<uint8_t, 128> rtx_of{};
+  struct RtxType {
+    uint8_t type, rtx;
+  };
+  std::vector<RtxType> rtx_types;  // a handful
+  uint8_t rtx_of(uint8_t type) const {
+    for (const RtxType& t : rtx_types)
+      if (t.type == type) return t.rtx;
+    return 0;
+  }
   uint8_t any_rtx_type = 0, any_video_type = 0;  // for padding; 0: none negotiated
 
   /// Hop 5: header and payload are protected into a fresh slot and sent. `lead` takes the place of as many first bytes of the payload.

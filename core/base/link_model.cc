@@ -111,7 +111,7 @@ void LinkModel::wait(Instant departure, int64_t bytes, bool dropped) {
     waiting_ = std::move(larger);
     head_ = 0;
   }
-  waiting_[(head_ + held_) & (waiting_.size() - 1)] = {departure, bytes, dropped};
+  waiting_[(head_ + held_) & (waiting_.size() - 1)] = {departure, static_cast<uint32_t>(bytes), dropped};
   ++held_;
   backlog_ += bytes;
 }

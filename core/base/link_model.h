@@ -55,7 +55,7 @@ class LinkModel {
   };
   struct Waiting {
     Instant departure;
-    int64_t bytes;
+    uint32_t bytes;
     bool dropped;  // at the head of the queue: it never used the wire
   };
   const LinkConfig& config_at(Instant at) const;

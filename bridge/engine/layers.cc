@@ -32,7 +32,8 @@ void LayerMeter::on_packet(Instant now, uint8_t spatial, uint8_t temporal, size_
   roll(now);
   if (spatial >= spatial_.size()) spatial_.resize(spatial + size_t{1});
   History& history = spatial_[spatial];
-  if (std::all_of(history.sum.begin(), history.sum.end(), [](const Cell& c) { return c.bytes == 0; })) history.begun = now;
+  const auto& seen_at = last_seen_[spatial];
+  if (seen_[spatial] == 0 || now - *std::max_element(seen_at.begin(), seen_at.end()) >= kPause) history.begun = now;
   const bool new_frame = seen_[spatial] == 0 || is_newer(timestamp, last_timestamp_[spatial]);
   if (new_frame) last_timestamp_[spatial] = timestamp;
   seen_[spatial] = static_cast<uint8_t>(seen_[spatial] | 1u << temporal);

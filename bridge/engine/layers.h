@@ -36,6 +36,7 @@ class LayerMeter {
   static constexpr Duration kBucket = Duration::milliseconds(100);
   static constexpr size_t kBuckets = 10;
   static constexpr Duration kShortestWindow = Duration::milliseconds(500);  // a rate is taken over no less
+  static constexpr Duration kPause = Duration::milliseconds(1500);  // a layer begins anew after it; a screen at rest is sent once a second
 
   /// A packet of `bytes` came. `needed_above`: layers of higher spatial id refer to it (RFC 9628: Z is not set).
   void on_packet(Instant now, uint8_t spatial, uint8_t temporal, size_t bytes, uint32_t timestamp, bool needed_above);
@@ -44,7 +45,7 @@ class LayerMeter {
   /// The last packet of exactly this layer; only when seen().
   Instant last_seen(uint8_t spatial, uint8_t temporal) const { return last_seen_[spatial][temporal]; }
   bool seen(uint8_t spatial, uint8_t temporal) const { return seen_[spatial] & (1u << temporal); }
-  /// It has been coming for long enough that its rate is known; a pause of a second begins anew.
+  /// It has been coming for long enough that its rate is known.
   bool is_measured(Instant now, uint8_t spatial) const { return spatial < spatial_.size() && now - spatial_[spatial].begun >= kShortestWindow; }
   /// Of the layer and all that it needs.
   DataRate rate(Instant now, uint8_t spatial, uint8_t temporal);
@@ -61,7 +62,7 @@ class LayerMeter {
   struct History {
     std::array<Cells, kBuckets> buckets{};
     Cells sum{};
-    Instant begun;  // with nothing in the second before
+    Instant begun;  // with nothing for kPause before
   };
   void roll(Instant now);
   double window_seconds(Instant now, const History& history) const;

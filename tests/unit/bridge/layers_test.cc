@@ -99,6 +99,10 @@ TEST_CASE("what has just begun is not offered before it is measured, but for the
   const auto layers = source.layers(ms(6600));
   REQUIRE(layers.size() == 3);
   CHECK(layers[2].rate.bps() == Approx(4 * 8000.0 * 30).epsilon(0.15));
+  for (int64_t at = 8000; at < 15000; at += 1000) {  // a screen at rest: what comes once a second has not begun anew
+    for (size_t e = 0; e < 3; ++e) source.encodings[e]->meter->on_packet(ms(at), 0, 0, 1000, static_cast<uint32_t>(at * 90), true);
+    if (at > 8000) CHECK(source.layers(ms(at + 100)).size() == 3);
+  }
 }
 
 TEST_CASE("a spatial layer costs what lies below it too, except what only the lower one needs") {

@@ -62,11 +62,11 @@ class Sender {
 
   bool ready() const { return path_->ready(); }
   EgressShape audio_shape, video_shape;
-  /// The rtx payload type of each payload type; 0: none negotiated.
   struct RtxType {
     uint8_t type, rtx;
   };
-  std::vector<RtxType> rtx_types;  // a handful
+  std::vector<RtxType> rtx_types;  // as negotiated, a handful
+  /// The rtx payload type of this one; 0: none negotiated.
   uint8_t rtx_of(uint8_t type) const {
     for (const RtxType& t : rtx_types)
       if (t.type == type) return t.rtx;

@@ -57,7 +57,6 @@ uint64_t EcnPath::read(const CcfbReport& report, Span<const CcfbStatus> statuses
     joined_.push_back({entry->transport, status.received, clock_ - status.age, status.ecn});
     if (!status.received) continue;
     heard_ = true;
-    marked_ += status.ecn == Ecn::ce;
     bare_ = status.ecn == Ecn::not_ect ? bare_ + 1 : 0;
     failed_ |= bare_ >= kBleached;
   }

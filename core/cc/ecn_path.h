@@ -30,7 +30,6 @@ class EcnPath {
     told_ = failed_;
     return news;
   }
-  uint64_t marked() const { return marked_; }
 
  private:
   struct Entry {
@@ -46,7 +45,6 @@ class EcnPath {
   Duration clock_;                  // the receiver's, from a zero of ours
   uint32_t last_time_ = 0;
   Instant first_sent_ = Instant::never();
-  uint64_t marked_ = 0;
   uint32_t bare_ = 0;               // arrivals without codepoint since the last with one
   bool started_ = false, heard_ = false, failed_ = false, told_ = false;
 };

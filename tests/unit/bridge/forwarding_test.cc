@@ -232,20 +232,7 @@ TEST_CASE("of a simulcast group the lowest layer is forwarded") {
   Harness h;
   Client& a = h.join("m", "aaaaaaaa");
   Client& b = h.join("m", "bbbbbbbb");
-  auto r = Harness::conference("m");
-  r.endpoints = {{}};
-  r.endpoints[0].id = "aaaaaaaa";
-  colibri2::MediaSource source;
-  source.type = jingle::Media::video;
-  source.id = "aaaaaaaa-v0";
-  for (uint32_t s : {a.video.value(), 5001u, 5002u, a.rtx.value()}) {
-    jingle::Source one;
-    one.ssrc = Ssrc(s);
-    source.ssrcs.sources.push_back(one);
-  }
-  source.ssrcs.groups = {{jingle::GroupSemantics::sim, {a.video, Ssrc(5001), Ssrc(5002)}}, {jingle::GroupSemantics::fid, {a.video, a.rtx}}};
-  r.endpoints[0].sources = {source};
-  REQUIRE(h.modify(r));
+  h.give_simulcast("m", a, Ssrc(5001), Ssrc(5002), true);
   a.send_video(h.now, true);
   Bytes high = a.make_video(true);
   set_rtp_ssrc(high, Ssrc(5001));

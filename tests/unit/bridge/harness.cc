@@ -345,6 +345,29 @@ void Harness::give_sources(std::string_view meeting, Client& client, bool audio,
   REQUIRE(modify(update));
 }
 
+void Harness::give_simulcast(std::string_view meeting, Client& client, Ssrc middle, Ssrc high, bool rtx) {
+  auto update = conference(meeting);
+  colibri2::Endpoint e;
+  e.id = client.id;
+  colibri2::MediaSource source;
+  source.type = jingle::Media::video;
+  source.id = client.id + "-v0";
+  std::vector<Ssrc> ssrcs = {client.video, middle, high};
+  source.ssrcs.groups = {{jingle::GroupSemantics::sim, ssrcs}};
+  if (rtx) {
+    ssrcs.push_back(client.rtx);
+    source.ssrcs.groups.push_back({jingle::GroupSemantics::fid, {client.video, client.rtx}});
+  }
+  for (Ssrc ssrc : ssrcs) {
+    jingle::Source one;
+    one.ssrc = ssrc;
+    source.ssrcs.sources.push_back(one);
+  }
+  e.sources = {source};
+  update.endpoints = {e};
+  REQUIRE(modify(update));
+}
+
 void Harness::expire(std::string_view meeting, std::string_view id) {
   auto request = conference(meeting);
   colibri2::Endpoint e;

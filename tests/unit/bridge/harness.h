@@ -117,6 +117,8 @@ class Harness {
   Client& join(std::string_view meeting, std::string_view id, bool connect = true);
   void connect(std::string_view meeting, Client& client);
   void give_sources(std::string_view meeting, Client& client, bool audio = true, bool video = true);
+  /// Its video is one source of three encodings from now on, the lowest with the client's own SSRC (and rtx, where `rtx`).
+  void give_simulcast(std::string_view meeting, Client& client, Ssrc middle, Ssrc high, bool rtx);
   void expire(std::string_view meeting, std::string_view id);
 
   /// Carries everything out that is under way.

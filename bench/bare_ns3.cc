@@ -1,7 +1,5 @@
 #include "bench/bare_ns3.h"
 
-#include <chrono>
-
 #include "ns3/config.h"
 #include "ns3/inet-socket-address.h"
 #include "ns3/object-factory.h"
@@ -43,7 +41,7 @@ class Sender {
 
 }  // namespace
 
-BareResult run_bare_ns3(const NetworkPlan& plan, const std::vector<SentDatagram>& sends) {
+BareResult run_bare_ns3(const NetworkPlan& plan, const std::vector<SentDatagram>& sends, double (*clock)()) {
   BareResult result;
   ns3::Config::SetDefault("ns3::UdpSocket::RcvBufSize", ns3::UintegerValue(16u << 20));
   ns3::ObjectFactory scheduler;
@@ -68,10 +66,10 @@ BareResult run_bare_ns3(const NetworkPlan& plan, const std::vector<SentDatagram>
                                  sim::apply_link(topology.links[change.host.value()], change.is_up, change.link);
                                }));
     for (Sender& sender : senders) sender.start();
-    const auto start = std::chrono::steady_clock::now();
+    const double start = clock();
     ns3::Simulator::Stop(ns3::NanoSeconds(sends.empty() ? 0 : sends.back().at_ns) + ns3::Seconds(1));
     ns3::Simulator::Run();
-    result.wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    result.seconds = clock() - start;
   }
   ns3::Simulator::Destroy();
   return result;

@@ -15,11 +15,11 @@ struct SentDatagram {
 };
 
 /// Builds the plan's network and sends each datagram at its time from a UDP socket of its host to that of the other; receivers
-/// read their sockets and drop what they read. Returns the wall seconds of the simulation alone, and how many arrived.
+/// read their sockets and drop what they read. Returns the seconds of the simulation alone by `clock`, and how many arrived.
 struct BareResult {
-  double wall_s = 0;
+  double seconds = 0;
   uint64_t received = 0;
 };
-BareResult run_bare_ns3(const NetworkPlan& plan, const std::vector<SentDatagram>& sends);
+BareResult run_bare_ns3(const NetworkPlan& plan, const std::vector<SentDatagram>& sends, double (*clock)());
 
 }  // namespace tacoma::bench

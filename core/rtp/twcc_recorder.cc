@@ -19,14 +19,15 @@ void TwccRecorder::on_packet(uint16_t transport_sequence, Instant arrived) {
     const size_t excess = std::min(place - kLimit + 1, place);
     const size_t forgotten = std::min(excess, arrivals_.size());
     overflowed_ += static_cast<uint64_t>(std::count_if(arrivals_.begin(), arrivals_.begin() + static_cast<std::ptrdiff_t>(forgotten),
-                                                       [](Instant a) { return !a.is_never(); }));
+                                                       [](Arrival a) { return a != kMissing; }));
     arrivals_.erase(arrivals_.begin(), arrivals_.begin() + static_cast<std::ptrdiff_t>(forgotten));
     base_ += static_cast<int64_t>(excess);
     place -= excess;
   }
-  if (place >= arrivals_.size()) arrivals_.resize(place + 1, Instant::never());
-  if (!arrivals_[place].is_never()) return;
-  arrivals_[place] = arrived;
+  if (place >= arrivals_.size()) arrivals_.resize(place + 1, kMissing);
+  if (arrivals_[place] != kMissing) return;
+  newest_ = std::max(newest_, arrived);
+  arrivals_[place] = arrival_of(arrived);
   if (deadline_.is_never()) {
     const Instant next = last_report_ + kInterval;
     deadline_ = next > arrived ? next : arrived + kInterval;
@@ -35,10 +36,10 @@ void TwccRecorder::on_packet(uint16_t transport_sequence, Instant arrived) {
 }
 
 bool TwccRecorder::build(Ssrc sender, Ssrc media, RtcpWriter& out) {
-  const auto first = std::find_if(arrivals_.begin(), arrivals_.end(), [](Instant a) { return !a.is_never(); });
+  const auto first = std::find_if(arrivals_.begin(), arrivals_.end(), [](Arrival a) { return a != kMissing; });
   if (first == arrivals_.end()) return false;
   constexpr int64_t kReferenceNs = 64'000'000;
-  const int64_t reference = first->ns() / kReferenceNs;
+  const int64_t reference = since_start(*first).ns() / kReferenceNs;
   TransportFeedback feedback;
   feedback.sender = sender;
   feedback.media = media;
@@ -50,9 +51,9 @@ bool TwccRecorder::build(Ssrc sender, Ssrc media, RtcpWriter& out) {
   std::array<TransportStatus, kLimit> statuses;  // not kept: a bridge has a recorder for each of thousands
   const size_t held = std::min(arrivals_.size(), kLimit);
   for (size_t i = 0; i < held; ++i) {
-    const bool received = !arrivals_[i].is_never();
+    const bool received = arrivals_[i] != kMissing;
     statuses[i] = {static_cast<uint16_t>(base_ + static_cast<int64_t>(i)), received,
-                   received ? arrivals_[i].since_start() - shift : Duration::zero()};
+                   received ? since_start(arrivals_[i]) - shift : Duration::zero()};
   }
   // Too long, or two arrivals too far apart for a delta: report a shorter front, the rest in the next packet.
   const size_t needed = static_cast<size_t>(first - arrivals_.begin()) + 1;

@@ -1,6 +1,7 @@
 // The receiving end of transport-wide congestion control: notes when each transport sequence number arrived and reports it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -30,10 +31,19 @@ class TwccRecorder {
 
  private:
   static constexpr size_t kUsual = 16;  // of an interval: room for it from the start; who receives more grows
+  /// When a packet arrived, in four bytes, since thousands of peers keep a hundred of them each: the low bits of its time in microseconds (feedback tells
+  /// multiples of 250, and what waits for a report is younger than an hour); kMissing: it has not.
+  using Arrival = uint32_t;
+  static constexpr Arrival kMissing = 0;
+  static Arrival arrival_of(Instant at) { return std::max(Arrival{1}, static_cast<Arrival>(at.since_start().us())); }
+  Duration since_start(Arrival arrival) const {
+    return Duration::microseconds(newest_.since_start().us() - static_cast<uint32_t>(arrival_of(newest_) - arrival));
+  }
   SequenceUnwrapper sequences_;
   int64_t base_ = 0;                 // sequence of arrivals_[0]
   bool started_ = false;
-  std::vector<Instant> arrivals_;    // never(): not received
+  std::vector<Arrival> arrivals_;
+  Instant newest_;                   // arrival of all that came
   Instant deadline_ = Instant::never();
   Instant last_report_;
   uint8_t feedback_count_ = 0;

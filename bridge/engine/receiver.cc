@@ -271,6 +271,7 @@ std::optional<Drop> Receiver::read_h264(MediaPacket& packet, Encoding& encoding)
   // Where parameter sets come in band, a decoder has to have them first. Out of band they are when a second key frame comes without: when
   // what was sent right before its first slice is here, and was none.
   if (payload->parameters) encoding.has_parameters = true;
+  if (payload->height != 0) encoding.heights[0] = payload->height;
   const bool second = payload->idr && encoding.first_idr && *encoding.first_idr != packet.view.timestamp();
   if (payload->idr && !encoding.first_idr) encoding.first_idr = packet.view.timestamp();
   packet.key_frame = payload->parameters || (second && !encoding.has_parameters && encoding.window.has(packet.sequence - 1));

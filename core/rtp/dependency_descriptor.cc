@@ -2,41 +2,22 @@
 
 #include <algorithm>
 
+#include "core/base/bit_reader.h"
+
 namespace tacoma {
 
 namespace {
 constexpr size_t kMandatoryBytes = 3;
 constexpr size_t kFlagsBit = 24, kStructureBit = 29;  // after the mandatory fields; after the five flags
 
-class BitReader {
- public:
-  explicit BitReader(BytesView bytes, size_t at = 0) : bytes_(bytes), at_(at) {}
-  uint32_t read(size_t bits) {
-    if (at_ + bits > bytes_.size() * 8) {
-      ok_ = false;
-      at_ = bytes_.size() * 8;
-      return 0;
-    }
-    uint32_t value = 0;
-    for (size_t i = 0; i < bits; ++i, ++at_) value = value << 1 | (bytes_[at_ / 8] >> (7 - at_ % 8) & 1u);
-    return value;
-  }
-  /// ns(n) of the AV1 specification: a number below n.
-  uint32_t non_symmetric(uint32_t n) {
-    uint32_t width = 0;
-    for (uint32_t x = n; x != 0; x >>= 1) ++width;
-    const uint32_t m = (1u << width) - n;
-    const uint32_t value = read(width - 1);
-    return value < m ? value : (value << 1) - m + read(1);
-  }
-  size_t at() const { return at_; }
-  bool ok() const { return ok_; }
-
- private:
-  BytesView bytes_;
-  size_t at_;
-  bool ok_ = true;
-};
+// ns(n) of the AV1 specification: a number below n.
+uint32_t non_symmetric(BitReader& r, uint32_t n) {
+  uint32_t width = 0;
+  for (uint32_t x = n; x != 0; x >>= 1) ++width;
+  const uint32_t m = (1u << width) - n;
+  const uint32_t value = r.read(width - 1);
+  return value < m ? value : (value << 1) - m + r.read(1);
+}
 
 void write_bits(MutableBytes out, size_t at, size_t bits, uint32_t value) {
   for (size_t i = 0; i < bits; ++i) {
@@ -82,9 +63,9 @@ bool read_structure(BitReader& r, DependencyStructure& s) {
     for (size_t target = 0; target < s.targets; ++target) s.of[t].indications.set(target, r.read(2));
   for (size_t t = 0; t < s.templates; ++t)
     if (!read_differences(r, s.of[t])) return false;
-  s.chains = static_cast<uint8_t>(r.non_symmetric(s.targets + 1u));
+  s.chains = static_cast<uint8_t>(non_symmetric(r, s.targets + 1u));
   if (s.chains != 0) {
-    for (size_t target = 0; target < s.targets; ++target) r.non_symmetric(s.chains);  // which chain protects it
+    for (size_t target = 0; target < s.targets; ++target) non_symmetric(r, s.chains);  // which chain protects it
     for (size_t i = 0; i < size_t{s.templates} * s.chains && r.ok(); ++i) r.read(4);
   }
   for (size_t target = 0; target < s.targets; ++target) {

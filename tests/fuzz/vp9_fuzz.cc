@@ -1,14 +1,12 @@
 // links: tacoma_rtp tacoma_base
-// Any bytes as a VP9 payload: shifting the ids of what parses changes the ids and nothing else. And as an H.264 payload.
+// Any bytes as a VP9 payload: shifting the ids of what parses changes the ids and nothing else.
 #include <vector>
 
-#include "core/rtp/h264.h"
 #include "core/rtp/vp9.h"
 
 using namespace tacoma;
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  parse_h264(BytesView(data, size));
   const auto d = parse_vp9(BytesView(data, size));
   if (!d) return 0;
   TACOMA_ASSERT(d->size < size);

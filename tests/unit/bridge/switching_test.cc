@@ -259,6 +259,22 @@ TEST_CASE("an H.264 switch never leaves out the parameter sets that come behind 
   }
 }
 
+TEST_CASE("the encodings of an H.264 source are as high as their parameter sets tell") {
+  LayeredSender sender(Kind::h264, Rng(1));
+  ReceivingWorld world(sender.encodings());
+  Instant now;
+  for (int picture = 0; picture < 60; ++picture) {
+    for (const SentPacket* packet : sender.next_picture()) {
+      now = Instant::at(Duration::milliseconds(packet->frame->capture_ms + 20));
+      MediaPacket out;
+      CHECK(world.ingest(now, *packet, out));
+    }
+  }
+  const auto layers = world.source->layers(now);
+  REQUIRE(layers.size() == 3);
+  for (size_t i = 0; i < 3; ++i) CHECK(layers[i].height == 120 << i);
+}
+
 // A frame's second packet came first and changed the cut, and the frame behind it changed it again: the first packet went out late, by the
 // cut before both.
 TEST_CASE("a late packet is judged by the cut of its frame although the next frame changed it again (seed 1290)") {

@@ -1,6 +1,7 @@
 // VP9 and H.264 payloads and the AV1 dependency descriptor, against vectors taken by hand from RFC 9628, RFC 6184 and the AV1 RTP specification.
 #include <catch2/catch.hpp>
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -24,6 +25,11 @@ Bytes bits(std::string_view text) {
     if (c == '1') result.back() = static_cast<uint8_t>(result.back() | 0x80 >> n % 8);
     ++n;
   }
+  return result;
+}
+Bytes from_hex(std::string_view text) {
+  Bytes result;
+  for (size_t i = 0; i + 1 < text.size(); i += 2) result.push_back(static_cast<uint8_t>(std::stoi(std::string(text.substr(i, 2)), nullptr, 16)));
   return result;
 }
 // One spatial layer, two temporal ones: key, base, and a discardable frame between; two decode targets, no chains, 640x360.
@@ -129,6 +135,29 @@ TEST_CASE("where H.264 key frames start") {
   CHECK_FALSE(read({0x7c, 0xc5, 1}));         // first and last
   CHECK_FALSE(read({0x79, 1, 2, 3}));         // STAP-B
   CHECK_FALSE(read({0x60, 1}));               // type 0
+}
+
+TEST_CASE("an H.264 parameter set tells how high the pictures are") {
+  const auto height = [](const char* hex) { return parse_h264(from_hex(hex))->height; };
+  // As x264 writes them: baseline, cropped or not; interlaced; 4:4:4; 4:2:2 of ten bits.
+  CHECK(height("6742c01fd9005005bb011000000300100000030020f1832480") == 720);
+  CHECK(height("6742c016d900a02ff97011000003000100000300020f162e48") == 360);
+  CHECK(height("6742c00bd901419f9f011000000300100000030020f142a480") == 180);
+  CHECK(height("6742c028d900780227e5c044000003000400000300083c60c920") == 1080);
+  CHECK(height("6742c016d900a03db011000003000100000300020f162e48") == 480);
+  CHECK(height("674d4016eca05a126c044000000300400000030087c50a6580") == 576);
+  CHECK(height("67f40016919b281405ff1780880000030008000003001078b16cb0") == 358);
+  CHECK(height("677a0016b6cd940a02ff8bc044000003000400000300083c58b658") == 358);
+  // By hand: scaling lists, and an order of pictures with a cycle.
+  CHECK(height("6764001fadb2323232323232324221646464646464646464646464646464646464646464646464646464646464646450e469940a02ff6d") == 360);
+  // In an aggregate, behind an access unit delimiter.
+  CHECK(height("78" "0002" "0910" "0019" "6742c01fd9005005bb011000000300100000030020f1832480" "0002" "6801") == 720);
+  // Cut off, more cropped than there is, a number of 17 zeros and more: no height, but still parameters.
+  const auto is_dumb = [&](const char* hex) { const auto p = parse_h264(from_hex(hex)); return p && p->parameters && p->height == 0; };
+  CHECK(is_dumb("67"));
+  CHECK(is_dumb("6742c01fd900"));
+  CHECK(is_dumb("6742c01f000000000000000000000000"));
+  CHECK(is_dumb("6742c01fddfca5"));
 }
 
 TEST_CASE("a dependency descriptor brings its structure, and later ones refer to it") {

@@ -30,6 +30,9 @@ class IceAgent {
   static constexpr Duration kConnectTimeout = Duration::seconds(30);        // from set_remote to a selected pair
   static constexpr Duration kConsentInterval = Duration::seconds(5);        // times 0.8 to 1.2, RFC 7675 section 5.1
   static constexpr Duration kConsentExpiry = Duration::seconds(30);
+  // Consent checks go out once (RFC 7675 section 5.1), and a narrow queue may drop one after the other. Where none was answered for so long
+  // and the peer checks us, a check of ICE goes out, which is sent again until it is answered.
+  static constexpr Duration kConsentDoubt = Duration::seconds(12);
   static constexpr size_t kMaxPairs = 32;                                   // signalled and learnt together
   // A peer whose address has changed (a NAT's new binding) is followed once nothing came from the selected one for so long: while it
   // sends, where it is heard every few milliseconds; while it only checks, longer than its consent checks lie apart (RFC 7675).
@@ -70,7 +73,7 @@ class IceAgent {
   void on_deadline(Instant now, Outbox& out);
   Deadline deadline() const { return deadline_; }
 
-  /// Where data goes: set once a pair is nominated, cleared when consent is lost.
+  /// Where data goes: set once a pair is nominated, cleared when consent is lost, set again when the peer checks us and answers.
   const std::optional<SocketAddress>& selected() const { return selected_; }
   /// Whether the peer has proven that it holds this address (an authenticated check or answer came from it).
   bool knows(const SocketAddress& remote) const;
@@ -115,6 +118,7 @@ class IceAgent {
   void nominate_best();
   void select(Instant now, Pair& pair);
   void follow(Instant now, const SocketAddress& from, Duration silent);
+  void ask_again(Instant now, Pair& pair);
   void send_consent(Instant now, Outbox& out);
   void give_up();
   void raise(Event event);
@@ -129,6 +133,7 @@ class IceAgent {
   Instant give_up_ = Instant::never();
   Instant next_consent_ = Instant::never();
   Instant consent_until_ = Instant::never();
+  bool consent_lost_ = false;    // and nothing selected since
   Instant heard_selected_;       // data, a check or an answer came from the selected address
   Instant last_check_ = Instant::at(Duration::seconds(-1));  // when the pacer let the last one go
   std::array<stun::TransactionId, kMaxConsentChecks> consent_ids_{};

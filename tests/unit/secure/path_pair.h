@@ -129,7 +129,7 @@ struct PathPair {
       const bool lost = from_bridge && send.to == left_address;
       TACOMA_ASSERT(lost || send.to == (from_bridge ? client_address : bridge_address));
       sent.push_back({now, from_bridge, std::vector<uint8_t>(bytes.begin(), bytes.end())});
-      if (lost || cut || loss.chance(options.loss)) continue;
+      if (lost || cut || (checks_lost && from_bridge && bytes[0] == 0 && bytes[1] == 1) || loss.chance(options.loss)) continue;
       flying.push_back({now + options.delay, !from_bridge, sent.back().bytes});
     }
     out.clear();
@@ -161,6 +161,7 @@ struct PathPair {
   Instant now;
   Instant bridge_told_at = Instant::never();
   bool cut = false;
+  bool checks_lost = false;  // those of the bridge
   uint64_t steps = 0;
   SocketAddress bridge_address, client_address, left_address;
   std::unique_ptr<SecurePath> bridge, client;

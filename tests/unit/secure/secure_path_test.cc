@@ -203,6 +203,36 @@ TEST_CASE("consent runs every 4 to 6 s and expires 30 s after the last answer") 
   CHECK(pair.bridge_events.back().kind == PathEvent::Kind::ice_connected);
 }
 
+TEST_CASE("who hears the peer's checks does not lose it because its own were lost one after the other") {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    INFO("seed " << seed);
+    PathPair pair({.crypto = Crypto::null, .seed = seed});
+    pair.introduce();
+    pair.run(at_seconds(10));
+    REQUIRE(pair.keyed());
+    pair.checks_lost = true;
+    pair.run(pair.now + Duration::milliseconds(22'500));  // 28.5 s after the last answer at most
+    pair.checks_lost = false;
+    pair.run(pair.now + Duration::seconds(60));
+    CHECK(pair.keyed());
+    CHECK_FALSE(PathPair::has(pair.bridge_events, PathEvent::Kind::consent_lost));
+
+    // Lost all the same: nothing but checks and answers goes out until one of them is answered, and then all as before.
+    pair.checks_lost = true;
+    pair.run(pair.now + Duration::seconds(36), [&] { return PathPair::has(pair.bridge_events, PathEvent::Kind::consent_lost); });
+    CHECK_FALSE(pair.bridge->ready());
+    pair.run(pair.now + Duration::seconds(30));
+    CHECK_FALSE(pair.bridge->ready());
+    pair.checks_lost = false;
+    pair.run(pair.now + Duration::seconds(7), [&] { return pair.keyed(); });
+    CHECK(pair.keyed());
+    CHECK(pair.deliver(true, protect(*pair.client, rtp_packet(1, 100))).kind == ArrivalKind::rtp);
+    CHECK(pair.deliver(false, protect(*pair.bridge, rtp_packet(2, 100))).kind == ArrivalKind::rtp);
+    pair.run(pair.now + Duration::seconds(60));
+    CHECK(pair.keyed());
+  }
+}
+
 TEST_CASE("an ICE restart on a living path keeps it usable throughout") {
   PathPair pair({.crypto = Crypto::null});
   pair.introduce();

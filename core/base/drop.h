@@ -51,6 +51,7 @@ namespace tacoma {
   X(red_malformed, "redundant audio whose primary block cannot be read")    \
   X(frame_undecryptable, "media frame that the receiver has no key for (end-to-end encryption)") \
   X(feedback_unknown_packet, "feedback for a packet that was never sent")   \
+  X(limit_clamped, "limit of a rate (REMB) beyond all bounds, taken as the nearest bound") \
   X(ecn_bleached, "path that takes ECN codepoints away: packets go without from now on") \
   X(nack_not_cached, "NACK for a packet that is no longer cached")          \
   X(nack_limited, "NACK beyond the repeat or rate limit")                   \

@@ -66,7 +66,7 @@ void MediaSender::start(Instant now, const SendFormats& formats) {
     if (!source.started()) source.start(now);
     source.resume(now);
   }
-  budgeted_ = DataRate::zero();
+  budgeted_.reset();
   set_budgets(now);
   running_ = true;
   next_report_ = audio_ || !sources_.empty() ? now : Instant::never();
@@ -115,7 +115,7 @@ void MediaSender::pause_or_go_on(Instant now) {
   turns_at_ = paused_ ? person_->pauses_to : Instant::never();
   for (VideoSource& source : sources_)
     if (source.media() == Media::video) source.set_shared(now, !paused_);
-  budgeted_ = DataRate::zero();
+  budgeted_.reset();
   set_budgets(now);
 }
 
@@ -189,7 +189,9 @@ void MediaSender::enqueue(Instant now, const Queued& queued, size_t payload) {
 
 void MediaSender::send_queued(Instant now, SecurePath& path, Outbox& out) {
   // What is behind a limit gets it no more in bursts than what is behind our own target.
-  pacer_.set_rate(remb_.is_infinite() ? side_.pacing() : std::min(side_.pacing(), DataRate::bps(remb_.bps() * 3 / 2)));
+  // Audio takes its turns in the same queue: where that is all the rate there is, video would never have one.
+  const DataRate limited = remb_.is_infinite() ? remb_ : std::max(DataRate::bps(remb_.bps() * 3 / 2), DataRate::bps(audio_share().bps() * 2));
+  pacer_.set_rate(std::min(side_.pacing(), limited));
   while (pacer_.may_pop(now)) send_packet(now, pacer_.pop(now), path, out);
 }
 
@@ -359,10 +361,12 @@ void MediaSender::transport_feedback(Instant now, const CcfbReport& report, Span
 }
 
 void MediaSender::remb(Instant now, DataRate limit) {
+  if (limit < kLowestRate || limit > kMostLimit) drops_.count(Drop::limit_clamped);
+  limit = limit > kMostLimit ? DataRate::infinite() : std::max(limit, kLowestRate);
   // Beside transport-wide feedback it is about our video only, not about the path.
   if (!side_.is_informed()) side_.on_remb(now, limit);
   remb_ = limit;
-  budgeted_ = DataRate::zero();
+  budgeted_.reset();
   set_budgets(now);
 }
 
@@ -371,7 +375,7 @@ void MediaSender::constrain(Instant now, std::string_view source_name, int32_t m
     if (source_name != jingle::source_name(person_->endpoint_id, jingle::Media::video, source.media() == Media::screen ? 1 : 0)) continue;
     if (source.max_height() == max_height) return;
     source.set_max_height(max_height);
-    budgeted_ = DataRate::zero();
+    budgeted_.reset();
     set_budgets(now);
   }
 }
@@ -382,7 +386,7 @@ jingle::MediaSources MediaSender::share_screen(Instant now, std::string_view end
     if (source.media() != Media::screen || source.shared() == shared) continue;
     source.describe(endpoint, described);
     source.set_shared(now, shared);
-    budgeted_ = DataRate::zero();
+    budgeted_.reset();
     if (running_) set_budgets(now);
   }
   return described;
@@ -404,8 +408,10 @@ void MediaSender::set_budgets(Instant now) {
     budget = DataRate::bps(static_cast<int64_t>(static_cast<double>(video) * kPayloadShare));
   }
   if (!remb_.is_infinite()) budget = std::min(budget, DataRate::bps(static_cast<int64_t>(static_cast<double>(remb_.bps()) * kPayloadShare)));
-  const double change = static_cast<double>(budget.bps()) / static_cast<double>(std::max<int64_t>(1, budgeted_.bps())) - 1;
-  if (budget == budgeted_ || (change > -kNoticeable && change < kNoticeable)) return;
+  if (budgeted_) {
+    const double change = static_cast<double>(budget.bps()) / static_cast<double>(std::max<int64_t>(1, budgeted_->bps())) - 1;
+    if (budget == *budgeted_ || (change > -kNoticeable && change < kNoticeable)) return;
+  }
   budgeted_ = budget;
   const std::vector<DataRate> shares = share_budget(budget, wanted);
   for (size_t i = 0; i < sources_.size(); ++i) sources_[i].set_budget(now, shares[i]);

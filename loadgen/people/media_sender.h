@@ -43,6 +43,7 @@ class MediaSender {
   static constexpr DataRate kCopyShare = DataRate::kbps(34);   // and each copy of redundant audio
   // Where a sender of WebRTC begins and how far it goes.
   static constexpr DataRate kStartRate = DataRate::kbps(300), kLowestRate = DataRate::kbps(30);
+  static constexpr DataRate kMostLimit = DataRate::mbps(100'000);  // no network has more: a limit above it is none
 
   /// `speech` may be null and clips empty: that medium is not sent. They and the person must outlive the sender.
   MediaSender(const PersonPlan& person, Congestion congestion, const SpeechClip* speech, const EncodedClips& camera,
@@ -79,7 +80,7 @@ class MediaSender {
   void transport_feedback(Instant now, Span<const TransportStatus> statuses);
   /// The same by RFC 8888.
   void transport_feedback(Instant now, const CcfbReport& report, Span<const CcfbStatus> statuses);
-  /// The bridge says how much of our video anybody could be given.
+  /// The bridge says how much of our video anybody could be given. Clamped (and counted) between kLowestRate and kMostLimit.
   void remb(Instant now, DataRate limit);
   /// SenderSourceConstraints: how many lines of a source somebody wants; -1 any, 0 none.
   void constrain(Instant now, std::string_view source_name, int32_t max_height);
@@ -136,7 +137,7 @@ class MediaSender {
   Congestion congestion_;
   Pacer<Queued> pacer_;
   DataRate remb_ = DataRate::infinite();
-  DataRate budgeted_;                 // the video budget that the layers were last chosen for
+  std::optional<DataRate> budgeted_;  // the video budget that the layers were last chosen for; nullopt: choose anew
   std::vector<PacketResult> results_;  // scratch
   SendFormats formats_;
   Ssrc audio_ssrc_;

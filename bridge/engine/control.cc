@@ -62,7 +62,7 @@ void Conference::on_transport_feedback(Instant now, Endpoint& from, Outbox& out)
   ++counts.feedback_in;
   for (const TransportStatus& status : feedback_.statuses) counts.feedback_lost += status.received ? 0 : 1;
   if (!from.downlink.is_controlled()) return;  // nobody remembers what was sent
-  counts.feedback_unknown += from.downlink.side.on_feedback(now, feedback_.statuses, feedback_.results);
+  if (const uint64_t unknown = from.downlink.side.on_feedback(now, feedback_.statuses, feedback_.results)) counts.drops.count(Drop::feedback_unknown_packet, unknown);
   after_feedback(now, from, out);
 }
 
@@ -73,7 +73,7 @@ void Conference::on_ccfb(Instant now, Endpoint& from, const CcfbReport& report, 
     counts.ecn_marked += status.received && status.ecn == Ecn::ce;
   }
   if (!from.downlink.is_controlled()) return;
-  counts.feedback_unknown += from.downlink.side.on_feedback(now, report, feedback_.arrivals, feedback_.results);
+  if (const uint64_t unknown = from.downlink.side.on_feedback(now, report, feedback_.arrivals, feedback_.results)) counts.drops.count(Drop::feedback_unknown_packet, unknown);
   counts.ecn_bleached += from.downlink.side.take_ecn_failure();
   after_feedback(now, from, out);
 }
@@ -96,7 +96,7 @@ void Conference::keep_longer(const Endpoint& receiver) {
 
 void Conference::on_remb(Instant now, Endpoint& from, const Remb& remb, Outbox& out) {
   ++counts.remb_in;
-  from.downlink.side.on_remb(now, remb.rate);
+  if (!from.downlink.side.on_remb(now, remb.rate)) counts.drops.count(Drop::limit_clamped);
   if (from.downlink.is_due(now, from.constraints().assumed_bandwidth_bps)) reallocate(now, from, out);
 }
 

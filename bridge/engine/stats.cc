@@ -25,7 +25,6 @@ BridgeCounts& BridgeCounts::operator+=(const BridgeCounts& o) {
   rtcp_ignored += o.rtcp_ignored;
   feedback_in += o.feedback_in;
   feedback_lost += o.feedback_lost;
-  feedback_unknown += o.feedback_unknown;
   ecn_marked += o.ecn_marked;
   ecn_bleached += o.ecn_bleached;
   remb_in += o.remb_in;

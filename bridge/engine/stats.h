@@ -33,7 +33,6 @@ struct BridgeCounts {
   uint64_t feedback_lost = 0;           // packets that they report as not received
   uint64_t ecn_marked = 0;              // packets that they report as marked (RFC 8888)
   uint64_t ecn_bleached = 0;            // receivers to whom packets go without ECN, since the path takes codepoints away
-  uint64_t feedback_unknown = 0;        // packets in it that were never sent, or too long ago
   uint64_t remb_in = 0;
   uint64_t allocations = 0;             // times that a receiver's estimate was shared out
   uint64_t probe_packets_out = 0, probe_bytes_out = 0;

@@ -64,9 +64,10 @@ uint64_t SendSide::on_feedback(Instant now, const CcfbReport& report, Span<const
   return unknown + on_feedback(now, ecn_->joined(), scratch);
 }
 
-void SendSide::on_remb(Instant now, DataRate limit) {
+bool SendSide::on_remb(Instant now, DataRate limit) {
   remb_ = std::clamp(limit, limits_.lowest, limits_.highest);
   if (controller_) controller_->on_receiver_limit(now, *remb_);
+  return *remb_ == limit;
 }
 
 void SendSide::on_round_trip(Duration round_trip) {

@@ -52,8 +52,9 @@ class SendSide {
   /// True once, when the path turned out not to let codepoints through and packets go without from now on.
   bool take_ecn_failure() { return ecn_ && ecn_->take_failure(); }
 
-  /// The limit of a receiver (REMB). From one that sends no transport-wide feedback it is the estimate; from others a bound.
-  void on_remb(Instant now, DataRate limit);
+  /// The limit of a receiver (REMB). From one that sends no transport-wide feedback it is the estimate; from others a bound. False: it was beyond
+  /// our limits, and clamped.
+  bool on_remb(Instant now, DataRate limit);
   /// From RTCP report blocks; feedback gives its own.
   void on_round_trip(Duration round_trip);
   /// What would be sent if it fitted: probes aim there and no further. Zero (as at the beginning): nothing more is wanted.

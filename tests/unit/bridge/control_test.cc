@@ -274,7 +274,7 @@ TEST_CASE("receivers' feedback and reports are read, the rest of RTCP is passed 
   CHECK(h.counts().feedback_lost == 1);
   CHECK(h.counts().rtcp_ignored == 2);
   CHECK(h.counts().remb_in == 1);
-  CHECK(h.counts().feedback_unknown == 3);  // nothing was sent yet
+  CHECK(h.counts().drops[Drop::feedback_unknown_packet] == 3);  // nothing was sent yet
   CHECK(h.counts().rtcp_in == 2);
   b.send_rtcp([&](RtcpWriter& w) {
     w.pli(Ssrc(1), a.video);

@@ -99,7 +99,7 @@ TEST_CASE("a receiver's reports make its estimate, marks are counted, and a path
       h.settle();
     }
     CHECK(h.counts().feedback_in >= 15);
-    CHECK(h.counts().feedback_unknown == 0);
+    CHECK(h.counts().drops[Drop::feedback_unknown_packet] == 0);
     CHECK(h.counts().feedback_lost == 0);
     CHECK((h.counts().ecn_marked >= 3) == !bleaches);
     CHECK(h.counts().ecn_bleached == (bleaches ? 1 : 0));
@@ -115,7 +115,7 @@ TEST_CASE("reports by RFC 8888 that nobody agreed on, or about packets never sen
   const CcfbStatus statuses[] = {{Ssrc(7), 0, true, Ecn::ce, Duration::zero()}, {Ssrc(7), 1, true, Ecn::ce, Duration::zero()}};
   b.send_rtcp([&](RtcpWriter& w) { write_ccfb(w, {Ssrc(1), 5}, Span<const CcfbBlock>(&block, 1), statuses); });
   h.settle();
-  CHECK(h.counts().feedback_unknown == 2);
+  CHECK(h.counts().drops[Drop::feedback_unknown_packet] == 2);
   h.join_ccfb = true;
   Client& c = h.join("m", "cccccccc");
   c.send_rtcp([&](RtcpWriter& w) { write_ccfb(w, {Ssrc(1), 5}, Span<const CcfbBlock>(&block, 1), statuses); });
@@ -124,7 +124,7 @@ TEST_CASE("reports by RFC 8888 that nobody agreed on, or about packets never sen
     const_cast<uint8_t*>(w.result().data())[15] = 200;  // more packets than there are
   });
   h.settle();
-  CHECK(h.counts().feedback_unknown == 4);
+  CHECK(h.counts().drops[Drop::feedback_unknown_packet] == 4);
   CHECK(h.counts().drops[Drop::rtcp_malformed] == 1);
   CHECK(h.counts().ecn_bleached == 0);
 }

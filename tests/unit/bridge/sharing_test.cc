@@ -243,6 +243,10 @@ TEST_CASE("sharing: estimates are told every ten seconds; absurd limits are clam
     CHECK(told() == R"({"colibriClass":"ConnectionStats","estimatedDownlinkBandwidth":)" + expected + "}");
   }
   CHECK(room.h.counts().remb_in == 2);
+  CHECK(room.h.counts().drops[Drop::limit_clamped] == 2);
+  b.send_rtcp([](RtcpWriter& w) { w.remb(Ssrc(1), DataRate::mbps(3), {}); });
+  room.h.settle();
+  CHECK(room.h.counts().drops[Drop::limit_clamped] == 2);
 }
 
 TEST_CASE("sharing: feedback makes an estimate, probes find more, and lies change little", "[sharing]") {
@@ -252,7 +256,7 @@ TEST_CASE("sharing: feedback makes an estimate, probes find more, and lies chang
   room.feedback = true;
   room.run(3'000);
   CHECK(room.h.counts().feedback_in > 20);
-  CHECK(room.h.counts().feedback_unknown == 0);
+  CHECK(room.h.counts().drops[Drop::feedback_unknown_packet] == 0);
   CHECK(room.h.counts().feedback_lost == 0);
   room.feedback = false;
   // Of packets that will never be sent.
@@ -260,24 +264,30 @@ TEST_CASE("sharing: feedback makes an estimate, probes find more, and lies chang
   for (uint16_t i = 0; i < 200; ++i) lies.push_back({static_cast<uint16_t>(30'000 + i), true, Duration::milliseconds(i)});
   b.send_rtcp([&](RtcpWriter& w) { w.transport_feedback({Ssrc(1), Ssrc(2), 30'000, 0, 0}, lies); });
   room.run(200);
-  CHECK(room.h.counts().feedback_unknown == 200);
+  CHECK(room.h.counts().drops[Drop::feedback_unknown_packet] == 200);
   room.fresh(b, a.video);
   room.run(1'000);
   CHECK(room.fresh(b, a.video) == 25);
   CHECK(room.h.bridge->audit().holds());
 }
 
-TEST_CASE("sharing: absurd constraints are taken as what they can mean", "[sharing]") {
+TEST_CASE("sharing: absurd constraints are taken as what they can mean, or refused as a whole and counted", "[sharing]") {
   Room room;
   Client& a = room.join("aaaaaaaa");
   Client& b = room.join("bbbbbbbb");
+  // What no number of the protocol may be changes nothing, the rest of its message included.
+  for (const char* member : {R"("lastN":2147483647)", R"("lastN":-2)", R"("assumedBandwidthBps":9000000000000000)", R"("defaultConstraints":{"maxHeight":-5})",
+                             R"("defaultConstraints":{"maxHeight":1e300})", R"("constraints":{"bbbbbbbb-v0":{"maxFrameRate":1e9}})"})
+    room.say(0, wants(R"("selectedSources":[],)" + std::string(member)));
+  CHECK(room.h.counts().drops[Drop::signalling_malformed] == 6);
   std::string many = R"("selectedSources":[)";
   for (int i = 0; i < 900; ++i) many += (i ? ",\"x" : "\"x") + std::to_string(i) + "\"";
-  room.say(0, wants(many + R"(],"lastN":2147483647,"assumedBandwidthBps":9000000000000000,"defaultConstraints":{"maxHeight":16384,"maxFrameRate":1000})"));
+  room.say(0, wants(many + R"(],"lastN":1000000,"assumedBandwidthBps":1000000000000,"defaultConstraints":{"maxHeight":16384,"maxFrameRate":1000})"));
+  CHECK(room.h.counts().drops[Drop::signalling_malformed] == 6);
   room.run(1'000);
   CHECK(room.fresh(a, b.video) >= 24);
   room.say(0, wants(R"("assumedBandwidthBps":0)"));
-  room.run(500);
+  room.run(12'000);  // senders had the time that they are given to follow
   room.fresh(a, b.video), room.fresh(a, b.audio);
   room.run(1'000);
   CHECK(room.fresh(a, b.video) == 0);

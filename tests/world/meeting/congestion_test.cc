@@ -90,7 +90,7 @@ TEST_CASE("With ECN a narrow network marks what it would have dropped, and whoev
                                                      << counts.feedback_lost << " reported lost, video " << meeting.kbps(4, 26'000, 50'000) << " kbps");
     CHECK((counts.ecn_marked > 0) == ecn);
     CHECK(counts.ecn_bleached == 0);
-    CHECK(counts.feedback_unknown == 0);
+    CHECK(counts.drops[Drop::feedback_unknown_packet] == 0);
     CHECK(counts.feedback_in > 100);
     CHECK(meeting.audio_delay_ms(26'000, 50'000) < 30 + 100);
     CHECK(meeting.kbps(4, 26'000, 50'000) > 400);

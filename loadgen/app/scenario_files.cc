@@ -24,25 +24,30 @@ std::string scenario_folder() {
   return "";
 }
 
-std::vector<std::string> scenario_files(const std::string& folder) {
-  std::vector<std::string> files;
+std::vector<std::string> scenario_names(const std::string& folder) {
+  std::vector<std::string> own, deeper;
   std::error_code code;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, code))
-    if (entry.path().extension() == ".yaml") files.push_back(entry.path().string());
-  std::sort(files.begin(), files.end());
-  return files;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder, code)) {
+    if (entry.path().extension() == ".yaml") own.push_back(entry.path().stem().string());
+    if (!entry.is_directory(code)) continue;
+    for (const fs::directory_entry& inner : fs::directory_iterator(entry.path(), code))
+      if (inner.path().extension() == ".yaml") deeper.push_back(entry.path().filename().string() + "/" + inner.path().stem().string());
+  }
+  std::sort(own.begin(), own.end());
+  std::sort(deeper.begin(), deeper.end());
+  own.insert(own.end(), deeper.begin(), deeper.end());
+  return own;
 }
+
+std::string scenario_file(const std::string& folder, const std::string& name) { return folder + "/" + name + ".yaml"; }
 
 Result<std::string> find_scenario(const std::string& name) {
   std::error_code code;
   if (fs::exists(name, code)) return name;
   const std::string folder = scenario_folder();
-  if (name.find('/') != std::string::npos || folder.empty()) return fail(name + ": there is no such file");
-  std::vector<std::string> names;
-  for (const std::string& file : scenario_files(folder)) {
-    names.push_back(fs::path(file).stem().string());
-    if (names.back() == name) return file;
-  }
+  if (folder.empty() || name.empty() || name.front() == '/' || name.front() == '.') return fail(name + ": there is no such file");
+  const std::vector<std::string> names = scenario_names(folder);
+  if (std::find(names.begin(), names.end(), name) != names.end()) return scenario_file(folder, name);
   return fail(name + ": there is no such file, and no scenario of that name in " + folder + did_you_mean(name, names));
 }
 

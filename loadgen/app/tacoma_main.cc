@@ -174,11 +174,10 @@ int act_list(const Invocation&, const po::variables_map&) {
     std::fprintf(stderr, "tacoma: there is no folder of scenarios here (./scenarios) nor beside this program\n");
     return kFailed;
   }
-  for (const std::string& file : scenario_files(folder)) {
-    const Result<Scenario, ScenarioErrors> scenario = read_scenario_file(file);
-    const std::string stem = file.substr(file.rfind('/') + 1, file.size() - file.rfind('/') - 6);
-    if (scenario) std::printf("%-16s %s\n", stem.c_str(), scenario->about.c_str());
-    else std::printf("%-16s (wrong) %s\n", stem.c_str(), scenario.error()[0].c_str());
+  for (const std::string& name : scenario_names(folder)) {
+    const Result<Scenario, ScenarioErrors> scenario = read_scenario_file(scenario_file(folder, name));
+    if (scenario) std::printf("%-23s %s\n", name.c_str(), scenario->about.c_str());
+    else std::printf("%-23s (wrong) %s\n", name.c_str(), scenario.error()[0].c_str());
   }
   return 0;
 }
@@ -341,6 +340,7 @@ int tacoma_main(int argc, char** argv, const std::vector<WorldFactory>& worlds) 
     if (name == command.name) return carry_out(command, {argc, argv, worlds});
     names.emplace_back(command.name);
   }
+  names.emplace_back("up");  // main.cc starts it: it is no part of the simulator
   return wrong("unknown command " + in_quotes(name) + did_you_mean(name, names) + "; commands are: " + list_of(names));
 }
 

@@ -79,7 +79,7 @@ TEST_CASE("a wrong command ends with 2 and says what is right") {
     CHECK(o.out.empty());
     return o.err;
   };
-  CHECK(wrong({"rum"}).find("tacoma: unknown command 'rum' (did you mean 'run'?); commands are: ") == 0);
+  CHECK(wrong({"rum"}).find("tacoma: unknown command 'rum' (did you mean 'run'?); commands are: run, report, compare, validate, list, up\n") == 0);
   CHECK(wrong({"run"}) == "tacoma: run: something is missing; usage: tacoma run SCENARIO --world sockets|ns3|light [options]\n");
   CHECK(wrong({"run", "quickstart"}) == "tacoma: --world is missing; it may be sockets, ns3 or light\n");
   CHECK(wrong({"run", "quickstart", "--world", "lihgt"}) ==
@@ -92,6 +92,8 @@ TEST_CASE("a wrong command ends with 2 and says what is right") {
       "light"}) == "nosuch.yaml: there is no such file, and no scenario of that name in scenarios\n");
   CHECK(wrong({"run", "quikstart", "--world", "light"}) ==
         "quikstart: there is no such file, and no scenario of that name in scenarios (did you mean 'quickstart'?)\n");
+  CHECK(wrong({"run", "meetings/tne", "--world", "light"}) ==
+        "meetings/tne: there is no such file, and no scenario of that name in scenarios (did you mean 'meetings/ten'?)\n");
   CHECK(wrong({"run", "/nonexistent/x.yaml", "--world", "light"}) == "/nonexistent/x.yaml: there is no such file\n");
   CHECK(wrong({"run", "quickstart", "--world", "light", "--set", "duration=0s"}) ==
         "--set 'duration=0s': duration: a run of no length measures nothing\n");
@@ -127,8 +129,8 @@ TEST_CASE("help, version, list and validate end with 0") {
   const Outcome list = run_tacoma({"list"});
   CHECK(list.code == 0);
   for (const char* name : {"quickstart ", "one-on-one ", "all-hands-30 ", "bad-wifi ",
-      "flash-join "}) CHECK(list.out.find(name) != std::string::npos);
-  const Outcome valid = run_tacoma({"validate", "quickstart", "one-on-one"});
+      "flash-join ", "meetings/ten ", "rfc8867/5-1 ", "studies/drop-uplink "}) CHECK(list.out.find(name) != std::string::npos);
+  const Outcome valid = run_tacoma({"validate", "quickstart", "one-on-one", "meetings/ten"});
   CHECK(valid.code == 0);
   CHECK(valid.out.find("quickstart: fine: 8 people in 1 room, 1 bridge, ") == 0);
   CHECK(run_tacoma({"validate", "one-on-one", "--set", "conferences=[{people: [{count: 1}]}]", "--set", "events=[]", "--set",

@@ -153,17 +153,17 @@ std::string to_text(DataRate rate) {
 std::optional<std::string> nearest(std::string_view word, const std::vector<std::string>& candidates) {
   if (word.empty() || word.size() > 60) return std::nullopt;
   const std::string wanted = lower(word);
-  const std::string* best = nullptr;
+  const std::string *best = nullptr, *beginning = nullptr;
   size_t best_distance = std::max<size_t>(1, word.size() / 3) + 1;
   for (const std::string& candidate : candidates) {
     if (candidate.size() > 80) continue;
     const std::string c = lower(candidate);
-    size_t distance = edit_distance(wanted, c);
-    // "unit" for "units", "join" for "joins": what contains the other whole is near as well.
-    if (wanted.size() >= 3 && (c.rfind(wanted, 0) == 0 || (c.size() >= 3 && wanted.rfind(c, 0) == 0)))
-      distance = std::min<size_t>(distance, 1);
+    const size_t distance = edit_distance(wanted, c);
     if (distance < best_distance) { best = &candidate; best_distance = distance; }
+    // "time" for "time_to_join": one that begins with the other is near as well.
+    if (!beginning && wanted.size() >= 3 && (c.rfind(wanted, 0) == 0 || (c.size() >= 3 && wanted.rfind(c, 0) == 0))) beginning = &candidate;
   }
+  if (!best) best = beginning;
   return best ? std::optional<std::string>(*best) : std::nullopt;
 }
 

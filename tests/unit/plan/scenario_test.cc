@@ -143,6 +143,8 @@ TEST_CASE("the nearest word is offered only when it is near") {
   CHECK(nearest("lte", {"dsl", "lte"}) == "lte");
   CHECK(nearest("Region", {"region"}) == "region");
   CHECK(nearest("jions", {"joins"}) == "joins");
+  CHECK(nearest("queue", {"loss", "queue_delay.max"}) == "queue_delay.max");
+  CHECK(nearest("standup/fra", {"standup", "standup/near", "standup/far"}) == "standup/far");
   CHECK_FALSE(nearest("zebra", {"duration", "seed"}));
 }
 

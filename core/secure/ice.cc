@@ -106,7 +106,7 @@ std::optional<Drop> IceAgent::on_request(Instant now, BytesView datagram, const 
     select(now, *pair);
   }
   if (selected_ && selected_ != from && !restarting_) follow(now, from, kSilentOfChecks);
-  if (consent_lost_ || (selected_ == from && consent_until_ - now < kConsentExpiry - kConsentDoubt)) ask_again(now, *pair);
+  if (selected_ == from && consent_until_ - now < kConsentExpiry - kConsentDoubt) ask_again(now, *pair);
   return std::nullopt;
 }
 
@@ -323,7 +323,6 @@ void IceAgent::nominate_best() {
 void IceAgent::select(Instant now, Pair& pair) {
   const bool was_connected = selected_.has_value() && !restarting_;
   selected_ = pair.remote;
-  consent_lost_ = false;
   heard_selected_ = now;
   restarting_ = false;
   give_up_ = Instant::never();
@@ -354,7 +353,8 @@ void IceAgent::follow(Instant now, const SocketAddress& from, Duration silent) {
   }
 }
 
-// The peer hears us and is heard, but its answers stayed away. The answer to a check is consent too (RFC 7675 section 5.1: an authenticated one).
+// The peer is heard, but its answers stayed away. The answer to a check is consent too (RFC 7675 section 5.1: an authenticated one). Once
+// consent is lost there is no way back but an ICE restart.
 void IceAgent::ask_again(Instant now, Pair& pair) {
   if (restarting_ || awaiting_remote_) return;
   (role_ == IceRole::controlling ? pair.nominate : pair.nominated_by_peer) = true;
@@ -374,7 +374,6 @@ void IceAgent::on_deadline(Instant now, Outbox& out) {
   if (now >= give_up_) give_up();
   if (now >= consent_until_) {
     selected_.reset();
-    consent_lost_ = true;
     consent_until_ = next_consent_ = Instant::never();
     raise(Event::consent_lost);
   }

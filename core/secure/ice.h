@@ -73,7 +73,7 @@ class IceAgent {
   void on_deadline(Instant now, Outbox& out);
   Deadline deadline() const { return deadline_; }
 
-  /// Where data goes: set once a pair is nominated, cleared when consent is lost, set again when the peer checks us and answers.
+  /// Where data goes: set once a pair is nominated, cleared when consent is lost.
   const std::optional<SocketAddress>& selected() const { return selected_; }
   /// Whether the peer has proven that it holds this address (an authenticated check or answer came from it).
   bool knows(const SocketAddress& remote) const;
@@ -133,7 +133,6 @@ class IceAgent {
   Instant give_up_ = Instant::never();
   Instant next_consent_ = Instant::never();
   Instant consent_until_ = Instant::never();
-  bool consent_lost_ = false;    // and nothing selected since
   Instant heard_selected_;       // data, a check or an answer came from the selected address
   Instant last_check_ = Instant::at(Duration::seconds(-1));  // when the pacer let the last one go
   std::array<stun::TransactionId, kMaxConsentChecks> consent_ids_{};

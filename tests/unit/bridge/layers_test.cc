@@ -4,12 +4,12 @@
 #include "bridge/engine/colibri.h"
 #include "bridge/engine/endpoint.h"
 #include "nobody.h"
+#include "tests/support/instants.h"
 
 using namespace tacoma;
 using namespace tacoma::bridge;
 
 namespace {
-Instant ms(int64_t n) { return Instant::at(Duration::milliseconds(n)); }
 using test::nobody;
 colibri2::MediaSource camera(std::vector<uint32_t> ssrcs, std::vector<jingle::SourceGroup> groups) {
   colibri2::MediaSource media;
@@ -52,16 +52,16 @@ TEST_CASE("the table of layers says what comes, what it costs with all it needs,
   what.video = true;
   for (uint32_t i = 1; i <= 3; ++i) what.encodings.push_back({Ssrc(i), Ssrc()});
   Source source(nobody(), what, 90000, false);
-  CHECK(source.layers(ms(0)).size() == 0);
+  CHECK(source.layers(at_ms(0)).size() == 0);
   const auto feed = [&](int64_t from, int64_t to, size_t encodings) {
     // 30 frames a second, temporal ids 0 1 0 1; encoding e has e + 1 packets of 1,000 bytes a frame.
     for (int64_t frame = from * 30 / 1000; frame < to * 30 / 1000; ++frame)
       for (size_t e = 0; e < encodings; ++e)
         for (size_t p = 0; p <= e; ++p)
-          source.encodings[e]->meter->on_packet(ms(frame * 1000 / 30), 0, frame % 2, 1000, static_cast<uint32_t>(frame * 3000), true);
+          source.encodings[e]->meter->on_packet(at_ms(frame * 1000 / 30), 0, frame % 2, 1000, static_cast<uint32_t>(frame * 3000), true);
   };
   feed(0, 3000, 3);
-  auto layers = source.layers(ms(3000));
+  auto layers = source.layers(at_ms(3000));
   REQUIRE(layers.size() == 6);
   for (size_t i = 0; i < layers.size(); ++i) {
     CHECK(layers[i].id == LayerId{static_cast<uint8_t>(i / 2), 0, static_cast<uint8_t>(i % 2)});
@@ -70,11 +70,11 @@ TEST_CASE("the table of layers says what comes, what it costs with all it needs,
     CHECK(layers[i].rate.bps() == Approx(8000.0 * (i % 2 == 0 ? 15 : 30) * static_cast<double>(i / 2 + 1)).epsilon(0.1));
   }
   source.encodings[0]->heights[0] = 90;
-  CHECK(source.layers(ms(3000))[0].height == 90);
+  CHECK(source.layers(at_ms(3000))[0].height == 90);
   feed(3000, 4500, 1);  // the higher two have stopped
-  CHECK(source.layers(ms(4500)).size() == 2);
-  CHECK(source.layers(ms(14000)).size() == 2);  // nothing at all comes: perhaps nothing moves
-  CHECK(source.layers(ms(15000)).size() == 0);
+  CHECK(source.layers(at_ms(4500)).size() == 2);
+  CHECK(source.layers(at_ms(14000)).size() == 2);  // nothing at all comes: perhaps nothing moves
+  CHECK(source.layers(at_ms(15000)).size() == 0);
 }
 
 TEST_CASE("what has just begun is not offered before it is measured, but for the lowest of a source") {
@@ -85,35 +85,35 @@ TEST_CASE("what has just begun is not offered before it is measured, but for the
   const auto feed = [&](int64_t from, int64_t to, size_t encodings) {
     for (int64_t frame = from * 30 / 1000; frame < to * 30 / 1000; ++frame)
       for (size_t e = 0; e < encodings; ++e)
-        source.encodings[e]->meter->on_packet(ms(frame * 1000 / 30), 0, 0, 1000 << e, static_cast<uint32_t>(frame * 3000), true);
+        source.encodings[e]->meter->on_packet(at_ms(frame * 1000 / 30), 0, 0, 1000 << e, static_cast<uint32_t>(frame * 3000), true);
   };
   feed(0, 300, 3);
-  REQUIRE(source.layers(ms(300)).size() == 1);
-  CHECK(source.layers(ms(300))[0].id == LayerId{0, 0, 0});
+  REQUIRE(source.layers(at_ms(300)).size() == 1);
+  CHECK(source.layers(at_ms(300))[0].id == LayerId{0, 0, 0});
   feed(300, 3000, 3);
-  CHECK(source.layers(ms(3000)).size() == 3);
+  CHECK(source.layers(at_ms(3000)).size() == 3);
   feed(3000, 6000, 1);  // nobody watches the higher two ...
   feed(6000, 6300, 3);  // ... until somebody does: a window of the second before would say a third of what they cost
-  CHECK(source.layers(ms(6300)).size() == 1);
+  CHECK(source.layers(at_ms(6300)).size() == 1);
   feed(6300, 6600, 3);
-  const auto layers = source.layers(ms(6600));
+  const auto layers = source.layers(at_ms(6600));
   REQUIRE(layers.size() == 3);
   CHECK(layers[2].rate.bps() == Approx(4 * 8000.0 * 30).epsilon(0.15));
   for (int64_t at = 8000; at < 15000; at += 1000) {  // a screen at rest: what comes once a second has not begun anew
-    for (size_t e = 0; e < 3; ++e) source.encodings[e]->meter->on_packet(ms(at), 0, 0, 1000, static_cast<uint32_t>(at * 90), true);
-    if (at > 8000) CHECK(source.layers(ms(at + 100)).size() == 3);
+    for (size_t e = 0; e < 3; ++e) source.encodings[e]->meter->on_packet(at_ms(at), 0, 0, 1000, static_cast<uint32_t>(at * 90), true);
+    if (at > 8000) CHECK(source.layers(at_ms(at + 100)).size() == 3);
   }
 }
 
 TEST_CASE("a spatial layer costs what lies below it too, except what only the lower one needs") {
   LayerMeter meter;
   for (int64_t frame = 0; frame < 60; ++frame) {
-    const Instant at = ms(frame * 1000 / 30);
+    const Instant at = at_ms(frame * 1000 / 30);
     meter.on_packet(at, 0, 0, 500, static_cast<uint32_t>(frame), frame % 10 == 0);
     meter.on_packet(at, 1, 0, 1000, static_cast<uint32_t>(frame), true);
   }
-  CHECK(meter.rate(ms(2000), 0, 0).bps() == Approx(500 * 8 * 30).epsilon(0.1));
-  CHECK(meter.rate(ms(2000), 1, 0).bps() == Approx(1050 * 8 * 30).epsilon(0.1));
-  CHECK(meter.fps(ms(2000), 1, 0) == Approx(30).epsilon(0.1));
-  CHECK(meter.rate(ms(4000), 1, 0).bps() == 0);
+  CHECK(meter.rate(at_ms(2000), 0, 0).bps() == Approx(500 * 8 * 30).epsilon(0.1));
+  CHECK(meter.rate(at_ms(2000), 1, 0).bps() == Approx(1050 * 8 * 30).epsilon(0.1));
+  CHECK(meter.fps(at_ms(2000), 1, 0) == Approx(30).epsilon(0.1));
+  CHECK(meter.rate(at_ms(4000), 1, 0).bps() == 0);
 }

@@ -2,13 +2,13 @@
 #include <catch2/catch.hpp>
 
 #include "layered_sender.h"
+#include "tests/support/instants.h"
 
 using namespace tacoma;
 using namespace tacoma::bridge;
 using namespace tacoma::test;
 
 namespace {
-Instant ms(int64_t n) { return Instant::at(Duration::milliseconds(n)); }
 
 /// One packet with this payload and, when there is one, this dependency descriptor.
 SentPacket make(uint8_t type, uint16_t sequence, uint32_t timestamp, Bytes payload, Bytes dependency = {}) {
@@ -23,8 +23,8 @@ SentPacket make(uint8_t type, uint16_t sequence, uint32_t timestamp, Bytes paylo
 /// Why it goes no further; nullopt: it goes out.
 std::optional<Drop> give(ReceivingWorld& w, const SentPacket& sent, int64_t at = 0) {
   MediaPacket packet;
-  if (!w.ingest(ms(at), sent, packet)) return packet.held_back;
-  const auto placement = w.projection.place(packet, ms(at));
+  if (!w.ingest(at_ms(at), sent, packet)) return packet.held_back;
+  const auto placement = w.projection.place(packet, at_ms(at));
   if (!placement.drop) w.projection.sent(100);
   return placement.drop;
 }
@@ -44,13 +44,13 @@ TEST_CASE("picture ids, temporal ids and key frames at random leave the outgoing
       for (uint8_t& b : dependency) b = static_cast<uint8_t>(rng.u32());
       SentPacket sent = make(rng.chance(0.9) ? types[seed % 4] : types[rng.below(4)], static_cast<uint16_t>(65000 + n), rng.u32(), payload, dependency);
       MediaPacket packet;
-      if (!w.ingest(ms(n), sent, packet)) continue;
-      const auto placement = w.projection.place(packet, ms(n));
+      if (!w.ingest(at_ms(n), sent, packet)) continue;
+      const auto placement = w.projection.place(packet, at_ms(n));
       if (placement.drop) continue;
       w.projection.sent(100);
       if (last) REQUIRE(placement.rewrite.sequence == static_cast<uint16_t>(*last + 1));
       last = placement.rewrite.sequence;
-      write_out(packet, placement.rewrite, ms(n));
+      write_out(packet, placement.rewrite, at_ms(n));
     }
     REQUIRE(last);
     REQUIRE(w.projection.violation() == "");
@@ -67,13 +67,13 @@ TEST_CASE("layers above the limit are dropped, counted apart, and break nothing"
     Datagram datagram;
     datagram.packet = w.pool.copy(BytesView(sent->bytes.data(), sent->bytes.size()));
     MediaPacket above;
-    REQUIRE_FALSE(w.receiver.ingest(ms(0), datagram, above, w.counts));
+    REQUIRE_FALSE(w.receiver.ingest(at_ms(0), datagram, above, w.counts));
     CHECK(above.held_back == Drop::over_layer_limit);
     w.projection.held_back(above, false);
   }
   CHECK(give(w, make(101, 4, 300, {0xec, 0x80, 0x03, 0x00, 0x02, 9})) == std::nullopt);
   CHECK(w.projection.numbers().next() == 3);  // closed up
-  CHECK(w.source->layers(ms(0)).size() == 1);
+  CHECK(w.source->layers(at_ms(0)).size() == 1);
 }
 
 TEST_CASE("a dependency structure that is cut off, and a template that is not there, hold a packet back and ask for a key frame") {

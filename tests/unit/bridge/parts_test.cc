@@ -9,12 +9,12 @@
 #include "bridge/engine/speaker.h"
 #include "core/base/rng.h"
 #include "nobody.h"
+#include "tests/support/instants.h"
 
 using namespace tacoma;
 using namespace tacoma::bridge;
 
 namespace {
-Instant ms(int64_t n) { return Instant::at(Duration::milliseconds(n)); }
 using test::nobody;
 
 /// A source of one opaque encoding, and packets of it.
@@ -34,7 +34,7 @@ struct Stream {
     return p;
   }
   std::optional<uint16_t> send(int64_t in, bool key = true) {
-    const auto placement = projection.place(packet(in, key), ms(0));
+    const auto placement = projection.place(packet(in, key), at_ms(0));
     if (placement.drop) return std::nullopt;
     projection.sent(100);
     return placement.rewrite.sequence;
@@ -106,7 +106,7 @@ TEST_CASE("a projection that has not begun, and late packets from before its beg
   s.hold_back(10, true);
   CHECK_FALSE(s.projection.started());
   CHECK_FALSE(s.source_of(10));
-  CHECK(s.projection.place(s.packet(69000, false), ms(0)).drop == Drop::waiting_for_key_frame);
+  CHECK(s.projection.place(s.packet(69000, false), at_ms(0)).drop == Drop::waiting_for_key_frame);
   CHECK(s.projection.awaits_key_frame() == uint8_t{0});
   CHECK(s.send(70000) == static_cast<uint16_t>(70000));
   CHECK_FALSE(s.projection.awaits_key_frame());
@@ -125,10 +125,10 @@ TEST_CASE("what could not go out gives its number to the next, and its gap back 
   Stream s(false);
   CHECK(s.send(0) == 0);
   const MediaPacket one = s.packet(1);
-  s.projection.failed(one, s.projection.place(one, ms(0)));
+  s.projection.failed(one, s.projection.place(one, at_ms(0)));
   CHECK(s.send(3) == 2);
   const MediaPacket two = s.packet(2);
-  s.projection.failed(two, s.projection.place(two, ms(0)));
+  s.projection.failed(two, s.projection.place(two, at_ms(0)));
   CHECK(s.projection.violation() == "");
   CHECK(s.send(2) == 1);
   CHECK(s.projection.violation() == "");
@@ -177,11 +177,11 @@ TEST_CASE("a receiver whose target flips cannot have key frames asked for withou
   int asked = 0;
   for (int i = 0; i < 1000; ++i) {  // in 10 s
     s.projection.set_target(std::nullopt);
-    s.projection.place(s.packet(3 * i, false), ms(10 * i));
+    s.projection.place(s.packet(3 * i, false), at_ms(10 * i));
     s.projection.set_target(LayerId{});
-    s.projection.place(s.packet(3 * i + 1, false), ms(10 * i));
-    if (s.projection.asks_key_frame(ms(10 * i))) ++asked;
-    s.projection.place(s.packet(3 * i + 2, true), ms(10 * i));
+    s.projection.place(s.packet(3 * i + 1, false), at_ms(10 * i));
+    if (s.projection.asks_key_frame(at_ms(10 * i))) ++asked;
+    s.projection.place(s.packet(3 * i + 2, true), at_ms(10 * i));
     CHECK_FALSE(s.projection.awaits_key_frame());
   }
   CHECK(asked <= Projection::kWaits + 10'000 / Projection::kWaitInterval.ms());
@@ -189,25 +189,25 @@ TEST_CASE("a receiver whose target flips cannot have key frames asked for withou
 
 TEST_CASE("repeats have a pace, a limit and a bounded memory") {
   Projection p(nobody(), true, Ssrc(1), Ssrc(), 1);
-  CHECK(p.may_repeat(7, ms(0), Duration::milliseconds(50)));
-  CHECK_FALSE(p.may_repeat(7, ms(49), Duration::milliseconds(50)));
-  for (int i = 1; i < Projection::kMaxRepeats; ++i) CHECK(p.may_repeat(7, ms(50 * i), Duration::milliseconds(50)));
-  CHECK_FALSE(p.may_repeat(7, ms(1000), Duration::milliseconds(50)));
-  for (uint16_t s = 100; s < 100 + Projection::kMaxRepeatRecords; ++s) CHECK(p.may_repeat(s, ms(1000), Duration::zero()));
+  CHECK(p.may_repeat(7, at_ms(0), Duration::milliseconds(50)));
+  CHECK_FALSE(p.may_repeat(7, at_ms(49), Duration::milliseconds(50)));
+  for (int i = 1; i < Projection::kMaxRepeats; ++i) CHECK(p.may_repeat(7, at_ms(50 * i), Duration::milliseconds(50)));
+  CHECK_FALSE(p.may_repeat(7, at_ms(1000), Duration::milliseconds(50)));
+  for (uint16_t s = 100; s < 100 + Projection::kMaxRepeatRecords; ++s) CHECK(p.may_repeat(s, at_ms(1000), Duration::zero()));
   // Who asks for more numbers than are remembered does not get round the limits.
-  for (uint16_t s = 500; s < 5000; ++s) CHECK_FALSE(p.may_repeat(s, ms(1249), Duration::zero()));
-  CHECK(p.may_repeat(7, ms(1250), Duration::milliseconds(50)));  // pushed out of the records
-  CHECK(p.may_repeat(100, ms(20000), Duration::milliseconds(50)));  // another turn of the numbers
+  for (uint16_t s = 500; s < 5000; ++s) CHECK_FALSE(p.may_repeat(s, at_ms(1249), Duration::zero()));
+  CHECK(p.may_repeat(7, at_ms(1250), Duration::milliseconds(50)));  // pushed out of the records
+  CHECK(p.may_repeat(100, at_ms(20000), Duration::milliseconds(50)));  // another turn of the numbers
 }
 
 TEST_CASE("loudness rises with levels and decays without packets") {
   Loudness l;
-  CHECK(l.at(ms(0)) == 0);
-  for (int i = 0; i < 100; ++i) l.on_level({true, 27}, ms(20 * i));
-  CHECK(l.at(ms(1980)) > 95 * 256);
-  CHECK(l.at(ms(1980)) <= 100 * 256);
-  CHECK(l.at(ms(2080)) == l.at(ms(1980)));
-  CHECK(l.at(ms(2400)) < l.at(ms(2080)) / 2);
-  CHECK(l.at(ms(10000)) < 256);
-  CHECK(l.at(ms(1000000)) < 256);
+  CHECK(l.at(at_ms(0)) == 0);
+  for (int i = 0; i < 100; ++i) l.on_level({true, 27}, at_ms(20 * i));
+  CHECK(l.at(at_ms(1980)) > 95 * 256);
+  CHECK(l.at(at_ms(1980)) <= 100 * 256);
+  CHECK(l.at(at_ms(2080)) == l.at(at_ms(1980)));
+  CHECK(l.at(at_ms(2400)) < l.at(at_ms(2080)) / 2);
+  CHECK(l.at(at_ms(10000)) < 256);
+  CHECK(l.at(at_ms(1000000)) < 256);
 }

@@ -8,13 +8,13 @@
 #include "core/rtp/vp8.h"
 #include "core/signal/bridge_channel.h"
 #include "harness.h"
+#include "tests/support/instants.h"
 
 using namespace tacoma;
 using namespace tacoma::bridge;
 using namespace tacoma::test;
 
 namespace {
-Instant ms(int64_t n) { return Instant::at(Duration::milliseconds(n)); }
 void with_channels(BridgeConfig& config) { config.channel_url_prefix = "wss://meet.example"; }
 
 /// Every mapping that was said, in order.
@@ -324,15 +324,15 @@ TEST_CASE("a receiver whose SSRCs are rewritten and that never opens a channel c
 TEST_CASE("a pool draws SSRCs that nobody has, and lends those that nobody holds first") {
   SsrcPool pool(Rng(5));
   int refused = 0;
-  SsrcPool::Slot* first = pool.choose(ms(0), true, [&](Ssrc) { return ++refused <= 3; });
+  SsrcPool::Slot* first = pool.choose(at_ms(0), true, [&](Ssrc) { return ++refused <= 3; });
   REQUIRE(first);
   CHECK(refused == 5);
   CHECK(first->stream.ssrc != first->stream.rtx);
   alignas(16) unsigned char place[16];
   first->holder = reinterpret_cast<Source*>(place);  // only its address is used
-  SsrcPool::Slot* second = pool.choose(ms(0), false, [](Ssrc) { return false; });
+  SsrcPool::Slot* second = pool.choose(at_ms(0), false, [](Ssrc) { return false; });
   REQUIRE(second != first);
-  CHECK(pool.choose(ms(5000), false, [](Ssrc) { return false; }) == second);
+  CHECK(pool.choose(at_ms(5000), false, [](Ssrc) { return false; }) == second);
   CHECK(pool.find(first->stream.ssrc) == first);
   CHECK(pool.find(second->stream.ssrc) == nullptr);
 }

@@ -3,12 +3,9 @@
 #include <catch2/catch.hpp>
 
 #include "loadgen/people/playout.h"
+#include "tests/support/instants.h"
 
 namespace tacoma {
-namespace {
-Instant ms(int64_t n) { return Instant::at(Duration::milliseconds(n)); }
-}  // namespace
-
 TEST_CASE("The rating without delay and loss is that of G.107 with default values") {
   CHECK(transmission_rating({}) == Approx(93.2));
 }
@@ -52,35 +49,35 @@ TEST_CASE("Delay impairs from 100 ms on") {
 
 TEST_CASE("A freeze is a gap of three means or of the mean and 150 ms") {
   FreezeDetector detector;
-  for (int i = 0; i <= 10; ++i) detector.rendered(ms(40 * i));
+  for (int i = 0; i <= 10; ++i) detector.rendered(at_ms(40 * i));
   SECTION("189 ms at 25 frames a second is none") {
-    detector.rendered(ms(400 + 189));
-    CHECK(detector.take(ms(1000)).freezes == 1);  // that from 589 to 1000 ms
+    detector.rendered(at_ms(400 + 189));
+    CHECK(detector.take(at_ms(1000)).freezes == 1);  // that from 589 to 1000 ms
     FreezeDetector other;
-    for (int i = 0; i <= 10; ++i) other.rendered(ms(40 * i));
-    other.rendered(ms(400 + 189));
-    CHECK(other.take(ms(600)).freezes == 0);
+    for (int i = 0; i <= 10; ++i) other.rendered(at_ms(40 * i));
+    other.rendered(at_ms(400 + 189));
+    CHECK(other.take(at_ms(600)).freezes == 0);
   }
   SECTION("190 ms is one, as long as the gap") {
-    detector.rendered(ms(400 + 190));
-    const auto interval = detector.take(ms(600));
+    detector.rendered(at_ms(400 + 190));
+    const auto interval = detector.take(at_ms(600));
     CHECK(interval.freezes == 1);
     CHECK(interval.frozen == Duration::milliseconds(190));
   }
   SECTION("a freeze over intervals is counted once, and in each as long as it lasted there") {
-    CHECK(detector.take(ms(1000)).frozen == Duration::milliseconds(600));
-    const auto second = detector.take(ms(2000));
+    CHECK(detector.take(at_ms(1000)).frozen == Duration::milliseconds(600));
+    const auto second = detector.take(at_ms(2000));
     CHECK(second.freezes == 0);
     CHECK(second.frozen == Duration::milliseconds(1000));
-    detector.rendered(ms(2250));
-    detector.rendered(ms(2290));
-    const auto third = detector.take(ms(2300));
+    detector.rendered(at_ms(2250));
+    detector.rendered(at_ms(2290));
+    const auto third = detector.take(at_ms(2300));
     CHECK(third.freezes == 0);
     CHECK(third.frozen == Duration::milliseconds(250));
   }
   SECTION("a gap that becomes a freeze in the next interval is not longer than that interval") {
-    CHECK(detector.take(ms(500)).frozen == Duration::zero());
-    const auto next = detector.take(ms(600));
+    CHECK(detector.take(at_ms(500)).frozen == Duration::zero());
+    const auto next = detector.take(at_ms(600));
     CHECK(next.freezes == 1);
     CHECK(next.frozen == Duration::milliseconds(100));
   }
@@ -88,38 +85,38 @@ TEST_CASE("A freeze is a gap of three means or of the mean and 150 ms") {
 
 TEST_CASE("Below seven frames a second three means are the longer bound") {
   FreezeDetector detector;
-  for (int i = 0; i <= 10; ++i) detector.rendered(ms(200 * i));
-  detector.rendered(ms(2000 + 599));
-  CHECK(detector.take(ms(2600)).freezes == 0);
+  for (int i = 0; i <= 10; ++i) detector.rendered(at_ms(200 * i));
+  detector.rendered(at_ms(2000 + 599));
+  CHECK(detector.take(at_ms(2600)).freezes == 0);
   FreezeDetector other;
-  for (int i = 0; i <= 10; ++i) other.rendered(ms(200 * i));
-  other.rendered(ms(2600));
-  CHECK(other.take(ms(2601)).freezes == 1);
+  for (int i = 0; i <= 10; ++i) other.rendered(at_ms(200 * i));
+  other.rendered(at_ms(2600));
+  CHECK(other.take(at_ms(2601)).freezes == 1);
 }
 
 TEST_CASE("Before five gaps there is no mean to judge by") {
   FreezeDetector detector;
-  for (int i = 0; i < 5; ++i) detector.rendered(ms(40 * i));
-  detector.rendered(ms(5000));
-  CHECK(detector.take(ms(5001)).freezes == 0);
+  for (int i = 0; i < 5; ++i) detector.rendered(at_ms(40 * i));
+  detector.rendered(at_ms(5000));
+  CHECK(detector.take(at_ms(5001)).freezes == 0);
 }
 
 TEST_CASE("The playout wait follows the lateness of nearly all packets") {
   PlayoutDelay playout({Duration::milliseconds(20), Duration::milliseconds(400)});
   CHECK_FALSE(playout.known());
-  for (int i = 0; i < 500; ++i) playout.add(ms(20 * i), Duration::milliseconds(50));
+  for (int i = 0; i < 500; ++i) playout.add(at_ms(20 * i), Duration::milliseconds(50));
   CHECK(playout.wait() == Duration::milliseconds(20));  // nothing is late: the least
   CHECK(playout.transit() == Duration::milliseconds(70));
-  for (int i = 500; i < 1000; ++i) playout.add(ms(20 * i), Duration::milliseconds(50 + (i % 4) * 25));
+  for (int i = 500; i < 1000; ++i) playout.add(at_ms(20 * i), Duration::milliseconds(50 + (i % 4) * 25));
   CHECK(playout.wait() == Duration::milliseconds(80));  // 75 ms late, in buckets of 10 ms
-  for (int i = 1000; i < 1500; ++i) playout.add(ms(20 * i), Duration::milliseconds(i % 2 ? 50 : 5000));
+  for (int i = 1000; i < 1500; ++i) playout.add(at_ms(20 * i), Duration::milliseconds(i % 2 ? 50 : 5000));
   CHECK(playout.wait() == Duration::milliseconds(400));  // bounded
 }
 
 TEST_CASE("A longer way is not lateness for long") {
   PlayoutDelay playout({Duration::milliseconds(20), Duration::milliseconds(400)});
-  for (int i = 0; i < 500; ++i) playout.add(ms(20 * i), Duration::milliseconds(50));
-  for (int i = 500; i < 1500; ++i) playout.add(ms(20 * i), Duration::milliseconds(150));
+  for (int i = 0; i < 500; ++i) playout.add(at_ms(20 * i), Duration::milliseconds(50));
+  for (int i = 500; i < 1500; ++i) playout.add(at_ms(20 * i), Duration::milliseconds(150));
   CHECK(playout.transit() == Duration::milliseconds(170));
 }
 

@@ -4,11 +4,11 @@
 #include "loadgen/media/clip.h"
 #include "loadgen/people/media_receiver.h"
 #include "tests/world/meeting/collected_results.h"
+#include "tests/support/instants.h"
 
 namespace tacoma {
 namespace {
 
-Instant ms(int64_t n) { return Instant::at(Duration::milliseconds(n)); }
 const Duration kRoundTrip = Duration::milliseconds(80);
 
 /// A video stream of single-packet frames, 25 a second, that the test delivers as it likes.
@@ -18,7 +18,7 @@ struct VideoStream {
   VideoReceiver::Delays delays;
   static constexpr uint32_t kFirst = 1'000'000;
 
-  VideoStream() { receiver.sender_report({to_ntp(ms(0)), kFirst, 0, 0}, ms(0)); }
+  VideoStream() { receiver.sender_report({to_ntp(at_ms(0)), kFirst, 0, 0}, at_ms(0)); }
 
   VideoReceiver::Outcome arrive(uint16_t frame, Instant at, bool key = false, bool retransmitted = false) {
     uint8_t header[12];
@@ -91,10 +91,10 @@ TEST_CASE("An interval's median delay is that of all its packets, however many")
 
 TEST_CASE("Undisturbed video is complete, rendered and measured") {
   VideoStream video;
-  for (uint16_t i = 0; i < 50; ++i) CHECK(video.arrive(i, ms(40 * i + 30), i == 0) == VideoReceiver::Outcome::used);
+  for (uint16_t i = 0; i < 50; ++i) CHECK(video.arrive(i, at_ms(40 * i + 30), i == 0) == VideoReceiver::Outcome::used);
   CHECK(video.receiver.has_picture());
   CHECK(video.receiver.next_due().is_never());
-  const ReceiveSample sample = video.take(ms(2'100));
+  const ReceiveSample sample = video.take(at_ms(2'100));
   CHECK(sample.packets == 50);
   CHECK(sample.expected == 50);
   CHECK(sample.bytes == 50 * 516);
@@ -111,18 +111,18 @@ TEST_CASE("Undisturbed video is complete, rendered and measured") {
 
 TEST_CASE("A lost packet is asked for, and its repair plays what waited") {
   VideoStream video;
-  for (uint16_t i = 0; i < 10; ++i) video.arrive(i, ms(40 * i + 30), i == 0);
-  video.arrive(11, ms(40 * 11 + 30));
+  for (uint16_t i = 0; i < 10; ++i) video.arrive(i, at_ms(40 * i + 30), i == 0);
+  video.arrive(11, at_ms(40 * 11 + 30));
   const Instant due = video.receiver.next_due();
-  CHECK(due == ms(40 * 11 + 35));
+  CHECK(due == at_ms(40 * 11 + 35));
   std::vector<uint16_t> ask;
   CHECK_FALSE(video.receiver.due(due, kRoundTrip, ask));
   CHECK(ask == std::vector<uint16_t>{static_cast<uint16_t>(65'530 + 10)});
   CHECK(video.receiver.next_due() == due + Duration::milliseconds(100));
-  CHECK(video.arrive(10, ms(505), false, true) == VideoReceiver::Outcome::used);
-  CHECK(video.arrive(10, ms(506), false, true) == VideoReceiver::Outcome::duplicate);
-  for (uint16_t i = 12; i < 50; ++i) video.arrive(i, ms(40 * i + 30));
-  const ReceiveSample sample = video.take(ms(2'100));
+  CHECK(video.arrive(10, at_ms(505), false, true) == VideoReceiver::Outcome::used);
+  CHECK(video.arrive(10, at_ms(506), false, true) == VideoReceiver::Outcome::duplicate);
+  for (uint16_t i = 12; i < 50; ++i) video.arrive(i, at_ms(40 * i + 30));
+  const ReceiveSample sample = video.take(at_ms(2'100));
   CHECK(sample.packets == 49);  // first hand
   CHECK(sample.expected == 50);
   CHECK(sample.lost == 1);
@@ -135,13 +135,13 @@ TEST_CASE("A lost packet is asked for, and its repair plays what waited") {
 
 TEST_CASE("Where repair fails a key frame is asked for, and the freeze is measured") {
   VideoStream video;
-  for (uint16_t i = 0; i < 25; ++i) video.arrive(i, ms(40 * i), i == 0);
-  CHECK(video.take(ms(1'000)).frames_rendered == 25);
+  for (uint16_t i = 0; i < 25; ++i) video.arrive(i, at_ms(40 * i), i == 0);
+  CHECK(video.take(at_ms(1'000)).frames_rendered == 25);
   uint32_t nacks = 0;
   std::vector<Instant> key_frames_asked;
   uint16_t next = 26;  // 25 is lost
   while (next < 75) {
-    const Instant arrival = ms(40 * next);
+    const Instant arrival = at_ms(40 * next);
     const Instant due = video.receiver.next_due();
     if (due <= arrival) {
       std::vector<uint16_t> ask;
@@ -154,8 +154,8 @@ TEST_CASE("Where repair fails a key frame is asked for, and the freeze is measur
     ++next;
   }
   CHECK(nacks >= 3);
-  CHECK(key_frames_asked == std::vector<Instant>{ms(40 * 26) + VideoReceiver::kRepairWait});
-  const ReceiveSample sample = video.take(ms(3'000));
+  CHECK(key_frames_asked == std::vector<Instant>{at_ms(40 * 26) + VideoReceiver::kRepairWait});
+  const ReceiveSample sample = video.take(at_ms(3'000));
   CHECK(sample.lost == 1);
   CHECK(sample.repaired == 0);
   CHECK(sample.frames_complete == 49);
@@ -168,12 +168,12 @@ TEST_CASE("Before the first key frame one is asked for, once a second") {
   VideoStream video;
   std::vector<Instant> asked;
   for (uint16_t i = 1; i < 60; ++i) {
-    video.arrive(i, ms(40 * i));
+    video.arrive(i, at_ms(40 * i));
     std::vector<uint16_t> ask;
-    if (video.receiver.next_due() <= ms(40 * i) && video.receiver.due(ms(40 * i), kRoundTrip, ask)) asked.push_back(ms(40 * i));
+    if (video.receiver.next_due() <= at_ms(40 * i) && video.receiver.due(at_ms(40 * i), kRoundTrip, ask)) asked.push_back(at_ms(40 * i));
   }
-  CHECK(asked == std::vector<Instant>{ms(40), ms(1'040), ms(2'040)});
-  CHECK(video.take(ms(2'400)).frames_rendered == 0);
+  CHECK(asked == std::vector<Instant>{at_ms(40), at_ms(1'040), at_ms(2'040)});
+  CHECK(video.take(at_ms(2'400)).frames_rendered == 0);
 }
 
 TEST_CASE("A key frame that is on its way is not asked for") {
@@ -185,16 +185,16 @@ TEST_CASE("A key frame that is on its way is not asked for") {
   descriptor.picture_id = 1;
   write_vp8(MutableBytes(bytes + 12, 4), descriptor);
   PacketRef packet = video.pool.copy(bytes);
-  video.receiver.packet(ms(5), ms(5), VideoCodec::vp8, *RtpView::parse(packet.bytes()), packet, false, video.delays);
-  CHECK(video.receiver.next_due() == ms(5) + VideoReceiver::kKeyFrameGrace);
+  video.receiver.packet(at_ms(5), at_ms(5), VideoCodec::vp8, *RtpView::parse(packet.bytes()), packet, false, video.delays);
+  CHECK(video.receiver.next_due() == at_ms(5) + VideoReceiver::kKeyFrameGrace);
 }
 
 TEST_CASE("Another bridge numbers anew: nothing is lost, the picture comes back with a key frame") {
   VideoStream video;
-  for (uint16_t i = 0; i < 25; ++i) video.arrive(i, ms(40 * i), i == 0);
+  for (uint16_t i = 0; i < 25; ++i) video.arrive(i, at_ms(40 * i), i == 0);
   video.receiver.restart();
-  for (uint16_t i = 5'000; i < 5'010; ++i) video.arrive(i, ms(40 * (i - 4'950)), i == 5'000);
-  const ReceiveSample sample = video.take(ms(2'400));
+  for (uint16_t i = 5'000; i < 5'010; ++i) video.arrive(i, at_ms(40 * (i - 4'950)), i == 5'000);
+  const ReceiveSample sample = video.take(at_ms(2'400));
   CHECK(sample.lost == 0);
   CHECK(sample.expected == 35);
   CHECK(sample.frames_rendered == 35);
@@ -205,11 +205,11 @@ TEST_CASE("Frames that wait for their time are limited: the oldest is shown earl
   VideoStream video;
   Instant now;
   for (uint16_t frame = 0; frame < 60; ++frame) {  // held up again and again: the wait grows to 400 ms
-    now = std::max(now, ms(40 * frame + (frame % 20 == 10 ? 600 : 30)));
+    now = std::max(now, at_ms(40 * frame + (frame % 20 == 10 ? 600 : 30)));
     video.arrive(frame, now, frame == 0);
   }
   // From now on 500 frames a second: 200 would wait.
-  now = ms(40 * 60 + 30);
+  now = at_ms(40 * 60 + 30);
   video.take(now);
   for (uint32_t i = 0; i < 300; ++i, now = now + Duration::milliseconds(2)) {
     uint8_t bytes[12 + 4 + 20] = {};
@@ -234,9 +234,9 @@ TEST_CASE("A decoder's packets are limited") {
     kept.keep(static_cast<int64_t>(i), packet, packet.bytes());
   }
   CHECK(kept.size() == KeptPackets::kMost);
-  CHECK(kept.take({5, 6, 0, true, ms(0), 0}).empty());  // the oldest are gone
+  CHECK(kept.take({5, 6, 0, true, at_ms(0), 0}).empty());  // the oldest are gone
   PictureCheck check(0, VideoFormat());
-  CHECK_FALSE(check.decode(ms(0), kept.take({20, 21, 0, true, ms(0), 0}), VideoCodec::vp8));  // no VP8
+  CHECK_FALSE(check.decode(at_ms(0), kept.take({20, 21, 0, true, at_ms(0), 0}), VideoCodec::vp8));  // no VP8
   CHECK(check.damaged() == 1);
 }
 
@@ -260,7 +260,7 @@ TEST_CASE("What a guest encrypts is not taken for plain") {
   ReceiveFormats formats;
   formats.opus = 111;
   receiver.add_source("stranger", Media::audio, Ssrc(7), Ssrc(0));
-  receiver.start(ms(0), formats);
+  receiver.start(at_ms(0), formats);
   PacketPool pool;
   uint16_t sequence = 0;
   const auto closed = [&] {
@@ -268,8 +268,8 @@ TEST_CASE("What a guest encrypts is not taken for plain") {
     write_rtp_header(bytes, {111, true, ++sequence, sequence * 960u, Ssrc(7)}, {});
     Datagram datagram;
     datagram.packet = pool.copy(bytes);
-    datagram.arrived = ms(20 * sequence);
-    receiver.rtp(ms(20 * sequence), datagram);
+    datagram.arrived = at_ms(20 * sequence);
+    receiver.rtp(at_ms(20 * sequence), datagram);
     return receiver.drops()[Drop::frame_undecryptable];
   };
   CHECK(closed() == 0);
@@ -290,34 +290,34 @@ TEST_CASE("Malformed payloads are refused") {
   write_rtp_header(bytes, {100, true, 1, 1, Ssrc(5)}, {});
   bytes[12] = 0x80;  // an extended descriptor that is cut off
   PacketRef packet = video.pool.copy(bytes);
-  CHECK(video.receiver.packet(ms(5), ms(5), VideoCodec::vp8, *RtpView::parse(packet.bytes()), packet, false, video.delays) ==
+  CHECK(video.receiver.packet(at_ms(5), at_ms(5), VideoCodec::vp8, *RtpView::parse(packet.bytes()), packet, false, video.delays) ==
         VideoReceiver::Outcome::malformed);
 }
 
 TEST_CASE("Undisturbed audio sounds as good as the model can say") {
   AudioStream audio;
-  audio.receiver.sender_report({to_ntp(ms(0)), 0, 0, 0}, ms(0));
-  for (uint16_t i = 0; i < 50; ++i) CHECK(audio.arrive(i, ms(20 * i + 40)));
+  audio.receiver.sender_report({to_ntp(at_ms(0)), 0, 0, 0}, at_ms(0));
+  for (uint16_t i = 0; i < 50; ++i) CHECK(audio.arrive(i, at_ms(20 * i + 40)));
   const ReceiveSample sample = audio.take();
   CHECK(sample.packets == 50);
   CHECK(sample.lost == 0);
   CHECK(sample.delay_max == Duration::milliseconds(40));
   CHECK(sample.mos == Approx(4.41).margin(0.01));
-  CHECK_FALSE(audio.arrive(49, ms(1'100)));
+  CHECK_FALSE(audio.arrive(49, at_ms(1'100)));
 }
 
 TEST_CASE("Lost and late audio packets cost quality, silence is not judged") {
   AudioStream audio;
   for (uint16_t i = 0; i < 100; ++i) {
     if (i % 20 == 7) continue;                       // 5 % lost
-    audio.arrive(i, ms(20 * i + (i == 90 ? 110 : 40)));  // one comes after its time
-    if (audio.receiver.next_due() <= ms(20 * i + 40)) audio.receiver.due(ms(20 * i + 40));
+    audio.arrive(i, at_ms(20 * i + (i == 90 ? 110 : 40)));  // one comes after its time
+    if (audio.receiver.next_due() <= at_ms(20 * i + 40)) audio.receiver.due(at_ms(20 * i + 40));
   }
   const ReceiveSample sample = audio.take();
   CHECK(sample.expected == 100);
   CHECK(sample.lost == 5);
   CHECK(sample.mos == Approx(4.1).margin(0.15));  // 6 %, of which in-band FEC makes 3.5 good: Ie-eff 10.5
-  for (uint16_t i = 100; i < 105; ++i) audio.arrive(i, ms(400 * i));
+  for (uint16_t i = 100; i < 105; ++i) audio.arrive(i, at_ms(400 * i));
   CHECK(audio.take().mos == 0);
 }
 
@@ -325,8 +325,8 @@ TEST_CASE("In-band FEC makes good single losses, not long gaps") {
   const auto mos_with = [](auto is_lost) {
     AudioStream audio;
     for (uint16_t i = 0; i < 200; ++i) {
-      if (!is_lost(i)) audio.arrive(i, ms(20 * i + 40));
-      if (audio.receiver.next_due() <= ms(20 * i + 40)) audio.receiver.due(ms(20 * i + 40));
+      if (!is_lost(i)) audio.arrive(i, at_ms(20 * i + 40));
+      if (audio.receiver.next_due() <= at_ms(20 * i + 40)) audio.receiver.due(at_ms(20 * i + 40));
     }
     return audio.take().mos;
   };
@@ -339,15 +339,15 @@ TEST_CASE("In-band FEC makes good single losses, not long gaps") {
 
 TEST_CASE("A source that the bridge holds back is not frozen, and one that comes back larger is a switch") {
   VideoStream video;
-  for (uint16_t i = 0; i < 50; ++i) video.arrive(i, ms(40 * i + 30), i == 0);
-  video.receiver.set_forwarded(ms(2'050), false);
-  const ReceiveSample paused = video.take(ms(6'000));
+  for (uint16_t i = 0; i < 50; ++i) video.arrive(i, at_ms(40 * i + 30), i == 0);
+  video.receiver.set_forwarded(at_ms(2'050), false);
+  const ReceiveSample paused = video.take(at_ms(6'000));
   CHECK_FALSE(paused.forwarded);
   CHECK(paused.freezes == 0);
   CHECK(paused.frozen == Duration::zero());
-  video.receiver.set_forwarded(ms(6'000), true);
-  for (uint16_t i = 50; i < 100; ++i) video.arrive(i, ms(40 * i + 4'030), i == 50);
-  CHECK(video.take(ms(8'100)).freezes == 0);
+  video.receiver.set_forwarded(at_ms(6'000), true);
+  for (uint16_t i = 50; i < 100; ++i) video.arrive(i, at_ms(40 * i + 4'030), i == 50);
+  CHECK(video.take(at_ms(8'100)).freezes == 0);
   CHECK(video_quality(720, 30, 2.5e6, 0) > video_quality(360, 30, 0.7e6, 0));
   CHECK(video_quality(360, 30, 0.7e6, 0) > video_quality(360, 8, 0.3e6, 0));
   CHECK(video_quality(360, 30, 0.7e6, 0.5) < video_quality(360, 30, 0.7e6, 0));
@@ -357,18 +357,18 @@ TEST_CASE("A source that the bridge holds back is not frozen, and one that comes
 TEST_CASE("A lost packet whose copy comes in time is repaired by redundancy, and not credited to FEC as well") {
   for (const size_t copies : {size_t{1}, size_t{2}}) {
     AudioStream plain, redundant;
-    redundant.receiver.sender_report({to_ntp(ms(0)), 0, 0, 0}, ms(0));
-    plain.receiver.sender_report({to_ntp(ms(0)), 0, 0, 0}, ms(0));
+    redundant.receiver.sender_report({to_ntp(at_ms(0)), 0, 0, 0}, at_ms(0));
+    plain.receiver.sender_report({to_ntp(at_ms(0)), 0, 0, 0}, at_ms(0));
     for (uint16_t i = 0; i < 200; ++i) {
       const bool lost = i % 20 == 7 || i % 20 == 14 || i % 20 == 15;  // one, and two in a row
       if (lost) continue;
-      plain.arrive(i, ms(20 * i + 30));
-      redundant.arrive_red(i, ms(20 * i + 30), copies);
-      plain.receiver.due(ms(20 * i + 30));
-      redundant.receiver.due(ms(20 * i + 30));
+      plain.arrive(i, at_ms(20 * i + 30));
+      redundant.arrive_red(i, at_ms(20 * i + 30), copies);
+      plain.receiver.due(at_ms(20 * i + 30));
+      redundant.receiver.due(at_ms(20 * i + 30));
     }
-    plain.receiver.due(ms(4'200));
-    redundant.receiver.due(ms(4'200));
+    plain.receiver.due(at_ms(4'200));
+    redundant.receiver.due(at_ms(4'200));
     const ReceiveSample a = plain.take(), b = redundant.take();
     CHECK(a.lost == 30);
     CHECK(a.by_red == 0);
@@ -383,10 +383,10 @@ TEST_CASE("A lost packet whose copy comes in time is repaired by redundancy, and
 
 TEST_CASE("The playout waits for copies, and its delay is charged for them") {
   AudioStream plain, redundant;
-  for (AudioStream* stream : {&plain, &redundant}) stream->receiver.sender_report({to_ntp(ms(0)), 0, 0, 0}, ms(0));
+  for (AudioStream* stream : {&plain, &redundant}) stream->receiver.sender_report({to_ntp(at_ms(0)), 0, 0, 0}, at_ms(0));
   for (uint16_t i = 0; i < 200; ++i) {
-    plain.arrive(i, ms(20 * i + 140));
-    redundant.arrive_red(i, ms(20 * i + 140), 2);
+    plain.arrive(i, at_ms(20 * i + 140));
+    redundant.arrive_red(i, at_ms(20 * i + 140), 2);
   }
   CHECK(redundant.take().mos < plain.take().mos);  // 186 ms and 226 ms from mouth to ear
 }
@@ -394,11 +394,11 @@ TEST_CASE("The playout waits for copies, and its delay is charged for them") {
 TEST_CASE("A copy that comes after its time repairs nothing") {
   AudioStream stream;
   uint16_t i = 0;
-  for (; i < 100; ++i) stream.arrive_red(i, ms(20 * i + 30), 1);
+  for (; i < 100; ++i) stream.arrive_red(i, at_ms(20 * i + 30), 1);
   // 100 is lost, and 101 with its copy comes 60 ms later than usual: the playout waits for 40.
-  stream.arrive_red(101, ms(20 * 101 + 90), 1);
-  for (i = 102; i < 120; ++i) stream.arrive_red(i, ms(20 * i + 30), 1);
-  stream.receiver.due(ms(3'000));
+  stream.arrive_red(101, at_ms(20 * 101 + 90), 1);
+  for (i = 102; i < 120; ++i) stream.arrive_red(i, at_ms(20 * i + 30), 1);
+  stream.receiver.due(at_ms(3'000));
   const ReceiveSample sample = stream.take();
   CHECK(sample.lost == 1);
   CHECK(sample.by_red == 0);
@@ -406,11 +406,11 @@ TEST_CASE("A copy that comes after its time repairs nothing") {
 
 TEST_CASE("A packet that comes itself after its copy is not lost") {
   AudioStream stream;
-  for (uint16_t i = 0; i < 100; ++i) stream.arrive_red(i, ms(20 * i + 30), 1);
-  stream.arrive_red(101, ms(20 * 101 + 30), 1);
-  CHECK(stream.arrive_red(100, ms(20 * 101 + 35), 1));
-  CHECK_FALSE(stream.arrive_red(100, ms(20 * 101 + 36), 1));
-  stream.receiver.due(ms(3'000));
+  for (uint16_t i = 0; i < 100; ++i) stream.arrive_red(i, at_ms(20 * i + 30), 1);
+  stream.arrive_red(101, at_ms(20 * 101 + 30), 1);
+  CHECK(stream.arrive_red(100, at_ms(20 * 101 + 35), 1));
+  CHECK_FALSE(stream.arrive_red(100, at_ms(20 * 101 + 36), 1));
+  stream.receiver.due(at_ms(3'000));
   const ReceiveSample sample = stream.take();
   CHECK(sample.lost == 0);
   CHECK(sample.by_red == 0);

@@ -5,6 +5,7 @@
 
 #include "core/base/rng.h"
 #include "core/rtp/ccfb_recorder.h"
+#include "tests/support/instants.h"
 
 using namespace tacoma;
 
@@ -12,7 +13,6 @@ namespace {
 
 using Bytes = std::vector<uint8_t>;
 
-Instant ms(int64_t n) { return Instant::at(Duration::milliseconds(n)); }
 
 RtcpPacket only(BytesView bytes) {
   RtcpReader reader(bytes);
@@ -114,7 +114,7 @@ TEST_CASE("what came is reported by stream, with its time and its codepoint, and
   std::map<std::pair<uint32_t, uint16_t>, CcfbStatus> told;
   std::map<std::pair<uint32_t, uint16_t>, Instant> told_at;
   uint16_t next[] = {65000, 1, 30000};
-  Instant now = ms(1);
+  Instant now = at_ms(1);
   for (int i = 0; i < 4000; ++i) {
     now = now + Duration::microseconds(static_cast<int64_t>(rng.below(3000)));
     const uint32_t stream = static_cast<uint32_t>(rng.below(3));
@@ -145,34 +145,34 @@ TEST_CASE("what came is reported by stream, with its time and its codepoint, and
 
 TEST_CASE("a packet that comes late is reported again with all that came after it") {
   CcfbRecorder recorder;
-  for (const uint16_t n : {10, 11, 13, 14}) recorder.on_packet(Ssrc(7), n, ms(n), Ecn::ect0);
-  auto told = reports_of(recorder, ms(100));
+  for (const uint16_t n : {10, 11, 13, 14}) recorder.on_packet(Ssrc(7), n, at_ms(n), Ecn::ect0);
+  auto told = reports_of(recorder, at_ms(100));
   CHECK(told.size() == 5);
   CHECK_FALSE(told.at({7, 12}).received);
   CHECK(recorder.deadline().is_never());
-  recorder.on_packet(Ssrc(7), 12, ms(120), Ecn::ect0);
-  CHECK(recorder.deadline() == ms(200));
-  told = reports_of(recorder, ms(200));
+  recorder.on_packet(Ssrc(7), 12, at_ms(120), Ecn::ect0);
+  CHECK(recorder.deadline() == at_ms(200));
+  told = reports_of(recorder, at_ms(200));
   CHECK(told.size() == 3);
   CHECK(told.at({7, 12}).received);
   CHECK(told.at({7, 13}).received);
   // Of two copies the first one's time counts, and the mark of either.
-  recorder.on_packet(Ssrc(7), 14, ms(250), Ecn::ect0);
+  recorder.on_packet(Ssrc(7), 14, at_ms(250), Ecn::ect0);
   CHECK(recorder.deadline().is_never());
-  recorder.on_packet(Ssrc(7), 14, ms(251), Ecn::ce);
-  told = reports_of(recorder, ms(300));
+  recorder.on_packet(Ssrc(7), 14, at_ms(251), Ecn::ce);
+  told = reports_of(recorder, at_ms(300));
   CHECK(told.at({7, 14}).ecn == Ecn::ce);
   CHECK(told.at({7, 14}).age.to_ms() == Approx(286).margin(0.5));
 }
 
 TEST_CASE("streams and packets that wait for a report are bounded") {
   CcfbRecorder recorder;
-  for (uint32_t i = 0; i < 3000; ++i) recorder.on_packet(Ssrc(1), static_cast<uint16_t>(i), ms(1), Ecn::ect0);
-  CHECK(recorder.deadline() == ms(1));
+  for (uint32_t i = 0; i < 3000; ++i) recorder.on_packet(Ssrc(1), static_cast<uint16_t>(i), at_ms(1), Ecn::ect0);
+  CHECK(recorder.deadline() == at_ms(1));
   CHECK(recorder.overflowed() == 3000 - CcfbRecorder::kMostWaiting);
-  recorder.on_packet(Ssrc(1), 30'000, ms(2), Ecn::ect0);  // a jump: everything before is out of reach
+  recorder.on_packet(Ssrc(1), 30'000, at_ms(2), Ecn::ect0);  // a jump: everything before is out of reach
   CHECK(recorder.overflowed() == 3000);
-  for (uint32_t i = 0; i < CcfbRecorder::kMostStreams + 10; ++i) recorder.on_packet(Ssrc(i + 1), 5, ms(3), Ecn::ect0);
+  for (uint32_t i = 0; i < CcfbRecorder::kMostStreams + 10; ++i) recorder.on_packet(Ssrc(i + 1), 5, at_ms(3), Ecn::ect0);
   CHECK(recorder.overflowed() == 3010);
-  CHECK(reports_of(recorder, ms(4)).size() >= CcfbRecorder::kMostStreams);
+  CHECK(reports_of(recorder, at_ms(4)).size() >= CcfbRecorder::kMostStreams);
 }

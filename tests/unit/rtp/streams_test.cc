@@ -10,12 +10,9 @@
 #include "core/rtp/reception.h"
 #include "core/rtp/sequence.h"
 #include "core/rtp/twcc_recorder.h"
+#include "tests/support/instants.h"
 
 using namespace tacoma;
-
-namespace {
-Instant ms(int64_t n) { return Instant::at(Duration::milliseconds(n)); }
-}  // namespace
 
 TEST_CASE("sequence numbers and timestamps unwrap both ways") {
   SequenceUnwrapper s;
@@ -56,21 +53,21 @@ TEST_CASE("reception counts loss by sequence numbers and reports fractions of th
   Reception r(90000);
   CHECK(r.expected() == 0);
   for (int i = 0; i < 100; ++i)
-    if (i % 4 != 3) r.on_packet(static_cast<uint16_t>(65500 + i), static_cast<uint32_t>(i * 900), ms(10 * i));
+    if (i % 4 != 3) r.on_packet(static_cast<uint16_t>(65500 + i), static_cast<uint32_t>(i * 900), at_ms(10 * i));
   CHECK(r.expected() == 99);  // the last one is missing and not yet known to be
   CHECK(r.received() == 75);
   CHECK(r.lost() == 24);
   CHECK(r.jitter() == Duration::zero());  // evenly spaced
-  ReportBlock b = r.report(Ssrc(1), ms(1000));
+  ReportBlock b = r.report(Ssrc(1), at_ms(1000));
   CHECK(b.fraction_lost == 24 * 256 / 99);
   CHECK(b.lost == 24);
   CHECK(b.highest_sequence == 65598);
   CHECK(b.last_sr == 0);
-  r.on_packet(static_cast<uint16_t>(65500 + 100), 90000, ms(1000));
-  r.on_sender_report(to_ntp(ms(1000)), ms(1040));
-  b = r.report(Ssrc(1), ms(1540));
+  r.on_packet(static_cast<uint16_t>(65500 + 100), 90000, at_ms(1000));
+  r.on_sender_report(to_ntp(at_ms(1000)), at_ms(1040));
+  b = r.report(Ssrc(1), at_ms(1540));
   CHECK(b.fraction_lost == 128);  // one of two
-  CHECK(b.last_sr == compact_ntp(to_ntp(ms(1000))));
+  CHECK(b.last_sr == compact_ntp(to_ntp(at_ms(1000))));
   CHECK(b.delay_since_last_sr == 32768);
 }
 
@@ -79,7 +76,7 @@ TEST_CASE("jitter follows A.8") {
   // Transit alternates by 10 ms = 80 units: J moves by (80 - J) / 16 each packet and approaches 80.
   double j = 0;
   for (int i = 0; i < 200; ++i) {
-    r.on_packet(static_cast<uint16_t>(i), static_cast<uint32_t>(i * 160), ms(20 * i + (i % 2) * 10));
+    r.on_packet(static_cast<uint16_t>(i), static_cast<uint32_t>(i * 160), at_ms(20 * i + (i % 2) * 10));
     if (i > 0) j += (80 - j) / 16;
   }
   CHECK(std::abs(r.jitter().to_ms() - j / 8) < 0.3);
@@ -88,20 +85,20 @@ TEST_CASE("jitter follows A.8") {
 TEST_CASE("a gap is asked for after the reordering tolerance, again after a round trip, and given up") {
   NackTracker tracker;
   std::vector<uint16_t> ask;
-  tracker.on_packet(65534, ms(0));
-  CHECK(tracker.on_packet(2, ms(1)) == NackTracker::Seen::newest);  // 65535, 0, 1 are missing
+  tracker.on_packet(65534, at_ms(0));
+  CHECK(tracker.on_packet(2, at_ms(1)) == NackTracker::Seen::newest);  // 65535, 0, 1 are missing
   CHECK(tracker.missing() == 3);
-  tracker.due(ms(1), Duration::zero(), ask);
+  tracker.due(at_ms(1), Duration::zero(), ask);
   // 65535 is three behind: loss. 0 and 1 may be reordered.
   CHECK(ask == std::vector<uint16_t>{65535});
   ask.clear();
-  CHECK(tracker.deadline() == ms(11));
-  CHECK(tracker.on_packet(0, ms(5)) == NackTracker::Seen::filled);
-  CHECK(tracker.on_packet(0, ms(6)) == NackTracker::Seen::not_missing);
-  tracker.due(ms(11), Duration::milliseconds(80), ask);
+  CHECK(tracker.deadline() == at_ms(11));
+  CHECK(tracker.on_packet(0, at_ms(5)) == NackTracker::Seen::filled);
+  CHECK(tracker.on_packet(0, at_ms(6)) == NackTracker::Seen::not_missing);
+  tracker.due(at_ms(11), Duration::milliseconds(80), ask);
   CHECK(ask == std::vector<uint16_t>{1});
   ask.clear();
-  CHECK(tracker.deadline() == ms(21));  // 65535 was asked for before the round trip was known
+  CHECK(tracker.deadline() == at_ms(21));  // 65535 was asked for before the round trip was known
   uint32_t given_up = 0;
   std::vector<int64_t> when;
   while (!tracker.deadline().is_never()) {
@@ -121,15 +118,15 @@ TEST_CASE("the missing list is bounded; its oldest are given up") {
   NackLimits limits;
   NackTracker tracker(limits);
   std::vector<uint16_t> ask;
-  tracker.on_packet(0, ms(0));
-  tracker.on_packet(1001, ms(1));
+  tracker.on_packet(0, at_ms(0));
+  tracker.on_packet(1001, at_ms(1));
   CHECK(tracker.missing() == limits.missing);
-  CHECK(tracker.due(ms(1), Duration::zero(), ask) == 1000 - limits.missing);
+  CHECK(tracker.due(at_ms(1), Duration::zero(), ask) == 1000 - limits.missing);
   REQUIRE_FALSE(ask.empty());
   CHECK(ask.front() == 1001 - limits.missing);
-  tracker.on_packet(1003, ms(2));
+  tracker.on_packet(1003, at_ms(2));
   CHECK(tracker.missing() == limits.missing);
-  CHECK(tracker.due(ms(2), Duration::zero(), ask) == 1);
+  CHECK(tracker.due(at_ms(2), Duration::zero(), ask) == 1);
 }
 
 TEST_CASE("recorded arrivals come out as feedback, each once") {
@@ -174,10 +171,10 @@ TEST_CASE("recorded arrivals come out as feedback, each once") {
 
 TEST_CASE("arrivals waiting for a report are bounded") {
   TwccRecorder recorder;
-  for (uint32_t i = 0; i < 3000; ++i) recorder.on_packet(static_cast<uint16_t>(i), ms(1));
-  CHECK(recorder.deadline() == ms(1));
+  for (uint32_t i = 0; i < 3000; ++i) recorder.on_packet(static_cast<uint16_t>(i), at_ms(1));
+  CHECK(recorder.deadline() == at_ms(1));
   CHECK(recorder.overflowed() == 3000 - TwccRecorder::kLimit);
-  recorder.on_packet(30000, ms(2));  // a jump: everything before is out of reach
+  recorder.on_packet(30000, at_ms(2));  // a jump: everything before is out of reach
   CHECK(recorder.overflowed() == 3000);
 }
 
@@ -189,7 +186,7 @@ TEST_CASE("the cache finds what is young enough and forgets the rest") {
     for (uint16_t i = 0; i < 40; ++i) {
       PacketRef p = pool.make(10);
       p.mutable_bytes()[0] = static_cast<uint8_t>(i);
-      if (i != 35) cache.store(static_cast<uint16_t>(65530 + i), p, ms(i));
+      if (i != 35) cache.store(static_cast<uint16_t>(65530 + i), p, at_ms(i));
     }
     CHECK(cache.size() == 16);
     REQUIRE(cache.find(static_cast<uint16_t>(65530 + 39)));
@@ -198,13 +195,13 @@ TEST_CASE("the cache finds what is young enough and forgets the rest") {
     CHECK(cache.find(static_cast<uint16_t>(65530 + 23)));
     CHECK(cache.find(static_cast<uint16_t>(65530 + 22)) == nullptr);
     // A late one goes to its place and pushes the oldest out.
-    cache.store(static_cast<uint16_t>(65530 + 35), pool.make(10), ms(40));
+    cache.store(static_cast<uint16_t>(65530 + 35), pool.make(10), at_ms(40));
     CHECK(cache.find(static_cast<uint16_t>(65530 + 35)));
     CHECK(cache.find(static_cast<uint16_t>(65530 + 36))->packet.bytes()[0] == 36);
     CHECK(cache.find(static_cast<uint16_t>(65530 + 23)) == nullptr);
     CHECK(cache.size() == 16);
     CHECK(pool.in_use() == 16);
-    cache.store(static_cast<uint16_t>(65530 + 40), pool.make(10), ms(150));
+    cache.store(static_cast<uint16_t>(65530 + 40), pool.make(10), at_ms(150));
     CHECK(cache.find(static_cast<uint16_t>(65530 + 39)) == nullptr);
     CHECK(cache.size() == 1);
     cache.clear();
@@ -216,11 +213,11 @@ TEST_CASE("the cache finds what is young enough and forgets the rest") {
 TEST_CASE("the cache keeps the newest few, however old they are") {
   PacketPool pool;
   PacketCache cache(16, Duration::milliseconds(100), 3);
-  for (uint16_t i = 0; i < 5; ++i) cache.store(i, pool.make(10), ms(1'000 * i));
+  for (uint16_t i = 0; i < 5; ++i) cache.store(i, pool.make(10), at_ms(1'000 * i));
   CHECK(cache.size() == 4);  // what came last is one more
   CHECK(cache.find(0) == nullptr);
   CHECK(cache.find(1));
-  cache.store(5, pool.make(10), ms(4'001));
+  cache.store(5, pool.make(10), at_ms(4'001));
   CHECK(cache.find(1) == nullptr);
   CHECK(cache.find(2));
   cache.clear();

@@ -2,6 +2,7 @@
 
 #include "core/secure/ice.h"
 #include "tests/unit/secure/path_pair.h"
+#include "tests/support/instants.h"
 
 using namespace tacoma;
 
@@ -194,7 +195,6 @@ IceAgent connected_agent(IceRole role, Wire& wire, const SocketAddress& peer) {
   }
   return agent;
 }
-Instant ms(int64_t n) { return Instant::at(Duration::milliseconds(n)); }
 /// Runs what is due and answers the newest check, if one went to `from`, as whoever is there would.
 bool answers_check(IceAgent& agent, Wire& wire, Instant now, const SocketAddress& from) {
   wire.out.clear();
@@ -209,34 +209,34 @@ TEST_CASE("data from another address is followed when the selected one has been 
   Wire wire;
   const SocketAddress before = PathPair::address(false, 9, 4000), after = PathPair::address(false, 9, 4001), stranger = PathPair::address(false, 9, 4002);
   IceAgent agent = connected_agent(IceRole::controlling, wire, before);
-  agent.on_data(ms(1000), before);
-  agent.on_data(ms(1900), after);  // no check came from there
-  CHECK_FALSE(answers_check(agent, wire, ms(1900), after));
-  agent.on_data(ms(2000), before);
-  agent.on_stun(ms(2010), wire.check(), after, wire.out);
-  CHECK(answers_check(agent, wire, ms(2040), after));
+  agent.on_data(at_ms(1000), before);
+  agent.on_data(at_ms(1900), after);  // no check came from there
+  CHECK_FALSE(answers_check(agent, wire, at_ms(1900), after));
+  agent.on_data(at_ms(2000), before);
+  agent.on_stun(at_ms(2010), wire.check(), after, wire.out);
+  CHECK(answers_check(agent, wire, at_ms(2040), after));
   CHECK(agent.selected() == before);
-  agent.on_data(ms(2499), after);  // not long enough
-  CHECK_FALSE(answers_check(agent, wire, ms(2499), after));
-  agent.on_data(ms(2500), after);
+  agent.on_data(at_ms(2499), after);  // not long enough
+  CHECK_FALSE(answers_check(agent, wire, at_ms(2499), after));
+  agent.on_data(at_ms(2500), after);
   wire.out.clear();
-  agent.on_deadline(ms(2500), wire.out);
+  agent.on_deadline(at_ms(2500), wire.out);
   CHECK(stun::parse(wire.last())->use_candidate);
   CHECK(agent.selected() == before);
   CHECK(wire.out.sends().back().to == after);
-  CHECK_FALSE(agent.on_stun(ms(2520), wire.answer(wire.last(), kLocal), after, wire.out));
+  CHECK_FALSE(agent.on_stun(at_ms(2520), wire.answer(wire.last(), kLocal), after, wire.out));
   CHECK(agent.selected() == after);
   // The one before has no claim left: a check from there changes nothing while data comes from the new one.
-  agent.on_stun(ms(2530), wire.check(), before, wire.out);
-  agent.on_data(ms(2540), after);
-  agent.on_data(ms(2550), before);
-  CHECK_FALSE(answers_check(agent, wire, ms(2600), before));
+  agent.on_stun(at_ms(2530), wire.check(), before, wire.out);
+  agent.on_data(at_ms(2540), after);
+  agent.on_data(at_ms(2550), before);
+  CHECK_FALSE(answers_check(agent, wire, at_ms(2600), before));
   CHECK(agent.selected() == after);
   // Somebody who replays a check of the peer cannot answer ours.
-  agent.on_stun(ms(3000), wire.check(), stranger, wire.out);
+  agent.on_stun(at_ms(3000), wire.check(), stranger, wire.out);
   for (int64_t t = 3000; t < 5000; t += 20) {
-    agent.on_data(ms(t), stranger);
-    if (agent.deadline().at <= ms(t)) agent.on_deadline(ms(t), wire.out);
+    agent.on_data(at_ms(t), stranger);
+    if (agent.deadline().at <= at_ms(t)) agent.on_deadline(at_ms(t), wire.out);
   }
   CHECK(agent.selected() == after);
 }
@@ -246,12 +246,12 @@ TEST_CASE("checks alone are followed after longer, by the controlled side withou
   const SocketAddress before = PathPair::address(false, 9, 4000), after = PathPair::address(false, 9, 4001);
   IceAgent agent = connected_agent(IceRole::controlled, wire, before);
   const auto check = [&] { return wire.check("ourpasswordourpasswordour", "ours:their+ufrag", [](stun::Builder& b) { b.ice_controlling(1); }); };
-  agent.on_stun(ms(1000), check(), before, wire.out);
-  agent.on_stun(ms(2000), check(), after, wire.out);
-  CHECK(answers_check(agent, wire, ms(2040), after));
-  agent.on_stun(ms(7999), check(), after, wire.out);
+  agent.on_stun(at_ms(1000), check(), before, wire.out);
+  agent.on_stun(at_ms(2000), check(), after, wire.out);
+  CHECK(answers_check(agent, wire, at_ms(2040), after));
+  agent.on_stun(at_ms(7999), check(), after, wire.out);
   CHECK(agent.selected() == before);
-  agent.on_stun(ms(8000), check(), after, wire.out);
+  agent.on_stun(at_ms(8000), check(), after, wire.out);
   CHECK(agent.selected() == after);
 }
 
@@ -261,10 +261,10 @@ TEST_CASE("a peer may change its address more often than there are pairs") {
   for (uint16_t i = 1; i <= 3 * IceAgent::kMaxPairs; ++i) {
     const SocketAddress now_at = PathPair::address(false, 9, static_cast<uint16_t>(4000 + i));
     const int64_t t = 1000 * i;
-    agent.on_stun(ms(t), wire.check(), now_at, wire.out);
-    CHECK(answers_check(agent, wire, ms(t + 100), now_at));
-    agent.on_data(ms(t + 600), now_at);
-    CHECK(answers_check(agent, wire, ms(t + 600), now_at));
+    agent.on_stun(at_ms(t), wire.check(), now_at, wire.out);
+    CHECK(answers_check(agent, wire, at_ms(t + 100), now_at));
+    agent.on_data(at_ms(t + 600), now_at);
+    CHECK(answers_check(agent, wire, at_ms(t + 600), now_at));
     CHECK(agent.selected() == now_at);
     CHECK(agent.pair_count() <= IceAgent::kMaxPairs);
   }

@@ -163,7 +163,9 @@ void Conference::answer_nack(Instant now, Source& source, Projection& projection
     counts.drops.count(Drop::nack_not_cached);
     return;
   }
-  if (!projection.may_repeat(sequence, now, projection.receiver().sender.round_trip() / 2 + projection.receiver().downlink.waited())) {
+  Endpoint& receiver = projection.receiver();
+  if (!projection.may_repeat(sequence, now, receiver.sender.round_trip() / 2 + receiver.downlink.waited()) ||
+      !receiver.downlink.may_repeat(now, DataSize::bytes(static_cast<int64_t>(entry->packet.bytes().size())))) {
     counts.drops.count(Drop::nack_limited);
     return;
   }

@@ -7,6 +7,7 @@
 
 #include "core/base/time.h"
 #include "core/base/units.h"
+#include "core/cc/repair_budget.h"
 #include "core/cc/send_side.h"
 
 namespace tacoma::bridge {
@@ -42,6 +43,8 @@ class Downlink {
   static constexpr Duration kWaitKept = Duration::seconds(2), kWaitGrown = Duration::milliseconds(10);
   static constexpr Duration kNoWait = Duration::milliseconds(30);  // that much is jitter, which kNackDelay allows for
 
+  static constexpr Duration kQueueStands = Duration::milliseconds(100);
+
   explicit Downlink(const CongestionConfig& config) : side(config.controller, config.estimate), controlled_(config.controller != Congestion::none) {}
 
   SendSide side;
@@ -53,6 +56,12 @@ class Downlink {
     else if (numbered) ++plain_sequence_;
   }
   uint16_t next_sequence() const { return controlled_ ? side.next_sequence() : plain_sequence_; }
+
+  /// Whether `size` may be repeated now; counts it if so. While a queue stands, repeats are a share of the target: without a bound, what a full
+  /// queue drops is asked for at once and keeps it full. Without a queue losses are the network's own, and all of them are mended.
+  bool may_repeat(Instant now, DataSize size) {
+    return repairs_.take(now, size, side.waited() >= kQueueStands ? side.target() : DataRate::infinite());
+  }
 
   /// Somebody estimates.
   bool is_controlled() const { return controlled_; }
@@ -95,6 +104,7 @@ class Downlink {
   DataRate watched(std::optional<int64_t> assumed_bps) const { return followed ? for_followers(assumed_bps) : for_video(assumed_bps); }
 
   bool controlled_;
+  RepairBudget repairs_;
   uint16_t plain_sequence_ = 1;
   Instant allocated_at_ = Instant::never();
   DataRate allocated_for_;

@@ -18,7 +18,7 @@
 #include "core/secure/secure_path.h"
 #include "loadgen/people/audio_track.h"
 #include "loadgen/people/red_history.h"
-#include "loadgen/people/repair_budget.h"
+#include "core/cc/repair_budget.h"
 #include "loadgen/people/video_source.h"
 #include "loadgen/plan/result_sink.h"
 

@@ -7,6 +7,7 @@
 
 #include "core/base/link_model.h"
 #include "core/cc/pacer.h"
+#include "core/cc/repair_budget.h"
 #include "core/cc/send_side.h"
 #include "tests/support/instants.h"
 
@@ -253,4 +254,20 @@ TEST_CASE("controllers go by name") {
   CHECK(parse_congestion("nada") == Congestion::nada);
   CHECK(parse_congestion("none") == Congestion::none);
   CHECK_FALSE(parse_congestion("cubic"));
+}
+
+TEST_CASE("What is sent again is a quarter of the target in half a second, a few packets at least, and without a target all of it") {
+  const DataSize packet = DataSize::bytes(1'250);
+  const auto taken = [&](DataRate target, RepairBudget& budget, int64_t at) {
+    int n = 0;
+    while (n < 100 && budget.take(at_ms(at), packet, target)) ++n;
+    return n;
+  };
+  RepairBudget large, small, unbounded;
+  CHECK(taken(DataRate::mbps(2), large, 1'000) == 25);   // 2 Mbps / 4 for 500 ms
+  CHECK(taken(DataRate::mbps(2), large, 1'300) == 0);
+  CHECK(taken(DataRate::mbps(2), large, 1'600) == 25);
+  CHECK(taken(DataRate::kbps(30), small, 1'000) == 5);
+  CHECK(taken(DataRate::infinite(), unbounded, 1'000) == 100);
+  CHECK(taken(DataRate::mbps(2), unbounded, 1'100) == 0);  // what went out before counts
 }

@@ -55,6 +55,7 @@ namespace tacoma {
   X(ecn_bleached, "path that takes ECN codepoints away: packets go without from now on") \
   X(nack_not_cached, "NACK for a packet that is no longer cached")          \
   X(nack_limited, "NACK beyond the repeat or rate limit")                   \
+  X(nack_outdated, "NACK for what a newer key frame has made useless")      \
   X(stream_limit, "stream data beyond its limit")                           \
   X(signalling_malformed, "malformed XML or stanza")                        \
   X(signalling_unexpected, "stanza that the state does not expect")         \

@@ -63,6 +63,12 @@ uint32_t NackTracker::due(Instant now, Duration round_trip, std::vector<uint16_t
   return given_up;
 }
 
+void NackTracker::forget_before(uint16_t sequence) {
+  const int64_t from = sequences_.peek(sequence);
+  std::erase_if(missing_, [&](const Missing& m) { return m.sequence < from; });
+  schedule();
+}
+
 void NackTracker::give_up_front(size_t count) {
   count = std::min(count, missing_.size());
   missing_.erase(missing_.begin(), missing_.begin() + static_cast<std::ptrdiff_t>(count));

@@ -33,6 +33,8 @@ class NackTracker {
   /// batch of packets. Returns how many packets were given up since the last call: a video receiver that lost one needs a
   /// key frame.
   uint32_t due(Instant now, Duration round_trip, std::vector<uint16_t>& sequences);
+  /// What is missing before `sequence`, which has come, is of no more use: it is neither asked for nor counted as given up.
+  void forget_before(uint16_t sequence);
   /// When due() next has something to do; never() while nothing is missing.
   Instant deadline() const { return deadline_; }
 

@@ -323,6 +323,8 @@ void MediaSender::nack(Instant now, const Nack& nack) {
   nack.each([&](uint16_t sequence) {
     const auto packet = stream->track.again(sequence);
     if (!packet) return drops_.count(Drop::nack_not_cached);
+    // Repeats are few where a queue stands: they are for what the picture goes on from.
+    if (stream->track.is_outdated(sequence)) return drops_.count(Drop::nack_outdated);
     const DataSize size = DataSize::bytes(static_cast<int64_t>(packet->size() + kUdpOverhead + 40));
     if (retransmit_tokens_ == 0 || !repairs_.take(now, size, side_.target())) return drops_.count(Drop::nack_limited);
     --retransmit_tokens_;

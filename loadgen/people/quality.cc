@@ -56,6 +56,7 @@ void FreezeDetector::account(Instant until) {
   }
   if (until > counted_to_) {
     interval_.frozen += until - counted_to_;
+    interval_.longest = std::max(interval_.longest, until - last_frame_);
     counted_to_ = until;
   }
 }

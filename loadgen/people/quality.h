@@ -43,6 +43,7 @@ class FreezeDetector {
   struct Interval {
     uint32_t freezes = 0;
     Duration frozen;
+    Duration longest;  // of the freezes that touch the interval, the longest: from its beginning, so far
   };
   /// A frame is shown. Instants must not go back.
   void rendered(Instant at);

@@ -212,6 +212,7 @@ void VideoReceiver::take(Instant now, Duration length, ReceiveSample& sample) {
   const FreezeDetector::Interval freezes = freezes_.take(now);
   sample.freezes = freezes.freezes;
   sample.frozen = freezes.frozen;
+  sample.longest_freeze = freezes.longest;
   sample.height = height_;
   sample.switches = switches_;
   sample.late_frames = late_;

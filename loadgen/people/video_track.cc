@@ -165,6 +165,7 @@ void VideoTrack::next_frame() {
   sent.tl0_pic_idx = tl0_pic_idx_;
   sent.timestamp = first_timestamp_ + static_cast<uint32_t>(index_ * kVideoClock / format_.fps);
   sent.sequence = sequence_;
+  if (sent.key && spatial_ == 0) key_from_ = sequence_;
   const size_t size = size_of(sent.data);
   if (seal_) seal_->number(newest_);
   sent.packets = static_cast<uint16_t>(packets_of(size));

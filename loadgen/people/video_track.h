@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/base/rng.h"
+#include "core/rtp/sequence.h"
 #include "loadgen/media/clip.h"
 #include "loadgen/people/frame_seal.h"
 #include "loadgen/people/video_model.h"
@@ -69,6 +70,8 @@ class VideoTrack {
   void request_key_frame();
   /// A packet of the last kHistory frames; nullopt for any other number.
   std::optional<Packet> again(uint16_t sequence) const;
+  /// It is from before the newest key picture: who lost it needs it no more.
+  bool is_outdated(uint16_t sequence) const { return is_newer(key_from_, sequence); }
   uint32_t timestamp_at(Instant t) const;
   const VideoFormat& format() const { return format_; }
 
@@ -104,6 +107,7 @@ class VideoTrack {
   DataRate total_;                     // of a clip, with all its layers
   uint32_t first_timestamp_;
   uint16_t sequence_, picture_id_;
+  uint16_t key_from_ = 0;                  // first packet of the newest key picture
   uint8_t tl0_pic_idx_ = 0;
   uint8_t layer_, wanted_layer_;       // the highest sent; raised only where layers begin anew
   uint8_t top_, wanted_top_;           // likewise of spatial layers

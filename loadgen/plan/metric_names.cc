@@ -30,6 +30,7 @@ const std::vector<MetricKind>& metric_kinds() {
       {"repaired.fec", "ratio", true, "of the audio packets lost, the estimated share that Opus's own FEC makes good, per person"},
       {"freeze_ratio", "ratio", true, "time frozen over time watched, per person"},
       {"freezes", "1", true, "freezes per person and minute"},
+      {"longest_freeze", "s", true, "the longest that one picture stood in a freeze, per person; 0: none did"},
       {"fps", "1/s", true, "frames rendered per source and second, per person"},
       {"receive_rate", "bit/s", true, "per person, while in the room"},
       {"send_rate", "bit/s", true, "per person, while in the room"},

@@ -25,7 +25,7 @@ struct Person {
 
 /// What one person received of one source in the whole run.
 struct Stream {
-  int64_t person = 0, packets = 0, bytes = 0, expected = 0, lost = 0, repaired = 0, rendered = 0, freezes = 0, frozen = 0;
+  int64_t person = 0, packets = 0, bytes = 0, expected = 0, lost = 0, repaired = 0, rendered = 0, freezes = 0, frozen = 0, longest_freeze = 0;
   int64_t first = 0, last = 0, rows = 0;  // of its rows
   bool is_video = false;
   double jitter_sum = 0, mos_sum = 0, by_fec = 0;
@@ -110,7 +110,7 @@ bool load_measurements(sqlite3* db, Measured& m) {
   Statement received(db,
       "SELECT person, media <> 'audio', SUM(packets), SUM(bytes), SUM(expected), SUM(lost), SUM(repaired), SUM(frames_rendered), SUM(freezes), SUM(frozen),"
       " MIN(at), MAX(at), COUNT(*), SUM(CASE WHEN packets > 0 THEN jitter ELSE 0 END), SUM(packets > 0), SUM(mos), SUM(mos > 0),"
-      " SUM(media = 'audio' OR (forwarded AND wanted_height <> 0)), SUM(by_red), SUM(by_fec)"
+      " SUM(media = 'audio' OR (forwarded AND wanted_height <> 0)), SUM(by_red), SUM(by_fec), MAX(longest_freeze)"
       " FROM received GROUP BY person, sender, media ORDER BY person, sender, media");
   while (received.step()) {
     Stream s;
@@ -127,6 +127,7 @@ bool load_measurements(sqlite3* db, Measured& m) {
     s.shown_rows = received.integer(17);
     s.by_red = received.integer(18);
     s.by_fec = received.real(19);
+    s.longest_freeze = received.integer(20);
     m.streams.push_back(s);
   }
   Statement delays(db,
@@ -200,7 +201,7 @@ class Figures {
 
   struct PerPerson {
     int64_t bytes = 0, expected[2] = {}, lost[2] = {}, repaired[2] = {}, by_red = 0, freezes = 0;
-    double by_fec = 0, jitter[2] = {}, mos = 0, frozen_ratio = 0, fps = 0, longest = 0;
+    double by_fec = 0, jitter[2] = {}, mos = 0, frozen_ratio = 0, fps = 0, longest = 0, longest_freeze = 0;
     int64_t jitter_rows[2] = {}, mos_rows = 0;
     int watched = 0;
   };
@@ -229,6 +230,7 @@ class Figures {
       p.frozen_ratio += std::min(1.0, static_cast<double>(s.frozen) * 1e-9 / s.shown_seconds());
       p.fps += static_cast<double>(s.rendered) / s.shown_seconds();
       p.freezes += s.freezes;
+      p.longest_freeze = std::max(p.longest_freeze, static_cast<double>(s.longest_freeze) * 1e-9);
       p.longest = std::max(p.longest, s.seconds());
     }
     per_person(people);
@@ -256,6 +258,7 @@ class Figures {
       if (p.mos_rows > 0) values["audio_mos"].push_back(p.mos / static_cast<double>(p.mos_rows));
       if (p.watched > 0) {
         values["freeze_ratio"].push_back(p.frozen_ratio / p.watched);
+        values["longest_freeze"].push_back(p.longest_freeze);
         values["fps"].push_back(p.fps / p.watched);
         values["freezes"].push_back(static_cast<double>(p.freezes) * 60 / p.longest);
       }

@@ -44,6 +44,7 @@ struct ReceiveSample {
   Duration frame_delay_p50, frame_delay_max;  // capture to complete frame
   uint32_t freezes = 0;     // webrtc-stats: gap >= max(3 x mean, mean + 150 ms)
   Duration frozen;          // their length within the interval
+  Duration longest_freeze;  // of those that touch the interval, from its beginning so far
   double mos = 0;           // audio: E-model estimate; 0 when there was no audio to judge
   uint32_t height = 0;      // video: lines of the newest picture, as its key frame says; 0: unknown
   uint32_t switches = 0;    // of the height

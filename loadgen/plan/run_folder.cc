@@ -40,7 +40,7 @@ CREATE TABLE received(at INTEGER, person INTEGER, sender INTEGER, media TEXT, pa
   lost INTEGER, repaired INTEGER, jitter INTEGER, delay_p50 INTEGER, delay_max INTEGER, frames_complete INTEGER,
   frames_rendered INTEGER, frame_delay_p50 INTEGER, frame_delay_max INTEGER, freezes INTEGER, frozen INTEGER, mos REAL,
   height INTEGER, switches INTEGER, late_frames INTEGER, forwarded INTEGER, wanted_height INTEGER, quality REAL,
-  by_red INTEGER, by_fec REAL);
+  by_red INTEGER, by_fec REAL, longest_freeze INTEGER);
 CREATE TABLE sent(at INTEGER, person INTEGER, media TEXT, packets INTEGER, bytes INTEGER, retransmitted INTEGER,
   key_frames INTEGER, frames INTEGER);
 CREATE TABLE rates(at INTEGER, person INTEGER, target INTEGER, remb INTEGER, estimate INTEGER, max_height INTEGER, sent_height INTEGER,
@@ -63,7 +63,7 @@ CREATE TABLE expectations(text TEXT, metric TEXT, bound REAL, value REAL, holds 
 enum Row { kJoinStep, kReceived, kSent, kRates, kDecoded, kBridge, kEvent, kDelay, kDrop, kLink, kFlow, kGuest, kRows };
 constexpr const char* kInserts[kRows] = {
     "INSERT INTO join_steps VALUES(?,?,?)",
-    "INSERT INTO received VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+    "INSERT INTO received VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
     "INSERT INTO sent VALUES(?,?,?,?,?,?,?,?)",
     "INSERT INTO rates VALUES(?,?,?,?,?,?,?,?,?,?,?)",
     "INSERT INTO decoded VALUES(?,?,?,?,?)",
@@ -444,7 +444,7 @@ void RunFolder::received(Instant at, const ReceiveSample& s) {
   store_->insert(kReceived, at, s.person, s.from, name_of(s.media), s.packets, s.bytes, s.expected, s.lost, s.repaired, s.jitter,
       s.delay_p50, s.delay_max,
                  s.frames_complete, s.frames_rendered, s.frame_delay_p50, s.frame_delay_max, s.freezes, s.frozen, s.mos,
-                 s.height, s.switches, s.late_frames, s.forwarded ? 1 : 0, s.wanted_height, s.quality, s.by_red, s.by_fec);
+                 s.height, s.switches, s.late_frames, s.forwarded ? 1 : 0, s.wanted_height, s.quality, s.by_red, s.by_fec, s.longest_freeze);
 }
 
 void RunFolder::sent(Instant at, const SendSample& s) {

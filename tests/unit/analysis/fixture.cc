@@ -140,12 +140,12 @@ class Story {
       const double mos = std::clamp(4.35 - 8 * lost - base / 1000, 1.0, 4.5);
       rows_.add("received", when, double(i), double(from), std::string("audio"), std::floor(30 * share), 2500 * share,
                 30., std::floor(30 * lost), 0., 2 * kMillisecond, delay, delay * 1.5, 0., 0., 0., 0., 0., 0., mos, 0., 0., 0., 1.,
-                -1., 0., 0., 0.);
+                -1., 0., 0., 0., 0.);
       rows_.add("received", when, double(i), double(from), std::string("video"), video_packets, video_packets * 1050,
                 video_packets / share, std::floor(video_packets / share * lost),
                 std::floor(video_packets / share * std::min(lost, 0.1)), 4 * kMillisecond, delay, delay * 2, frames,
                 frames, delay * 1.2, delay * 2.4, frozen > 0 ? 1. : 0., frozen, 0., share < 1 ? 180. : 360., share < 1 ? 1. : 0., 0.,
-                share < 1 && from % 2 == 1 ? 0. : 1., from == room + 2 ? 0. : 360., share < 1 ? 2. : 4., 0., 0.);
+                share < 1 && from % 2 == 1 ? 0. : 1., from == room + 2 ? 0. : 360., share < 1 ? 2. : 4., 0., 0., frozen);
       bytes += video_packets * 1050 + 2500 * share;
       packets_ += video_packets + std::floor(30 * share);
       note_delay(i, delay, video_packets);

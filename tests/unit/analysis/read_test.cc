@@ -188,8 +188,8 @@ TEST_CASE("rows that name nobody are passed over") {
   Folder folder;
   write_fixture(folder.path, Fixture());
   run_sql(folder / "run.sqlite",
-          "INSERT INTO received VALUES(1000000000, 99, 0, 'video', 1, 1000, 1, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 360, 0, 0, 1, -1, 0, 0, 0);"
-          "INSERT INTO received VALUES(1000000000, -1, 0, 'video', 1, 1000, 1, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 360, 0, 0, 1, -1, 0, 0, 0);"
+          "INSERT INTO received VALUES(1000000000, 99, 0, 'video', 1, 1000, 1, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 360, 0, 0, 1, -1, 0, 0, 0, 0);"
+          "INSERT INTO received VALUES(1000000000, -1, 0, 'video', 1, 1000, 1, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 360, 0, 0, 1, -1, 0, 0, 0, 0);"
           "INSERT INTO join_steps VALUES(99, 'ice', 5); INSERT INTO links VALUES(5, 4000000000, 'up', 1, 1, 1, 0, 0, 0);"
           "INSERT INTO delays VALUES(-7, 'audio', 'packet', 0, 1, 1);");
   CHECK(loaded(folder.path).people.size() == 8);

@@ -73,6 +73,40 @@ TEST_CASE("When the numbering begins anew a key frame brings the picture back") 
   }
 }
 
+TEST_CASE("What a newer key frame has made useless is not sent again, the key frame is") {
+  Call call(way(0));
+  call.run(5);
+  End& end = *call.ends[0];
+  const auto newest = [&] { return static_cast<uint16_t>(end.first_video_sequence + call.results.sum_sent(0, Media::video).packets - 1); };
+  const auto ask = [&](uint16_t sequence) {
+    call.world->inspect(HostId(0), [&](Process&, Instant now, Outbox& out) {
+      uint8_t bytes[200];
+      RtcpWriter writer(bytes);
+      REQUIRE(writer.nack(Ssrc(1), end.sender.video_ssrc(), Span<const uint16_t>(&sequence, 1)));
+      RtcpReader reader(writer.result());
+      RtcpPacket packet;
+      REQUIRE(reader.next(packet));
+      end.sender.nack(now, *parse_nack(packet));
+      end.session->after_batch(now, out);
+    });
+  };
+  const uint16_t before = newest();
+  ask(before);
+  call.world->run_until(call.world->now() + Duration::milliseconds(300));
+  CHECK(end.sender.retransmitted() == 1);
+  const uint32_t keys = call.results.sum_sent(0, Media::video).key_frames;
+  call.world->inspect(HostId(0), [&](Process&, Instant now, Outbox&) { end.sender.key_frame_request(now, end.sender.video_ssrc()); });
+  call.world->run_until(call.world->now() + Duration::milliseconds(300));
+  end.sender.sample(call.world->now(), 0, call.results);
+  REQUIRE(call.results.sum_sent(0, Media::video).key_frames == keys + 1);
+  ask(before);
+  CHECK(end.sender.drops()[Drop::nack_outdated] == 1);
+  ask(newest());
+  call.world->run_until(call.world->now() + Duration::milliseconds(300));
+  CHECK(end.sender.retransmitted() == 2);
+  CHECK(end.sender.drops()[Drop::nack_outdated] == 1);
+}
+
 TEST_CASE("Requests of a receiver out of its mind are limited") {
   Call call(way(0));
   call.run(5);

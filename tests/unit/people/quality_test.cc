@@ -63,17 +63,21 @@ TEST_CASE("A freeze is a gap of three means or of the mean and 150 ms") {
     const auto interval = detector.take(at_ms(600));
     CHECK(interval.freezes == 1);
     CHECK(interval.frozen == Duration::milliseconds(190));
+    CHECK(interval.longest == Duration::milliseconds(190));
   }
   SECTION("a freeze over intervals is counted once, and in each as long as it lasted there") {
     CHECK(detector.take(at_ms(1000)).frozen == Duration::milliseconds(600));
     const auto second = detector.take(at_ms(2000));
     CHECK(second.freezes == 0);
     CHECK(second.frozen == Duration::milliseconds(1000));
+    CHECK(second.longest == Duration::milliseconds(1600));
     detector.rendered(at_ms(2250));
     detector.rendered(at_ms(2290));
     const auto third = detector.take(at_ms(2300));
     CHECK(third.freezes == 0);
     CHECK(third.frozen == Duration::milliseconds(250));
+    CHECK(third.longest == Duration::milliseconds(1850));
+    CHECK(detector.take(at_ms(2310)).longest == Duration::zero());
   }
   SECTION("a gap that becomes a freeze in the next interval is not longer than that interval") {
     CHECK(detector.take(at_ms(500)).frozen == Duration::zero());

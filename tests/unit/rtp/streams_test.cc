@@ -114,6 +114,22 @@ TEST_CASE("a gap is asked for after the reordering tolerance, again after a roun
   CHECK(tracker.filled() == 1);
 }
 
+TEST_CASE("what is missing before a key frame is neither asked for nor given up") {
+  NackTracker tracker;
+  std::vector<uint16_t> ask;
+  tracker.on_packet(65534, at_ms(0));
+  tracker.on_packet(2, at_ms(1));  // 65535, 0, 1 are missing
+  tracker.on_packet(4, at_ms(2));  // and 3
+  tracker.forget_before(2);
+  CHECK(tracker.missing() == 1);
+  CHECK(tracker.due(at_ms(20), Duration::zero(), ask) == 0);
+  CHECK(ask == std::vector<uint16_t>{3});
+  CHECK(tracker.given_up() == 0);
+  CHECK(tracker.on_packet(0, at_ms(21)) == NackTracker::Seen::not_missing);
+  tracker.forget_before(4);
+  CHECK(tracker.deadline().is_never());
+}
+
 TEST_CASE("the missing list is bounded; its oldest are given up") {
   NackLimits limits;
   NackTracker tracker(limits);

@@ -164,8 +164,9 @@ void Conference::answer_nack(Instant now, Source& source, Projection& projection
     return;
   }
   Endpoint& receiver = projection.receiver();
+  const bool of_new_key = source.encodings[origin->run->encoding]->follows_new_key(origin->in, now);
   if (!projection.may_repeat(sequence, now, receiver.sender.round_trip() / 2 + receiver.downlink.waited()) ||
-      !receiver.downlink.may_repeat(now, DataSize::bytes(static_cast<int64_t>(entry->packet.bytes().size())))) {
+      !receiver.downlink.may_repeat(now, DataSize::bytes(static_cast<int64_t>(entry->packet.bytes().size())), of_new_key)) {
     counts.drops.count(Drop::nack_limited);
     return;
   }

@@ -58,9 +58,10 @@ class Downlink {
   uint16_t next_sequence() const { return controlled_ ? side.next_sequence() : plain_sequence_; }
 
   /// Whether `size` may be repeated now; counts it if so. While a queue stands, repeats are a share of the target: without a bound, what a full
-  /// queue drops is asked for at once and keeps it full. Without a queue losses are the network's own, and all of them are mended.
-  bool may_repeat(Instant now, DataSize size) {
-    return repairs_.take(now, size, side.waited() >= kQueueStands ? side.target() : DataRate::infinite());
+  /// queue drops is asked for at once and keeps it full. Without a queue losses are the network's own, and all of them are mended. So is what a
+  /// new key frame needs: without it nothing else is of use, and another key frame, which is asked for, is larger than what is missing of this one.
+  bool may_repeat(Instant now, DataSize size, bool of_new_key) {
+    return of_new_key || repairs_.take(now, size, side.waited() >= kQueueStands ? side.target() : DataRate::infinite());
   }
 
   /// Somebody estimates.

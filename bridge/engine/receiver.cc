@@ -151,7 +151,11 @@ void Receiver::inspect(Instant now, MediaPacket& packet, Encoding& encoding, con
   packet.video_orientation = video_orientation(packet.view);
   if (packet.held_back) return;
   // Decoders begin anew here. A narrow uplink has better uses than repeats of what was before.
-  if (packet.key_frame && type.codec != Codec::opaque && encoding.repair) encoding.repair->missing.forget_before(packet.view.sequence());
+  if (packet.key_frame && packet.codec != Codec::opaque && packet.sequence > encoding.key_from) {
+    encoding.key_from = packet.sequence;
+    encoding.key_at = now;
+    if (encoding.repair) encoding.repair->missing.forget_before(packet.view.sequence());
+  }
   bool needed_above = true;
   if (packet.codec == Codec::vp9) needed_above = !packet.vp9().not_needed_above;
   if (packet.codec == Codec::av1) needed_above = packet.av1().structure->is_needed_above(packet.av1().descriptor.indications, packet.layer.spatial);

@@ -68,6 +68,8 @@ class Encoding {
   uint8_t top_spatial = 0;              // the highest spatial id that it said it has, or that has come
   bool has_parameters = false;          // H.264: sequence parameter sets come in band
   std::optional<uint32_t> first_idr;    // H.264: timestamp
+  int64_t key_from = INT64_MIN;         // the newest key frame's first packet; of opaque codecs it is not known
+  Instant key_at = Instant::never();
   /// AV1: what its dependency descriptors refer to, and what late ones from before may.
   struct Structures {
     DependencyStructure newest, before, fresh;
@@ -75,6 +77,9 @@ class Encoding {
   };
   std::unique_ptr<Structures> structures;  // once there was a descriptor
   static Duration kept_for(Duration turnaround) { return std::clamp(turnaround + kNackDelay, kShortestCache, kLongestCache); }
+  /// The picture can go on with this packet without anything before it that is still to come, and that has been so for a short time only.
+  static constexpr Duration kNewKey = Duration::seconds(1);
+  bool follows_new_key(int64_t sequence, Instant now) const { return sequence >= key_from && !key_at.is_never() && now - key_at < kNewKey; }
   /// A packet that is kept for repairs, by its incoming number; null: it is not.
   PacketCache::Entry* kept(uint16_t sequence) { return repair ? repair->cache.find(sequence) : nullptr; }
   uint64_t received_at_last_report = 0;

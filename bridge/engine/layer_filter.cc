@@ -41,7 +41,7 @@ bool LayerCut::lets_through(const MediaPacket& packet) const {
 }
 
 bool LayerCut::ends_picture(const MediaPacket& packet) const {
-  if (packet.layer.spatial != spatial) return false;
+  if (packet.codec != codec || packet.layer.spatial != spatial) return false;  // a late one may be from before the codec changed
   if (codec == Codec::vp9) return packet.vp9().has_layers && packet.vp9().ends_frame;
   return codec == Codec::av1 && packet.av1().descriptor.ends_frame;
 }

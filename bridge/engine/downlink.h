@@ -42,8 +42,7 @@ class Downlink {
   static constexpr Duration kMeter = Duration::milliseconds(500);
   static constexpr Duration kWaitKept = Duration::seconds(2), kWaitGrown = Duration::milliseconds(10);
   static constexpr Duration kNoWait = Duration::milliseconds(30);  // that much is jitter, which kNackDelay allows for
-
-  static constexpr Duration kQueueStands = Duration::milliseconds(100);
+  static constexpr Duration kQueueStands = Duration::milliseconds(100);  // packets that wait for so long wait in a queue of our own making
 
   explicit Downlink(const CongestionConfig& config) : side(config.controller, config.estimate), controlled_(config.controller != Congestion::none) {}
 
@@ -57,7 +56,7 @@ class Downlink {
   }
   uint16_t next_sequence() const { return controlled_ ? side.next_sequence() : plain_sequence_; }
 
-  /// Whether `size` may be repeated now; counts it if so. While a queue stands, repeats are a share of the target: without a bound, what a full
+  /// Whether `size` may be repeated now. While a queue stands, repeats are a share of the target: without a bound, what a full
   /// queue drops is asked for at once and keeps it full. Without a queue losses are the network's own, and all of them are mended. So is what a
   /// new key frame needs: without it nothing else is of use, and another key frame, which is asked for, is larger than what is missing of this one.
   bool may_repeat(Instant now, DataSize size, bool of_new_key) {

@@ -11,6 +11,7 @@
 #include "core/base/process.h"
 #include "core/base/rng.h"
 #include "core/cc/pacer.h"
+#include "core/cc/repair_budget.h"
 #include "core/cc/send_side.h"
 #include "core/rtp/extensions.h"
 #include "core/rtp/rtcp.h"
@@ -18,7 +19,6 @@
 #include "core/secure/secure_path.h"
 #include "loadgen/people/audio_track.h"
 #include "loadgen/people/red_history.h"
-#include "core/cc/repair_budget.h"
 #include "loadgen/people/video_source.h"
 #include "loadgen/plan/result_sink.h"
 

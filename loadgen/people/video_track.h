@@ -107,7 +107,7 @@ class VideoTrack {
   DataRate total_;                     // of a clip, with all its layers
   uint32_t first_timestamp_;
   uint16_t sequence_, picture_id_;
-  uint16_t key_from_ = 0;                  // first packet of the newest key picture
+  uint16_t key_from_ = 0;              // first packet of the newest key picture
   uint8_t tl0_pic_idx_ = 0;
   uint8_t layer_, wanted_layer_;       // the highest sent; raised only where layers begin anew
   uint8_t top_, wanted_top_;           // likewise of spatial layers

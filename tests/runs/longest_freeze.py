@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
-"""longest_freeze.py TACOMA SCENARIOS OUT: a link that falls to 400 kbps keeps no picture standing for more than a second, in seeds that once did for
-1.4 to 1.8 s."""
+"""longest_freeze.py TACOMA SCENARIOS OUT: a link that falls to 400 kbps keeps no picture standing for more than a second, in seeds that once did."""
 import pathlib
 import subprocess
 import sys

@@ -82,26 +82,13 @@ size_t columns(const std::string& text) {
 
 Better better_of(std::string_view metric) {
   auto starts = [&](std::string_view prefix) { return metric.substr(0, prefix.size()) == prefix; };
-  for (const char* good : {"joined", "audio_mos", "psnr", "fps"}) {
+  for (const char* good : {"joined", "audio_mos", "video_quality", "psnr", "fps", "as_asked", "utilisation", "worst_rate"}) {
     if (starts(good)) return Better::higher;
   }
-  for (const char* bad : {"join_", "delay.", "jitter.", "loss", "freeze"}) {
+  for (const char* bad : {"join_", "delay.", "jitter.", "loss", "freeze", "longest_freeze", "recovery", "converged", "fairness", "queue_", "undecryptable"}) {
     if (starts(bad)) return Better::lower;
   }
   return Better::neither;
-}
-
-std::string_view unit_of(std::string_view metric) {
-  constexpr std::pair<std::string_view, std::string_view> kUnits[] = {{"joined", "ratio"},    {"join_", "s"},
-                                                                      {"delay.", "s"},        {"jitter.", "s"},
-                                                                      {"loss", "ratio"},      {"freeze_ratio", "ratio"},
-                                                                      {"fps", "1/s"},         {"psnr", "dB"},
-                                                                      {"audio_mos", "MOS"},   {"receive_rate", "bit/s"},
-                                                                      {"send_rate", "bit/s"}, {"throughput", "bit/s"}};
-  for (const auto& [prefix, unit] : kUnits) {
-    if (metric.substr(0, prefix.size()) == prefix) return unit;
-  }
-  return "1";
 }
 
 std::string readable(double value, std::string_view unit) {

@@ -42,7 +42,5 @@ std::string readable(double value, std::string_view unit);
 std::string readable_difference(double value, std::string_view unit);
 
 Better better_of(std::string_view metric);
-/// The unit that a metric of this name has (docs/results.md), also when no run measured it.
-std::string_view unit_of(std::string_view metric);
 
 }  // namespace tacoma::analysis

@@ -326,9 +326,9 @@ class Loader {
     each("metrics", "SELECT name, value, unit FROM metrics ORDER BY rowid", [&](const Row& r) {
       run_.metrics.push_back({r.text(0), r.text(2), r.real(1)});
     });
-    each("expectations", "SELECT text, metric, bound, value, holds FROM expectations ORDER BY rowid",
+    each("expectations", "SELECT text, metric, bound, value, holds, unit FROM expectations ORDER BY rowid",
          [&](const Row& r) {
-           run_.expectations.push_back({r.text(0), r.text(1), r.real(2),
+           run_.expectations.push_back({r.text(0), r.text(1), r.text(5), r.real(2),
                                         r.null(3) ? std::nullopt : std::optional(r.real(3)), r.integer(4) != 0});
          });
     each("drops",

@@ -54,7 +54,7 @@ struct RegionDelay { std::string a, b; Duration one_way; };
 struct Bridge { std::string name, region; uint32_t host = 0; };
 struct Event { Duration at; std::string kind, subject, text; bool planned = false; };
 struct Metric { std::string name, unit; double value = 0; };
-struct Expected { std::string text, metric; double bound = 0; std::optional<double> value; bool holds = false; };
+struct Expected { std::string text, metric, unit; double bound = 0; std::optional<double> value; bool holds = false; };
 struct Drops { std::string subject, reason; uint64_t count = 0; };
 struct Psnr { Duration at; uint32_t person = 0, sender = 0; double db = 0; };
 struct BridgeSample {

@@ -462,14 +462,13 @@ Json pictures(const Run& run) {
 Json expectations(const Run& run) {
   Json out = Json::array();
   for (const Expected& e : run.expectations) {
-    const std::string_view unit = unit_of(e.metric);
     out.push_back({{"text", e.text},
                    {"metric", e.metric},
                    {"bound", e.bound},
                    {"value", maybe(e.value)},
                    {"holds", e.holds},
-                   {"bound_text", readable(e.bound, unit)},
-                   {"value_text", e.value ? readable(*e.value, unit) : "not measured"}});
+                   {"bound_text", readable(e.bound, e.unit)},
+                   {"value_text", e.value ? readable(*e.value, e.unit) : "not measured"}});
   }
   return out;
 }

@@ -57,7 +57,7 @@ CREATE TABLE delays(person INTEGER, media TEXT, unit TEXT, low INTEGER, high INT
 CREATE TABLE drops(subject TEXT, reason TEXT, count INTEGER);
 CREATE TABLE events(at INTEGER, kind TEXT, subject TEXT, text TEXT, planned INTEGER);
 CREATE TABLE metrics(name TEXT PRIMARY KEY, value REAL, unit TEXT);
-CREATE TABLE expectations(text TEXT, metric TEXT, bound REAL, value REAL, holds INTEGER);
+CREATE TABLE expectations(text TEXT, metric TEXT, bound REAL, value REAL, holds INTEGER, unit TEXT);
 )";
 
 enum Row { kJoinStep, kReceived, kSent, kRates, kDecoded, kBridge, kEvent, kDelay, kDrop, kLink, kFlow, kGuest, kRows };
@@ -358,11 +358,13 @@ class RunFolder::Store {
 
   void write_results(const RunSummary& summary) {
     if (!execute("BEGIN")) return note_failure();
-    Statement metrics(db_, "INSERT INTO metrics VALUES(?,?,?)"), expectations(db_, "INSERT INTO expectations VALUES(?,?,?,?,?)");
+    Statement metrics(db_, "INSERT INTO metrics VALUES(?,?,?)"), expectations(db_, "INSERT INTO expectations VALUES(?,?,?,?,?,?)");
     for (const MetricValue& metric : summary.metrics) write_row(metrics, metric.name, metric.value, metric.unit);
-    for (const ExpectationResult& result : summary.expectations)
+    for (const ExpectationResult& result : summary.expectations) {
+      const MetricKind* kind = find_metric(result.expectation.metric);
       write_row(expectations, result.expectation.text, metric_name(result.expectation), result.expectation.bound, result.value,
-          result.holds);
+          result.holds, kind ? std::string_view(kind->unit) : std::string_view("1"));
+    }
     commit_open();
   }
 

@@ -229,11 +229,11 @@ class Story {
     metric("throughput", bytes_ * 8 / f_.seconds, "bit/s");
     metric("packets", packets_, "1");
     const double p95 = at(join_seconds_, 0.95), freeze = at(freezes, 0.95);
-    rows_.add("expectations", std::string("join_time.p95 < 2s"), std::string("join_time.p95"), 2., p95, p95 < 2 ? 1. : 0.);
+    rows_.add("expectations", std::string("join_time.p95 < 2s"), std::string("join_time.p95"), 2., p95, p95 < 2 ? 1. : 0., std::string("s"));
     rows_.add("expectations", std::string("freeze_ratio.p95 < 2%"), std::string("freeze_ratio.p95"), 0.02, freeze,
-              freeze < 0.02 ? 1. : 0.);
-    rows_.add("expectations", std::string("audio_mos.p5 > 3.5"), std::string("audio_mos.p5"), 3.5, 3.255, 0.);
-    rows_.add("expectations", std::string("psnr.p5 > 30"), std::string("psnr.p5"), 30., nullptr, 0.);
+              freeze < 0.02 ? 1. : 0., std::string("ratio"));
+    rows_.add("expectations", std::string("audio_mos.p5 > 3.5"), std::string("audio_mos.p5"), 3.5, 3.255, 0., std::string("MOS"));
+    rows_.add("expectations", std::string("psnr.p5 > 30"), std::string("psnr.p5"), 30., nullptr, 0., std::string("dB"));
     rows_.add("drops", std::string("eu-1"), std::string("waiting_for_key_frame"), 412.);
     rows_.add("drops", std::string("eu-1"), std::string("srtp_not_ready"), 7.);
     rows_.add("drops", std::string("standup/near-1"), std::string("rtp_duplicate"), 3.);

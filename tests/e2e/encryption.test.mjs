@@ -104,6 +104,20 @@ expect: [ "joined in room/right >= 100%", "joined in room/none >= 100%" ]  # who
   assert.ok(events.some((e) => e.text === `${ada.id} encrypts, and the password is not known here: it is not heard or seen`), JSON.stringify(events));
 });
 
+test('what is to be sealed never leaves in the clear, however soon after another change', { timeout: 60_000 }, async () => {
+  const current = () => ada.page.evaluate(() => window.tacoma.session?.pc.connectionState ?? 'none');
+  await ada.page.evaluate(() => window.tacoma.set_encryption(''));
+  await until('a session in the clear', async () => (await current()) === 'connected', { within: 30_000 });
+  const at_once = await ada.page.evaluate(async (password) => {
+    const { pc } = window.tacoma.session;
+    await window.tacoma.set_encryption(password);
+    return pc.signalingState;
+  }, kPassword);
+  assert.equal(at_once, 'closed'); // though the focus is asked for the next one seconds later
+  await until('a sealed session', async () => (await current()) === 'connected', { within: 30_000 });
+  assert.ok(await ada.page.evaluate(() => window.tacoma.session.pc.getSenders().filter((s) => s.track).every((s) => s.transform)));
+});
+
 test('nothing of the deployment has ever known the password', () => {
   let found = '';
   try {

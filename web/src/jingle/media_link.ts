@@ -40,8 +40,8 @@ export class MediaLink {
   private stats = new StatsReader();
   private samples = 0;
   private sample_timer?: ReturnType<typeof setInterval>;
-  private restart_timer?: ReturnType<typeof setTimeout>;
   private last_restart = -Infinity;
+  private given_back?: Session; // the focus is being asked for another in its place
   private seen_sids = new Set<string>();
 
   /** `told` hears our connection's quality every ten seconds. */
@@ -107,8 +107,10 @@ export class MediaLink {
     if (session) void this.careful(session, session.forget_owner(endpoint));
   }
 
-  /** Asks for a new session in place of this one. */
+  /** Asks for a new session in place of this one, which ends now: however long the focus takes, nothing goes out any more as it did. */
   renew(): void {
+    this.session?.close();
+    this.store.set({ media: 'waiting' });
     void this.ask_restart('success');
   }
 
@@ -120,7 +122,6 @@ export class MediaLink {
   }
 
   drop(): void {
-    clearTimeout(this.restart_timer);
     this.session?.close();
     this.session = undefined;
     this.host.ended();
@@ -190,26 +191,26 @@ export class MediaLink {
     if (this.session === session && !session.is_connected) await this.ask_restart('connectivity-error');
   }
 
-  /** Tells the focus, and asks it for a new session; it bears one each few seconds. */
+  /** Ends the session and asks the focus for a new one, once; it bears one each few seconds, and so many a minute. */
   private async ask_restart(reason: string): Promise<void> {
     const session = this.session;
-    if (!session) return;
-    const wait = this.last_restart + kRestartPause - performance.now();
-    clearTimeout(this.restart_timer);
-    if (wait > 0) {
-      this.restart_timer = setTimeout(() => void this.ask_restart(reason), wait);
-      return;
-    }
-    this.last_restart = performance.now();
-    this.host.step('restart asked');
-    for (let attempt = 0; attempt < kRestartAttempts && this.session === session; ++attempt) {
+    if (!session || this.given_back === session) return;
+    this.given_back = session;
+    for (let attempt = 0; attempt < kRestartAttempts; ++attempt) {
+      await new Promise((done) => setTimeout(done, Math.max(0, this.last_restart + kRestartPause - performance.now())));
+      if (this.session !== session) return;
+      this.last_restart = performance.now();
+      this.store.set({ media: 'waiting' });
+      this.host.step('restart asked');
       try {
         await session.terminate(reason, true);
         break;
       } catch (error) {
-        // The focus bears only so many restarts a minute; any other refusal means that it has no such session any more.
-        if (!['resource-constraint', 'timeout'].includes((error as StanzaError).condition)) break;
-        await new Promise((done) => setTimeout(done, kRestartPause));
+        // Any other refusal means that it has no such session any more.
+        const { condition } = error as StanzaError;
+        if (!['resource-constraint', 'timeout'].includes(condition)) break;
+        if (attempt === 0 && condition === 'resource-constraint')
+          this.store.announce('Too many changes in a minute: sound and picture come back when the meeting allows another.', 'shown');
       }
     }
     if (this.session === session) this.drop();
@@ -220,7 +221,7 @@ export class MediaLink {
     try {
       await work;
     } catch (error) {
-      if (this.session !== session) return;
+      if (this.session !== session || this.given_back === session) return;
       console.error('tacoma: the session could not be changed:', error);
       await this.ask_restart('failed-application');
     }

@@ -85,7 +85,7 @@ Better better_of(std::string_view metric) {
   for (const char* good : {"joined", "audio_mos", "video_quality", "psnr", "fps", "as_asked", "utilisation", "worst_rate"}) {
     if (starts(good)) return Better::higher;
   }
-  for (const char* bad : {"join_", "delay.", "jitter.", "loss", "freeze", "longest_freeze", "recovery", "converged", "fairness", "queue_", "undecryptable"}) {
+  for (const char* bad : {"join_", "delay.", "jitter.", "loss", "freeze", "longest_freeze", "recovery", "link_recovery", "converged", "fairness", "queue_", "undecryptable"}) {
     if (starts(bad)) return Better::lower;
   }
   return Better::neither;

@@ -8,7 +8,7 @@ namespace tacoma {
 namespace {
 
 constexpr double kNs = 1e-9;
-constexpr int64_t kMedianOf = 5'000'000'000;    // the rolling window of the recovery, ns
+constexpr int64_t kMedianOf = 5'000'000'000;    // the rolling window of link_recovery, ns
 constexpr int64_t kBefore = 20'000'000'000;     // what the rate before a drop is taken from
 constexpr double kBack = 0.95;                  // of the earlier median counts as back
 
@@ -84,7 +84,7 @@ bool load_recoveries(sqlite3* db, int64_t end, PersonValues& out) {
       took = static_cast<double>(at - kMedianOf / 2 - drop.ended) * kNs;
       break;
     }
-    double& worst = out["recovery"][drop.person];
+    double& worst = out["link_recovery"][drop.person];
     worst = std::max(worst, took);
   }
   return true;

@@ -540,8 +540,12 @@ void ScenarioReader::read_expectation(const YamlNode& item) {
   const Result<Expectation> parsed =
       parse_expectation(text, [&](const std::string& g) { return std::find(groups.begin(), groups.end(), g) != groups.end(); },
           groups);
-  if (parsed) scenario_.expectations.push_back(*parsed);
-  else error(item.place, "expect: " + parsed.error());
+  if (!parsed) return error(item.place, "expect: " + parsed.error());
+  const auto has_fair = [](const ConferenceSpec& conference) { return !conference.fair.empty(); };
+  if (find_metric(parsed->metric)->name == std::string_view("recovery") && std::none_of(scenario_.conferences.begin(), scenario_.conferences.end(), has_fair))
+    return error(item.place, "expect: 'recovery' is measured where a conference has 'fair' shares, and none has; after a lower rate of a person's own link it is "
+                             "'link_" + parsed->metric + "'");
+  scenario_.expectations.push_back(*parsed);
 }
 
 Result<Scenario, ScenarioErrors> read_scenario(std::string_view text, std::string_view file, const std::vector<std::string>& sets) {

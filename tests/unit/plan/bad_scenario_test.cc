@@ -470,6 +470,11 @@ const std::vector<Case>& cases() {
        "scenario: s\nduration: 10s\nconferences: [ { people: [ { count: 2 } ] } ]\nexpect: [ \"jion_time.p95 < 2s\" ]\n",
        {},
        {"bad.yaml:4:11: expect: unknown metric 'jion_time.p95' (did you mean 'join_time.p95'?)"}},
+      {"the recovery of fair shares where there are none",
+       "scenario: s\nduration: 10s\nconferences: [ { people: [ { count: 2 } ] } ]\nexpect: [ recovery.max < 5s ]\n",
+       {},
+       {"bad.yaml:4:11: expect: 'recovery' is measured where a conference has 'fair' shares, and none has; after a lower rate of a person's own link it is "
+        "'link_recovery.max'"}},
       {"a distribution without its figure",
        "scenario: s\nduration: 10s\nconferences: [ { people: [ { count: 2 } ] } ]\nexpect: [ join_time < 2s ]\n",
        {},

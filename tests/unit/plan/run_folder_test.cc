@@ -349,7 +349,33 @@ TEST_CASE("figures of layers: lines, what was asked for, rates, and how soon vid
   CHECK(metric(*summary, "lines.mean") == Approx((46 * 720 + 14 * 180 + 20 * 360) / 80.));
   CHECK(metric(*summary, "as_asked.mean") == Approx((46 + 20) / 80.));
   CHECK(metric(*summary, "video_quality.mean") == Approx((46 * 4.5 + 14 * 3) / 60.));
-  CHECK(metric(*summary, "recovery.max") == Approx(4.5).margin(0.6));
+  CHECK(metric(*summary, "link_recovery.max") == Approx(4.5).margin(0.6));
+}
+
+TEST_CASE("recoveries of a link and of a fair share are two figures, and both can be expected of one run") {
+  TempFolder temp;
+  const Plan plan = plan_of(R"(
+scenario: both
+duration: 60s
+conferences:
+  - { name: a, fair: { 0s: 800kbps, 20s: 160kbps, 30s: 800kbps }, people: [ { name: near, count: 2 }, { name: far, sends: audio } ] }
+expect: [ recovery.max < 6s, link_recovery.max < 4s, recovery.max in a/far < 6s, link_recovery.max in a/far > 4s ]
+)");
+  auto folder = open(temp.path + "/run", plan);
+  for (int second = 1; second <= 60; ++second) {
+    const Instant at = Instant::at(Duration::seconds(second));
+    ReceiveSample video = sample(2, 0, Media::video);
+    video.bytes = second <= 20 || second > 34 ? 100'000 : 20'000;
+    folder->received(at, video);
+    folder->links(at, {{plan.people[2].host, false, second > 20 && second <= 30 ? DataRate::mbps(1) : DataRate::mbps(10), 1, 2, 0, 0, Duration::zero()}});
+  }
+  RunEnd end;
+  end.reached = Duration::seconds(60);
+  const auto summary = folder->finish(end);
+  REQUIRE(summary);
+  CHECK(metric(*summary, "link_recovery.max") == Approx(4.5).margin(0.6));
+  CHECK(metric(*summary, "recovery.max") == Approx(7));  // 3 of the last 5 s, from 34 s on
+  CHECK(query(temp.path + "/run", "SELECT holds FROM expectations ORDER BY rowid") == "0,0,0,1");
 }
 
 TEST_CASE("frames that nobody could open are counted where somebody encrypts, be it a guest") {

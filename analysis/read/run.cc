@@ -83,6 +83,12 @@ class Loader {
       run_.notes.push_back(std::string("The ") + what + " could not be read: " + done.error() + ".");
     }
   }
+  /// The column, or what stands for it in a run of before it was there.
+  std::string column(const std::string& table, const std::string& name, const std::string& otherwise) {
+    bool is_there = false;
+    each("columns", "SELECT 1 FROM pragma_table_info('" + table + "') WHERE name = '" + name + "'", [&](const Row&) { is_there = true; });
+    return is_there ? name : otherwise;
+  }
   template <typename T>
   static T& slot(std::vector<T>& all, int64_t id) {
     if (static_cast<size_t>(id) >= all.size()) all.resize(static_cast<size_t>(id) + 1);
@@ -213,12 +219,14 @@ class Loader {
   }
 
   void load_links() {
-    load_sites();
+    const std::string marked = column("links", "marked", "0");
+    load_sites(marked);
+    load_queues(marked);
     std::vector<int64_t> person_of(run_.hosts.size(), -1);
     for (size_t i = 0; i < run_.people.size(); ++i) {
       if (run_.people[i].host < person_of.size()) person_of[run_.people[i].host] = static_cast<int64_t>(i);
     }
-    each("link samples", "SELECT at, host, direction, rate, packets, queue_drops, loss_drops, queue_max FROM links",
+    each("link samples", "SELECT at, host, direction, rate, packets, queue_drops, loss_drops, queue_max, " + marked + " FROM links",
          [&](const Row& r) {
            const int64_t host = r.integer(1);
            if (host < 0 || host >= static_cast<int64_t>(person_of.size())) return;
@@ -237,6 +245,7 @@ class Loader {
            link.queue_drops += static_cast<uint64_t>(r.integer(5));
            link.loss_drops += static_cast<uint64_t>(r.integer(6));
            link.queue_max = std::max(link.queue_max, ns(r.integer(7)));
+           link.marked += static_cast<uint64_t>(r.integer(8));
          });
     for (size_t i = 0; i < run_.people.size(); ++i) {
       const Host host = run_.people[i].host < run_.hosts.size() ? run_.hosts[run_.people[i].host] : Host();
@@ -249,7 +258,7 @@ class Loader {
       }
     }
   }
-  void load_sites() {
+  void load_sites(const std::string& marked) {
     constexpr size_t kNone = SIZE_MAX;
     std::vector<size_t> site_of(run_.hosts.size(), kNone);
     for (size_t i = 0; i < run_.hosts.size(); ++i) {
@@ -261,7 +270,7 @@ class Loader {
       set_rate(run_.sites.back().down[0], host.down_bps);
     }
     if (run_.sites.empty() || run_.bins == 0) return;
-    each("link samples", "SELECT at, host, direction, rate, packets, bytes, queue_drops, loss_drops, queue_max FROM links ORDER BY at", [&](const Row& r) {
+    each("link samples", "SELECT at, host, direction, rate, packets, bytes, queue_drops, loss_drops, queue_max, " + marked + " FROM links ORDER BY at", [&](const Row& r) {
       const int64_t host = r.integer(1);
       if (host < 0 || host >= static_cast<int64_t>(site_of.size()) || site_of[static_cast<size_t>(host)] == kNone) return;
       SiteLinks& site = run_.sites[site_of[static_cast<size_t>(host)]];
@@ -272,6 +281,7 @@ class Loader {
       link.queue_drops += static_cast<uint64_t>(r.integer(6));
       link.loss_drops += static_cast<uint64_t>(r.integer(7));
       link.queue_max = std::max(link.queue_max, ns(r.integer(8)));
+      link.marked += static_cast<uint64_t>(r.integer(9));
       // The rate is that of the moment: it holds for the interval after.
       const int64_t after = r.integer(0) + run_.sample_every.ns();
       if (after - run_.sample_every.ns() / 2 < run_.bin.ns() * run_.bins) set_rate(bins[bin_at(after)], r.maybe(3));
@@ -281,6 +291,15 @@ class Loader {
         LinkBin before;
         for (LinkBin& bin : *bins) carry_rate(before, bin);
       }
+  }
+  void load_queues(const std::string& marked) {
+    each("queues", "SELECT host, direction, SUM(packets), SUM(queue_drops), SUM(" + marked + ") AS n FROM links GROUP BY host, direction HAVING n + SUM(queue_drops) > 0 "
+         "ORDER BY n DESC, SUM(queue_drops) DESC, host, direction", [&](const Row& r) {
+      if (r.integer(0) < 0 || r.integer(0) >= static_cast<int64_t>(run_.hosts.size())) return;
+      auto sum = [&](int column) { return static_cast<uint64_t>(r.integer(column)); };
+      if (run_.queues.size() == kMaxQueues) ++run_.queues_left_out;
+      else run_.queues.push_back({run_.hosts[sum(0)].name, r.text(1) == "up", sum(2), sum(3), sum(4)});
+    });
   }
   static void set_rate(LinkBin& link, const std::optional<int64_t>& rate) {
     if (!link.known || !link.rate) link.rate = rate;
@@ -326,7 +345,8 @@ class Loader {
     each("metrics", "SELECT name, value, unit FROM metrics ORDER BY rowid", [&](const Row& r) {
       run_.metrics.push_back({r.text(0), r.text(2), r.real(1)});
     });
-    each("expectations", "SELECT text, metric, bound, value, holds, unit FROM expectations ORDER BY rowid",
+    const std::string unit = column("expectations", "unit", "(SELECT m.unit FROM metrics m WHERE m.name = metric)");
+    each("expectations", "SELECT text, metric, bound, value, holds, " + unit + " FROM expectations ORDER BY rowid",
          [&](const Row& r) {
            run_.expectations.push_back({r.text(0), r.text(1), r.text(5), r.real(2),
                                         r.null(3) ? std::nullopt : std::optional(r.real(3)), r.integer(4) != 0});

@@ -69,7 +69,7 @@ struct BridgeSample {
 struct LinkBin {
   bool known = false;           // whether there is a rate, limited or not
   std::optional<int64_t> rate;  // the capacity while the bin lasts, the lowest of it; none: no limit
-  uint64_t packets = 0, bytes = 0, queue_drops = 0, loss_drops = 0;
+  uint64_t packets = 0, bytes = 0, queue_drops = 0, loss_drops = 0, marked = 0;  // marked: of `packets`
   Duration queue_max;
 };
 
@@ -79,6 +79,14 @@ struct SiteLinks {
   std::vector<LinkBin> up, down;
 };
 constexpr uint32_t kMaxSites = 24;
+
+/// What the queue of one direction of a host's or site's link did in the whole run, where it marked or dropped anything.
+struct QueueTotals {
+  std::string name;
+  bool is_up = false;
+  uint64_t packets = 0, queue_drops = 0, marked = 0;  // marked: of `packets`, with CE, where others would have been dropped
+};
+constexpr uint32_t kMaxQueues = 24;
 
 /// What one person received and sent in one bin, all sources together.
 struct PersonBin {
@@ -143,6 +151,8 @@ struct Run {
   Duration bin = Duration::seconds(1);            // a whole multiple of sample_every
   uint32_t bins = 0;
   std::vector<SiteLinks> sites;
+  std::vector<QueueTotals> queues;                // those with the most marks, then drops, first
+  uint32_t queues_left_out = 0;
   std::vector<std::vector<PersonBin>> by_person;  // [person][bin]; bin k covers k * bin to (k + 1) * bin
   std::map<std::string, Delays> delays_by_group;
   std::vector<LayerRow> layers;                      // by person, then sender

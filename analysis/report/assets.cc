@@ -13,6 +13,7 @@ TACOMA_CARRY(tacoma_asset_page, TACOMA_PAGE "/page.html")
 TACOMA_CARRY(tacoma_asset_style, TACOMA_PAGE "/style.css")
 TACOMA_CARRY(tacoma_asset_charts, TACOMA_PAGE "/charts.js")
 TACOMA_CARRY(tacoma_asset_topology, TACOMA_PAGE "/topology.js")
+TACOMA_CARRY(tacoma_asset_links, TACOMA_PAGE "/links.js")
 TACOMA_CARRY(tacoma_asset_script, TACOMA_PAGE "/report.js")
 
 namespace tacoma::analysis {
@@ -21,7 +22,8 @@ Assets assets() {
   auto view = [](const char* from, const char* to) { return std::string_view(from, static_cast<size_t>(to - from)); };
   return {view(tacoma_asset_echarts, tacoma_asset_echarts_end), view(tacoma_asset_page, tacoma_asset_page_end),
           view(tacoma_asset_style, tacoma_asset_style_end), view(tacoma_asset_charts, tacoma_asset_charts_end),
-          view(tacoma_asset_topology, tacoma_asset_topology_end), view(tacoma_asset_script, tacoma_asset_script_end)};
+          view(tacoma_asset_topology, tacoma_asset_topology_end), view(tacoma_asset_links, tacoma_asset_links_end),
+          view(tacoma_asset_script, tacoma_asset_script_end)};
 }
 
 }  // namespace tacoma::analysis

@@ -6,7 +6,7 @@
 namespace tacoma::analysis {
 
 struct Assets {
-  std::string_view echarts, page, style, charts, topology, script;
+  std::string_view echarts, page, style, charts, topology, links, script;
 };
 Assets assets();
 

@@ -106,7 +106,7 @@ struct Sum {
   double people = 0, bytes = 0, sent = 0, expected = 0, lost = 0, after = 0, watched = 0, frozen = 0, mos = 0,
          mos_count = 0;
   std::optional<int64_t> down, up;
-  double queue_down = 0, queue_up = 0, link_drops = 0;
+  double queue_down = 0, queue_up = 0, link_packets = 0, marked = 0;
 
   void add(const PersonBin& b) {
     ++people;
@@ -124,7 +124,8 @@ struct Sum {
     narrow(up, b.up.rate);
     queue_down = std::max(queue_down, b.down.queue_max.to_ms());
     queue_up = std::max(queue_up, b.up.queue_max.to_ms());
-    link_drops += static_cast<double>(b.down.queue_drops + b.down.loss_drops + b.up.queue_drops + b.up.loss_drops);
+    link_packets += static_cast<double>(b.down.packets + b.up.packets);
+    marked += static_cast<double>(b.down.marked + b.up.marked);
   }
   static void narrow(std::optional<int64_t>& least, const std::optional<int64_t>& rate) {
     if (rate) least = least ? std::min(*least, *rate) : *rate;
@@ -138,7 +139,8 @@ Json line_json(const Run& run, const Line& line) {
   const double bin_s = run.bin.to_seconds(), sample_s = run.sample_every.to_seconds();
   double in_room_s = 0;
   Json rate = Json::array(), sent = rate, down = rate, up = rate, loss = rate, after = rate, frozen = rate,
-       queue_down = rate, queue_up = rate, mos = rate, dropped = rate;
+       queue_down = rate, queue_up = rate, mos = rate, marked = rate;
+  bool any_marks = false;
   auto share = [](double part, double of, double digits) { return of > 0 ? rounded(part / of, digits) : Json(); };
   for (uint32_t k = 0; k < run.bins; ++k) {
     Sum s;
@@ -157,7 +159,8 @@ Json line_json(const Run& run, const Line& line) {
     queue_down.push_back(s.people > 0 ? rounded(s.queue_down) : Json());
     queue_up.push_back(s.people > 0 ? rounded(s.queue_up) : Json());
     mos.push_back(share(s.mos, s.mos_count, 100));
-    dropped.push_back(s.link_drops);
+    marked.push_back(share(s.marked * 100, s.link_packets, 100));
+    any_marks |= s.marked > 0;
     in_room_s += s.people * bin_s;
     whole.bytes += s.bytes;
     whole.expected += s.expected;
@@ -178,7 +181,8 @@ Json line_json(const Run& run, const Line& line) {
                   {"mos", text(whole.mos, whole.mos_count, "MOS")}};
   j["curves"] = {{"rate", rate},         {"sent", sent},   {"down", down},      {"up", up},
                  {"loss", loss},         {"after", after}, {"frozen", frozen},  {"queue_down", queue_down},
-                 {"queue_up", queue_up}, {"mos", mos},     {"dropped", dropped}};
+                 {"queue_up", queue_up}, {"mos", mos}};
+  if (any_marks) j["curves"]["marked"] = marked;
   return j;
 }
 
@@ -384,20 +388,35 @@ Json drops(const Run& run) {
 }
 
 Json site_direction(const Run& run, const std::vector<LinkBin>& bins) {
-  Json carried = Json::array(), capacity = carried, queue = carried, dropped = carried;
+  Json carried = Json::array(), capacity = carried, queue = carried, dropped = carried, marked = carried;
+  bool any_marks = false;
   for (const LinkBin& bin : bins) {
     carried.push_back(rounded(static_cast<double>(bin.bytes) * 8e-3 / run.bin.to_seconds()));  // kbit/s
     capacity.push_back(bin.rate ? rounded(static_cast<double>(*bin.rate) * 1e-3) : Json());
     queue.push_back(rounded(bin.queue_max.to_ms()));
     dropped.push_back(bin.queue_drops + bin.loss_drops);
+    marked.push_back(bin.marked);
+    any_marks |= bin.marked > 0;
   }
-  return {{"carried", carried}, {"capacity", capacity}, {"queue", queue}, {"dropped", dropped}};
+  Json out = {{"carried", carried}, {"capacity", capacity}, {"queue", queue}, {"dropped", dropped}};
+  if (any_marks) out["marked"] = marked;
+  return out;
 }
 
 Json sites(const Run& run) {
   Json out = Json::array();
   for (const SiteLinks& site : run.sites) out.push_back({{"name", site.name}, {"down", site_direction(run, site.down)}, {"up", site_direction(run, site.up)}});
   return out;
+}
+
+Json queues(const Run& run) {
+  Json links = Json::array();
+  for (const QueueTotals& q : run.queues) {
+    const double share = static_cast<double>(q.marked) / static_cast<double>(std::max<uint64_t>(1, q.packets));
+    links.push_back({{"name", q.name}, {"way", q.is_up ? "up" : "down"}, {"packets", q.packets}, {"dropped", q.queue_drops}, {"marked", q.marked},
+                     {"share_text", readable(share, "ratio")}});
+  }
+  return {{"links", links}, {"left_out", run.queues_left_out}};
 }
 
 Json bridges(const Run& run) {
@@ -504,6 +523,7 @@ Json run_json(const Run& run, const ReportLimits& limits) {
           {"events", events(run, limits)},
           {"drops", drops(run)},
           {"sites", sites(run)},
+          {"queues", queues(run)},
           {"bridges", bridges(run)},
           {"pictures", pictures(run)}};
 }

@@ -78,7 +78,7 @@ std::string report_page(const std::vector<Run>& runs, const ReportLimits& limits
   const std::string title = escaped_html(title_of(runs));
   const Assets a = assets();
   return filled(a.page, {{"title", title}, {"style", a.style}, {"echarts", a.echarts}, {"data", data},
-                         {"charts", a.charts}, {"topology", a.topology}, {"script", a.script}});
+                         {"charts", a.charts}, {"topology", a.topology}, {"links", a.links}, {"script", a.script}});
 }
 
 Result<void> write_report(const std::vector<Run>& runs, const std::string& path, const ReportLimits& limits) {

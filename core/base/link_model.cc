@@ -58,6 +58,7 @@ void LinkModel::settle(Instant now) {
     const Waiting& front = waiting_[head_];
     backlog_ -= front.bytes;
     counts_.packets += !front.dropped;
+    counts_.marked += front.marked;
     counts_.bytes += front.dropped ? 0 : static_cast<uint64_t>(front.bytes);
     head_ = (head_ + 1) & (waiting_.size() - 1);
     --held_;
@@ -76,12 +77,14 @@ LinkVerdict LinkModel::offer(Instant now, int64_t ip_bytes, Ecn ecn) {
     }
   }
   const Instant start = std::max(now, busy_until_);
+  bool is_marked = false;
   if (config.disc == QueueDisc::codel && codel_.takes(start, start - now, Codel::target_at(config_at(start).rate))) {
     if (!config.ecn || ecn == Ecn::not_ect) {
       ++counts_.queue_drops;
-      wait(start, ip_bytes, true);
+      wait({start, static_cast<uint32_t>(ip_bytes), true, false});
       return {false, {}, Drop::queue_full};
     }
+    is_marked = true;
     ecn = Ecn::ce;
   }
   const Instant departure = config.trace ? next_delivery(start, *config.trace, ip_bytes) : serialise(start, ip_bytes);
@@ -91,7 +94,7 @@ LinkVerdict LinkModel::offer(Instant now, int64_t ip_bytes, Ecn ecn) {
   }
   busy_until_ = departure;
   counts_.queue_max = std::max(counts_.queue_max, start - now);
-  wait(departure, ip_bytes, false);
+  wait({departure, static_cast<uint32_t>(ip_bytes), false, is_marked});
 
   const LinkConfig& wire = config_at(departure);
   if (chance_.lost(wire)) {
@@ -104,16 +107,16 @@ LinkVerdict LinkModel::offer(Instant now, int64_t ip_bytes, Ecn ecn) {
   return {true, last_arrival_, Drop::queue_full, ecn};
 }
 
-void LinkModel::wait(Instant departure, int64_t bytes, bool dropped) {
+void LinkModel::wait(const Waiting& packet) {
   if (held_ == waiting_.size()) {
     std::vector<Waiting> larger(std::max<size_t>(8, waiting_.size() * 2));
     for (size_t i = 0; i < held_; ++i) larger[i] = waiting_[(head_ + i) & (waiting_.size() - 1)];
     waiting_ = std::move(larger);
     head_ = 0;
   }
-  waiting_[(head_ + held_) & (waiting_.size() - 1)] = {departure, static_cast<uint32_t>(bytes), dropped};
+  waiting_[(head_ + held_) & (waiting_.size() - 1)] = packet;
   ++held_;
-  backlog_ += bytes;
+  backlog_ += packet.bytes;
 }
 
 // When the last byte of a packet that waits since `start` gets its opportunity.

@@ -42,6 +42,7 @@ class LinkModel {
     uint64_t queue_drops = 0;
     uint64_t loss_drops = 0;
     Duration queue_max;
+    uint64_t marked = 0;  // of `packets`, those that the queue marked (CE) where it would have dropped others
   };
   /// What happened since the last call.
   Counts take_counts(Instant now);
@@ -57,11 +58,12 @@ class LinkModel {
     Instant departure;
     uint32_t bytes;
     bool dropped;  // at the head of the queue: it never used the wire
+    bool marked;   // or went on with CE instead
   };
   const LinkConfig& config_at(Instant at) const;
   Instant serialise(Instant start, int64_t bytes) const;
   Instant next_delivery(Instant now, const DeliveryTrace& trace, int64_t bytes);
-  void wait(Instant departure, int64_t bytes, bool dropped);
+  void wait(const Waiting& packet);
   void settle(Instant now);
 
   std::vector<Phase> phases_;

@@ -39,6 +39,7 @@ struct LinkSample {
   uint64_t queue_drops = 0;
   uint64_t loss_drops = 0;
   Duration queue_max;         // longest wait of a packet in the queue
+  uint64_t marked = 0;        // of `packets`, those that the queue marked (CE) where it would have dropped others
 };
 
 /// One flow of the plan over the time since the last sample.

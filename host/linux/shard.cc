@@ -86,7 +86,7 @@ void Shard::sample_links(std::vector<LinkSample>& out) {
       for (const bool is_up : {true, false}) {
         LinkModel& link = shared_.model(host, is_up);
         const LinkModel::Counts counts = link.take_counts(now);
-        out.push_back({HostId(host), is_up, link.rate_at(now), counts.packets, counts.bytes, counts.queue_drops, counts.loss_drops, counts.queue_max});
+        out.push_back({HostId(host), is_up, link.rate_at(now), counts.packets, counts.bytes, counts.queue_drops, counts.loss_drops, counts.queue_max, counts.marked});
       }
 }
 

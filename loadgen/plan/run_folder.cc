@@ -49,7 +49,7 @@ CREATE TABLE decoded(at INTEGER, person INTEGER, sender INTEGER, frame INTEGER, 
 CREATE TABLE bridge_samples(at INTEGER, bridge INTEGER, endpoints INTEGER, packets_in INTEGER, bytes_in INTEGER, packets_out INTEGER,
   bytes_out INTEGER, retransmitted INTEGER, nacks_in INTEGER, nacks_out INTEGER, plis_in INTEGER, plis_out INTEGER);
 CREATE TABLE links(at INTEGER, host INTEGER, direction TEXT, rate INTEGER, packets INTEGER, bytes INTEGER, queue_drops INTEGER,
-  loss_drops INTEGER, queue_max INTEGER);
+  loss_drops INTEGER, queue_max INTEGER, marked INTEGER);
 CREATE TABLE fair(conference INTEGER, at INTEGER, rate INTEGER);
 CREATE TABLE flows(id INTEGER PRIMARY KEY, name TEXT, grp TEXT, kind TEXT, source INTEGER, target INTEGER, start INTEGER, stop INTEGER);
 CREATE TABLE flow_samples(at INTEGER, flow INTEGER, bytes INTEGER, packets INTEGER, retransmitted INTEGER);
@@ -71,7 +71,7 @@ constexpr const char* kInserts[kRows] = {
     "INSERT INTO events VALUES(?,?,?,?,0)",
     "INSERT INTO delays VALUES(?,?,?,?,?,?)",
     "INSERT INTO drops VALUES(?,?,?)",
-    "INSERT INTO links VALUES(?,?,?,?,?,?,?,?,?)",
+    "INSERT INTO links VALUES(?,?,?,?,?,?,?,?,?,?)",
     "INSERT INTO flow_samples VALUES(?,?,?,?,?)",
     "INSERT INTO guests VALUES(?,?,?)",
 };
@@ -486,7 +486,7 @@ void RunFolder::links(Instant at, const std::vector<LinkSample>& samples) {
   store_->insert_many([&](auto insert) {
     for (const LinkSample& s : samples)
       insert(kLink, at, s.host.value(), s.is_up ? "up" : "down", limit(s.rate), s.packets, s.bytes, s.queue_drops, s.loss_drops,
-          s.queue_max);
+          s.queue_max, s.marked);
   });
 }
 

@@ -298,7 +298,7 @@ void LightWorld::sample_links(std::vector<LinkSample>& out) {
     for (const bool is_up : {true, false}) {
       LinkModel& link = is_up ? links_[host].up : links_[host].down;
       const LinkModel::Counts counts = link.take_counts(now_);
-      out.push_back({HostId(host), is_up, link.rate_at(now_), counts.packets, counts.bytes, counts.queue_drops, counts.loss_drops, counts.queue_max});
+      out.push_back({HostId(host), is_up, link.rate_at(now_), counts.packets, counts.bytes, counts.queue_drops, counts.loss_drops, counts.queue_max, counts.marked});
     }
   }
 }

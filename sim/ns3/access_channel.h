@@ -12,13 +12,14 @@
 
 namespace tacoma::sim {
 
-/// What left one end of the channel. `queue_max` and `queue_drops` are kept by the traces of that end's queue.
+/// What left one end of the channel. `queue_max`, `queue_drops` and `marked` are kept by the traces of that end's queue.
 struct LinkMeter {
   uint64_t packets = 0;
   uint64_t bytes = 0;
   uint64_t queue_drops = 0;
   uint64_t loss_drops = 0;
   int64_t queue_max_ns = 0;
+  uint64_t marked = 0;
 };
 
 class AccessChannel : public ns3::PointToPointChannel {

@@ -155,6 +155,7 @@ class Ns3World final : public World, private StreamOwner, private MessageStreams
         sample.queue_drops = meter.queue_drops;
         sample.loss_drops = meter.loss_drops;
         sample.queue_max = Duration::nanoseconds(meter.queue_max_ns);
+        sample.marked = meter.marked;
         out.push_back(sample);
         meter = LinkMeter();
       }
@@ -201,6 +202,7 @@ class Ns3World final : public World, private StreamOwner, private MessageStreams
     meter.queue_drops += counts.queue_drops;
     meter.loss_drops += counts.loss_drops;
     meter.queue_max_ns = std::max(meter.queue_max_ns, counts.queue_max.ns());
+    meter.marked += counts.marked;
   }
 
   template <typename Action>
@@ -235,6 +237,9 @@ class Ns3World final : public World, private StreamOwner, private MessageStreams
                                        }));
       disc->TraceConnectWithoutContext("Drop", ns3::Callback<void, Ptr<const ns3::QueueDiscItem>>([meter](Ptr<const ns3::QueueDiscItem>) {
                                          ++meter->queue_drops;
+                                       }));
+      disc->TraceConnectWithoutContext("Mark", ns3::Callback<void, Ptr<const ns3::QueueDiscItem>, const char*>([meter](Ptr<const ns3::QueueDiscItem>, const char*) {
+                                         ++meter->marked;
                                        }));
       return;
     }

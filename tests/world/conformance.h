@@ -219,6 +219,15 @@ inline void queues_mark(const Subject& subject, IpFamily family) {
     CHECK(others < kPackets / 2);
     CHECK(others > kPackets / 4);
     CHECK(wrong == 0);
+    std::vector<LinkSample> links;
+    world->sample_links(links);
+    const HostId at = where == 0 ? HostId(0) : plan.site_id(where - 1);
+    for (const LinkSample& link : links) {
+      INFO("host " << link.host.value() << (link.is_up ? " up" : " down"));
+      const bool is_neck = link.host == at && link.is_up == (where < 2);
+      CHECK(link.marked == (is_neck ? marked : 0));
+      CHECK(link.queue_drops == (is_neck ? kPackets / 2 - others : 0));
+    }
   }
 }
 

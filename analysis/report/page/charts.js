@@ -473,7 +473,8 @@ function ratesChart(who) {
     sent = [],
     loss = [],
     queue = [],
-    freeze = [];
+    freeze = [],
+    marked = [];
   const most = { down: 0, up: 0 },
     capacity = { down: 0, up: 0 };
   runs.forEach((run, i) => {
@@ -508,11 +509,13 @@ function ratesChart(who) {
         width: 1.3,
       }),
       line(label('lost, after repair', i), ink(i, colour('bad')), over(c.after), { area: two ? 0 : 0.2 }),
+      ...markedLines(i, c.marked, over),
     );
     queue.push(
       line(label('queue ↓', i), ink(i, hue.queue), over(c.queue_down), { area: two ? 0 : 0.15 }),
       line(label('queue ↑', i), ink(i, hue.sent), over(c.queue_up), { type: 'dotted', width: 1.3 }),
     );
+    marked.push(c.marked);
     freeze.push(line(label('frozen', i), ink(i, hue.freeze), over(c.frozen), { area: two ? 0 : 0.25 }));
   });
   const above = (way) =>
@@ -534,13 +537,17 @@ function ratesChart(who) {
         ...scale,
       },
       { title: 'Sent, bit/s' + (short ? '' : above('up')), height: 90, series: sent, max: top('up'), ...scale },
-      { title: 'Packets lost, %', height: 66, series: loss, max: percentTop(loss) },
+      { title: lostTitle('Packets lost', marked) + ', %', height: 66, series: loss, max: percentTop(loss) },
       { title: 'Longest queue at the link, ms', height: 66, series: queue },
       { title: 'Time frozen, % of the video watched', height: 66, series: freeze, max: percentTop(freeze) },
     ],
     (name) => (/received|sent|link/.test(name) ? 'kbit/s' : /queue/.test(name) ? 'ms' : '%'),
   );
 }
+/** Packets that queues marked (CE), beside those that were lost; none where no queue did. */
+const markedLines = (i, values, over) =>
+  values ? [line(label('marked', i), ink(i, hues().queue), over(values), two ? { type: 'dashed', width: 1.3, step: true } : { width: 1.3, step: true, area: 0.15 })] : [];
+const lostTitle = (words, values) => words + (values.some(Boolean) ? ' and marked' : '');
 function niceTop(v) {
   if (v <= 0) return 1;
   const power = 10 ** Math.floor(Math.log10(v));
@@ -553,40 +560,6 @@ function stepTo(top, tall) {
   const power = 10 ** Math.floor(Math.log10(top) + 1e-9),
     lead = Math.round(top / power);
   return tall ? { 1: 0.25, 2: 0.5, 3: 1, 4: 1, 5: 1, 6: 2, 8: 2 }[lead] * power : top / 2;
-}
-
-// --- Shared links. `who` is a site and a direction: "home down".
-function sitesChart(who) {
-  const hue = hues(),
-    carried = [],
-    queue = [],
-    dropped = [];
-  runs.forEach((run, i) => {
-    const way = who.slice(who.lastIndexOf(' ') + 1),
-      site = run.sites.find((one) => `${one.name} ${way}` === who);
-    if (!site) return;
-    const c = site[way],
-      over = (values) => values.map((v, k) => [(k + 0.5) * run.bin_s, v]);
-    carried.push(
-      line(label('carried', i), ink(i, hue.audio), over(c.carried), { area: two ? 0 : 0.12 }),
-      line(label('capacity', i), two ? ink(i) : colour('ink'), over(c.capacity), { type: 'dashed', width: 1.3, step: true }),
-    );
-    queue.push(line(label('queue', i), ink(i, hue.queue), over(c.queue), { area: two ? 0 : 0.15 }));
-    dropped.push(line(label('dropped', i), ink(i, colour('bad')), over(c.dropped), { step: true }));
-  });
-  return strips(
-    [
-      {
-        title: 'Carried, bit/s',
-        height: 170,
-        series: carried,
-        axis: (v) => (v >= 1000 ? `${+(v / 1000).toPrecision(3)} M` : v ? `${+v.toPrecision(3)} k` : '0'),
-      },
-      { title: 'Longest queue, ms', height: 66, series: queue },
-      { title: 'Packets dropped', height: 66, series: dropped },
-    ],
-    (name) => (/carried|capacity/.test(name) ? 'kbit/s' : /queue/.test(name) ? 'ms' : ''),
-  );
 }
 
 // --- Bridges and pictures.

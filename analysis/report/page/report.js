@@ -1,5 +1,5 @@
 'use strict';
-// The page: texts, tables and controls. Charts are in charts.js, the picture of the network in topology.js.
+// The page: texts, tables and controls. Charts are in charts.js, the picture of the network in topology.js, links and drops in links.js.
 const data = JSON.parse(document.getElementById('data').textContent);
 const runs = data.runs;
 const two = runs.length === 2;
@@ -587,6 +587,7 @@ function fillRates() {
             'Narrowest ↑',
             'Lost %',
             'After repair %',
+            ...(c.marked ? ['Marked %'] : []),
             'Queue ↓ ms',
             'Queue ↑ ms',
             'Frozen %',
@@ -594,9 +595,9 @@ function fillRates() {
           ],
           c.rate.map((_, k) => [
             clock((k + 1) * run.bin_s),
-            ...[c.rate, c.down, c.sent, c.up, c.loss, c.after, c.queue_down, c.queue_up, c.frozen, c.mos].map((s) =>
-              s[k] === null ? null : count(s[k]),
-            ),
+            ...[c.rate, c.down, c.sent, c.up, c.loss, c.after, c.marked, c.queue_down, c.queue_up, c.frozen, c.mos]
+              .filter(Boolean)
+              .map((s) => (s[k] === null ? null : count(s[k]))),
           ]),
         );
       }),
@@ -604,24 +605,7 @@ function fillRates() {
   );
 }
 
-// --- Shared links.
-function fillSites() {
-  const used = (values) => values.some((v) => v > 0);
-  const names = [
-    ...new Set(
-      runs.flatMap((r) =>
-        r.sites.flatMap((s) => ['down', 'up'].filter((way) => used(s[way].carried)).map((way) => `${s.name} ${way}`)),
-      ),
-    ),
-  ];
-  if (!names.length) return byId('sites').remove();
-  byId('sites-controls').hidden = names.length < 2;
-  byId('sites-who').append(...names.map((n) => el('option', { value: n }, n)));
-  byId('sites-who').addEventListener('change', () => redraw('sites'));
-  addChart(byId('sites-chart'), 'Shared link over time', () => sitesChart(byId('sites-who').value), 520, 'sites');
-}
-
-// --- Bridges, pictures, drops.
+// --- Bridges, pictures.
 function fillBridge() {
   const names = [...new Set(runs.flatMap((r) => r.bridges.map((b) => b.name)))];
   if (!names.length) {
@@ -637,52 +621,6 @@ function fillPictures() {
   if (!runs.some((r) => r.pictures.length))
     return byId('pictures-chart').append(el('p', { class: 'empty' }, 'Nobody decoded in this run.'));
   addChart(byId('pictures-chart'), 'PSNR over time', () => picturesChart(), 310);
-}
-function fillDrops() {
-  const reasons = [...new Set(runs.flatMap((r) => r.drops.map((d) => d.reason)))];
-  if (!reasons.length)
-    return byId('drops-table').replaceWith(
-      el('p', { class: 'empty' }, 'Nothing was dropped, or the run ended before it was counted.'),
-    );
-  const where = (d) =>
-    d
-      ? d.where.map(([who, n]) => `${who} (${count(n)})`).join(', ') +
-        (d.places > d.where.length ? ` and ${d.places - d.where.length} more` : '')
-      : '';
-  byId('drops-table').append(
-    el(
-      'thead',
-      {},
-      el(
-        'tr',
-        {},
-        el('th', { scope: 'col' }, 'Reason'),
-        runs.map((_, i) => el('th', { scope: 'col' }, two ? tag(i) : 'Packets')),
-        el('th', { scope: 'col', style: 'text-align:left' }, 'Where'),
-      ),
-    ),
-    el(
-      'tbody',
-      {},
-      reasons.map((reason) => {
-        const found = runs.map((r) => r.drops.find((d) => d.reason === reason));
-        return el(
-          'tr',
-          {},
-          el('th', { scope: 'row' }, found.find(Boolean).text, ' ', el('code', { class: 'id' }, reason)),
-          found.map((d) => el('td', {}, d ? count(d.count) : '–')),
-          el(
-            'td',
-            { class: 'words' },
-            found
-              .map((d, i) => (d ? (two ? `${tags[i]}: ` : '') + where(d) : ''))
-              .filter(Boolean)
-              .join(' · '),
-          ),
-        );
-      }),
-    ),
-  );
 }
 
 // --- Manifest.
@@ -760,6 +698,7 @@ function fillContents() {
       delay: 'Delay',
       rates: 'Rates',
       sites: 'Shared links',
+      marks: 'Marks',
       bridge: 'Bridges',
       pictures: 'Pictures',
       drops: 'Drops',
@@ -807,6 +746,7 @@ fillLayers();
 fillDelay();
 fillRates();
 fillSites();
+fillMarks();
 fillBridge();
 fillPictures();
 fillDrops();

@@ -159,9 +159,9 @@ class Story {
               second % 11 == 0 ? 1. : 0., 25.);
     const double rate = collapsed(i, second + 1) ? f_.collapse_kbps * 1e3 : down;
     rows_.add("links", (second + 1) * kSecond, double(host(i)), std::string("down"), rate, 500 * share, bytes * 1.04,
-              std::floor(500 * (1 - share)), far(i) ? 2. : 0., (share < 1 ? 290 : 1.5 * rng_.uniform()) * kMillisecond);
+              std::floor(500 * (1 - share)), far(i) ? 2. : 0., (share < 1 ? 290 : 1.5 * rng_.uniform()) * kMillisecond, 0.);
     rows_.add("links", (second + 1) * kSecond, double(host(i)), std::string("up"), up, 105., 80000., 0., 0.,
-              (far(i) ? 14 : 1) * kMillisecond);
+              (far(i) ? 14 : 1) * kMillisecond, 0.);
     if (i < 2 && second % 2 == 0)
       for (int frame = 0; frame < 5; ++frame)
         rows_.add("decoded", when - frame * 2e8, double(i), double((i + 1) % 2), second * 25. + frame,

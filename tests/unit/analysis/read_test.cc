@@ -100,8 +100,8 @@ TEST_CASE("links that several share are read by themselves, unless they have no 
   write_fixture(folder.path, Fixture());
   run_sql(folder / "run.sqlite",
           "INSERT INTO hosts VALUES(11, 'home', 'site', 'eu', '', 1000000, 2000000, 5000000), (12, 'open', 'site', 'eu', '', NULL, NULL, 0);"
-          "INSERT INTO links VALUES(1000000000, 11, 'down', 2000000, 90, 125000, 3, 0, 40000000), (2000000000, 11, 'down', 500000, 100, 250000, 0, 1, 7000000),"
-          "(3000000000, 11, 'down', 500000, 20, 62500, 0, 0, 0), (1000000000, 11, 'up', 1000000, 10, 1000, 0, 0, 0), (1000000000, 12, 'up', NULL, 10, 1000, 0, 0, 0);");
+          "INSERT INTO links VALUES(1000000000, 11, 'down', 2000000, 90, 125000, 3, 0, 40000000, 6), (2000000000, 11, 'down', 500000, 100, 250000, 0, 1, 7000000, 0),"
+          "(3000000000, 11, 'down', 500000, 20, 62500, 0, 0, 0, 0), (1000000000, 11, 'up', 1000000, 10, 1000, 0, 0, 0, 0), (1000000000, 12, 'up', NULL, 10, 1000, 0, 0, 0, 0);");
   const Run run = loaded(folder.path);
   REQUIRE(run.sites.size() == 1);
   const SiteLinks& site = run.sites[0];
@@ -109,6 +109,7 @@ TEST_CASE("links that several share are read by themselves, unless they have no 
   REQUIRE(site.down.size() == run.bins);
   CHECK(site.down[0].bytes == 125'000);
   CHECK(site.down[0].queue_drops == 3);
+  CHECK(site.down[0].marked == 6);
   CHECK(site.down[0].queue_max == Duration::milliseconds(40));
   CHECK(site.down[1].loss_drops == 1);
   CHECK(site.down[0].rate == 2'000'000);  // a sample's rate holds for the interval after it
@@ -117,6 +118,71 @@ TEST_CASE("links that several share are read by themselves, unless they have no 
   CHECK(site.down[50].rate == 500'000);
   CHECK(site.up[50].rate == 1'000'000);
   CHECK(site.up[0].bytes == 1'000);
+}
+
+TEST_CASE("marks and drops are summed by link and direction, the most marks first, with a limit that is told") {
+  Folder folder;
+  write_fixture(folder.path, Fixture());
+  const Run without = loaded(folder.path);
+  REQUIRE(without.queues.size() == 2);  // of those whose link collapses
+  for (const QueueTotals& q : without.queues) {
+    CHECK(q.queue_drops > 0);
+    CHECK(q.marked == 0);
+  }
+  CHECK(without.queues_left_out == 0);
+  run_sql(folder / "run.sqlite",
+          "UPDATE links SET marked = 2 WHERE direction = 'up' AND at > 20000000000 AND at <= 30000000000 AND host = (SELECT host FROM people WHERE id = 6);"
+          "INSERT INTO hosts VALUES(11, 'home', 'site', 'eu', '', NULL, NULL, 0);"
+          "INSERT INTO links VALUES(1000000000, 11, 'down', 2000000, 90, 125000, 3, 0, 0, 6), (2000000000, 11, 'down', 500000, 110, 250000, 1, 1, 0, 16),"
+          "(1000000000, 99, 'up', 1, 1, 1, 0, 0, 0, 50), (1000000000, -1, 'up', 1, 1, 1, 0, 0, 0, 50);");
+  const Run run = loaded(folder.path);
+  REQUIRE(run.queues.size() == 4);
+  CHECK(run.queues[0].name == "home");
+  CHECK_FALSE(run.queues[0].is_up);
+  CHECK(run.queues[0].packets == 200);
+  CHECK(run.queues[0].queue_drops == 4);
+  CHECK(run.queues[0].marked == 22);
+  CHECK(run.queues[1].name == run.hosts[run.people[6].host].name);
+  CHECK(run.queues[1].is_up);
+  CHECK(run.queues[1].marked == 20);
+  CHECK(run.by_person[6][29].up.marked == 2);
+  CHECK(run.by_person[6][30].up.marked == 0);
+  for (uint32_t i = 0; i < kMaxQueues; ++i) {
+    const std::string id = std::to_string(20 + i);
+    run_sql(folder / "run.sqlite", "INSERT INTO hosts VALUES(" + id + ", 'h" + id + "', 'bridge', 'eu', '', NULL, NULL, 0);"
+            "INSERT INTO links VALUES(1000000000, " + id + ", 'up', NULL, 1, 1, 0, 0, 0, 1);");
+  }
+  const Run many = loaded(folder.path);
+  CHECK(many.queues.size() == kMaxQueues);
+  CHECK(many.queues[0].name == "home");
+  CHECK(many.queues_left_out == 4);
+}
+
+TEST_CASE("a run of before marks and units of bounds were written is read without a complaint") {
+  Folder folder;
+  write_fixture(folder.path, Fixture());
+  const Run now = loaded(folder.path);
+  run_sql(folder / "run.sqlite", "ALTER TABLE links DROP COLUMN marked; ALTER TABLE expectations DROP COLUMN unit;");
+  const Run old = loaded(folder.path);
+  CHECK(old.notes == now.notes);
+  REQUIRE(old.queues.size() == now.queues.size());
+  for (size_t i = 0; i < now.queues.size(); ++i) CHECK(old.queues[i].queue_drops == now.queues[i].queue_drops);
+  REQUIRE(old.bins == now.bins);
+  for (uint32_t k = 0; k < now.bins; ++k) {
+    CHECK(old.by_person[6][k].down.packets == now.by_person[6][k].down.packets);
+    CHECK(old.by_person[6][k].down.queue_drops == now.by_person[6][k].down.queue_drops);
+    CHECK(old.by_person[6][k].down.rate == now.by_person[6][k].down.rate);
+  }
+  REQUIRE(old.expectations.size() == now.expectations.size());
+  size_t measured = 0;
+  for (size_t i = 0; i < now.expectations.size(); ++i) {
+    CHECK(old.expectations[i].text == now.expectations[i].text);
+    CHECK(old.expectations[i].value == now.expectations[i].value);
+    if (!now.metric(now.expectations[i].metric)) continue;
+    CHECK(old.expectations[i].unit == now.expectations[i].unit);
+    ++measured;
+  }
+  CHECK(measured > 0);
 }
 
 TEST_CASE("samples that jitter, as real time makes them, stay one a bin") {
@@ -190,7 +256,7 @@ TEST_CASE("rows that name nobody are passed over") {
   run_sql(folder / "run.sqlite",
           "INSERT INTO received VALUES(1000000000, 99, 0, 'video', 1, 1000, 1, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 360, 0, 0, 1, -1, 0, 0, 0, 0);"
           "INSERT INTO received VALUES(1000000000, -1, 0, 'video', 1, 1000, 1, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 360, 0, 0, 1, -1, 0, 0, 0, 0);"
-          "INSERT INTO join_steps VALUES(99, 'ice', 5); INSERT INTO links VALUES(5, 4000000000, 'up', 1, 1, 1, 0, 0, 0);"
+          "INSERT INTO join_steps VALUES(99, 'ice', 5); INSERT INTO links VALUES(5, 4000000000, 'up', 1, 1, 1, 0, 0, 0, 0);"
           "INSERT INTO delays VALUES(-7, 'audio', 'packet', 0, 1, 1);");
   CHECK(loaded(folder.path).people.size() == 8);
 }

@@ -76,7 +76,7 @@ TEST_CASE("the page has what shared links carried, in kbit/s and ms") {
   write_fixture(folder.path, Fixture());
   run_sql(folder / "run.sqlite",
           "INSERT INTO hosts VALUES(11, 'home', 'site', 'eu', '', 1000000, 2000000, 5000000);"
-          "INSERT INTO links VALUES(1000000000, 11, 'down', 2000000, 90, 125000, 3, 1, 40000000);");
+          "INSERT INTO links VALUES(1000000000, 11, 'down', 2000000, 90, 125000, 3, 1, 40000000, 6);");
   const auto run = load_run(folder.path);
   REQUIRE(run);
   const auto data = data_of(report_page({*run}));
@@ -86,7 +86,49 @@ TEST_CASE("the page has what shared links carried, in kbit/s and ms") {
   CHECK(down.at("capacity")[0] == 2000);
   CHECK(down.at("queue")[0] == 40);
   CHECK(down.at("dropped")[0] == 4);
+  CHECK(down.at("marked")[0] == 6);
   CHECK(down.at("carried")[1] == 0);
+}
+
+TEST_CASE("marks are on the page where a queue marked, and nowhere else") {
+  Folder folder;
+  write_fixture(folder.path, Fixture());
+  run_sql(folder / "run.sqlite",
+          "INSERT INTO hosts VALUES(11, 'home', 'site', 'eu', '', 1000000, 2000000, 5000000);"
+          "INSERT INTO links VALUES(1000000000, 11, 'down', 2000000, 90, 125000, 3, 1, 40000000, 0);");
+  const auto page_of = [&] {
+    const auto run = load_run(folder.path);
+    REQUIRE(run);
+    return data_of(report_page({*run})).at("runs").at(0);
+  };
+  const auto without = page_of();
+  for (const auto& queue : without.at("queues").at("links")) CHECK(queue.at("marked") == 0);
+  CHECK_FALSE(without.at("sites").at(0).at("down").contains("marked"));
+  for (const auto& row : without.at("rows")) CHECK_FALSE(row.at("curves").contains("marked"));
+
+  run_sql(folder / "run.sqlite",
+          "UPDATE links SET marked = 5, packets = 95 WHERE direction = 'up' AND at = 30000000000 AND host = (SELECT host FROM people WHERE id = 6);"
+          "UPDATE links SET marked = 9 WHERE host = 11;");
+  const auto with = page_of();
+  REQUIRE(with.at("queues").at("links").size() == without.at("queues").at("links").size() + 1);
+  CHECK(with.at("queues").at("left_out") == 0);
+  const auto& most = with.at("queues").at("links").at(0);
+  CHECK(most.at("name") == "home");
+  CHECK(most.at("way") == "down");
+  CHECK(most.at("packets") == 90);
+  CHECK(most.at("marked") == 9);
+  CHECK(most.at("dropped") == 3);
+  CHECK(most.at("share_text") == "10.0 %");
+  CHECK(with.at("queues").at("links").at(1).at("way") == "up");
+  CHECK_FALSE(with.at("sites").at(0).at("up").contains("marked"));
+  size_t curves = 0;
+  for (const auto& row : with.at("rows")) {
+    if (!row.at("curves").contains("marked")) continue;
+    ++curves;
+    CHECK(row.at("curves").at("marked")[29] > 0);
+    CHECK(row.at("curves").at("marked")[30] == 0);
+  }
+  CHECK(curves == 3);  // the person, its group, everybody
 }
 
 TEST_CASE("the data of the page are the run's") {

@@ -58,13 +58,14 @@ TEST_CASE("a link with CoDel marks who can ECN, drops the others, and its drops 
     config.rate = DataRate::mbps(1);
     config.disc = QueueDisc::codel;
     config.ecn = ecn;
-    LinkModel link(config, Rng(1));
-    int marked = 0, lost = 0, lost_others = 0;
+    LinkModel link(config, Rng(1)), first(config, Rng(1));  // `first` is offered the same, before any other queue has marked it
+    int marked = 0, by_queue = 0, lost = 0, lost_others = 0;
     Rng rng(7);
     Instant last;
     for (int i = 0; i < 2000; ++i) {  // 5 % more than it carries
       const Ecn sent = static_cast<Ecn>(rng.below(4));
       const LinkVerdict v = link.offer(at_ms(i * 19 / 2), 1250, sent);
+      by_queue += first.offer(at_ms(i * 19 / 2), 1250, sent == Ecn::ce ? Ecn::ect0 : sent).ecn == Ecn::ce;
       if (!v.delivered) {
         ++(sent == Ecn::not_ect ? lost_others : lost);
         continue;
@@ -75,10 +76,12 @@ TEST_CASE("a link with CoDel marks who can ECN, drops the others, and its drops 
       marked += v.ecn != sent;
     }
     CHECK((marked > 20) == ecn);
+    CHECK((by_queue > marked) == ecn);
     CHECK((lost > 0) == !ecn);
     CHECK(lost_others > 20);
     const LinkModel::Counts counts = link.take_counts(at_ms(60'000));
     CHECK(counts.queue_drops == static_cast<uint64_t>(lost + lost_others));
+    CHECK(counts.marked == static_cast<uint64_t>(by_queue));  // what came with CE was kept for it as well
     CHECK(counts.packets == static_cast<uint64_t>(2000 - lost - lost_others));
     CHECK(counts.bytes == counts.packets * 1250);
     if (!ecn) CHECK(counts.queue_max < Duration::milliseconds(200));

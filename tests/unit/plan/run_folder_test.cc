@@ -138,7 +138,7 @@ TEST_CASE("a run folder holds the plan, the rows, the figures and the verdict") 
     drops.count(Drop::link_loss, 7);
     folder->drops("links", drops);
     folder->links(Instant::at(Duration::seconds(1)),
-        {{HostId(3), true, DataRate::infinite(), 1, 2, 3, 4, Duration::milliseconds(5)}});
+        {{HostId(3), true, DataRate::infinite(), 9, 2, 3, 4, Duration::milliseconds(5), 6}});
     RunEnd end;
     end.reached = Duration::seconds(10);
     end.digest = "abc";
@@ -160,6 +160,7 @@ TEST_CASE("a run folder holds the plan, the rows, the figures and the verdict") 
   CHECK(query(path, "SELECT text FROM events WHERE planned = 0") == "ICE failed");
   CHECK(query(path, "SELECT count FROM drops WHERE reason = 'link_loss'") == "7");
   CHECK(query(path, "SELECT COUNT(*) FROM links WHERE rate IS NULL AND direction = 'up'") == "1");
+  CHECK(query(path, "SELECT packets || ' ' || queue_drops || ' ' || loss_drops || ' ' || queue_max || ' ' || marked FROM links") == "9 3 4 5000000 6");
   CHECK(query(path, "SELECT holds FROM expectations ORDER BY rowid") == "0,1,0");
   CHECK(query(path, "SELECT COUNT(*) FROM expectations WHERE value IS NULL AND unit = 'dB'") == "1");  // nobody decoded
   CHECK(query(path, "SELECT COUNT(*) FROM metrics WHERE name LIKE '% in a/near'") != "0");

@@ -56,7 +56,7 @@ PersonBin judged_bin(double frozen_s, uint32_t lost, double mos) {
 TEST_CASE("the page has every section, in order, and needs nothing from outside") {
   const std::string page = report_page({made(Fixture())});
   size_t before = 0;
-  for (const char* id : {"verdict", "figures", "comparison", "topology", "joins", "quality", "delay", "rates", "sites", "bridge",
+  for (const char* id : {"verdict", "figures", "comparison", "topology", "joins", "quality", "delay", "rates", "sites", "marks", "bridge",
                          "pictures", "drops", "manifest"}) {
     const size_t at = page.find("<section id=\"" + std::string(id) + "\"");
     CAPTURE(id);

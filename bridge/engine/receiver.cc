@@ -121,7 +121,7 @@ std::optional<Drop> Receiver::ingest(Instant now, Datagram& datagram, MediaPacke
   out.behind = encoding.sequences.newest() - sequence;
   out.is_video = source.description.video;
   out.layer.encoding = encoding.index;
-  inspect(now, out, encoding, media_type);
+  inspect(now, out, encoding, media_type, counts);
   return std::nullopt;
 }
 
@@ -139,7 +139,34 @@ std::optional<Drop> Receiver::unwrap(Datagram& datagram, RtpView& view, const En
   return std::nullopt;
 }
 
-void Receiver::inspect(Instant now, MediaPacket& packet, Encoding& encoding, const PayloadType& type) {
+namespace {
+/// What a descriptor says that cannot be: the packet goes on all the same, as its numbers and layers are bounded wherever they are used.
+void count_lies(const MediaPacket& packet, Encoding& encoding, BridgeCounts& counts) {
+  const int64_t sequence = packet.sequence;
+  const uint32_t timestamp = packet.view.timestamp();
+  const bool is_newest = packet.behind == 0;
+  bool follows = true, over_limit = false;
+  switch (packet.codec) {
+    case Codec::vp8:
+      if (is_newest) follows = encoding.order.takes(sequence, timestamp, packet.key_frame, packet.vp8());
+      break;
+    case Codec::vp9:
+      if (is_newest) follows = encoding.order.takes(sequence, timestamp, packet.key_frame, packet.vp9());
+      over_limit = packet.vp9().structure && packet.vp9().structure->spatial_layers > kMaxSpatialLayers;
+      break;
+    case Codec::av1:
+      if (is_newest) follows = encoding.order.takes(sequence, packet.key_frame, packet.av1().descriptor);
+      over_limit = packet.av1().descriptor.has_structure && packet.av1().structure->max_temporal >= kMaxTemporalLayers;
+      break;
+    case Codec::h264:
+    case Codec::opaque: return;
+  }
+  if (!follows) counts.drops.count(Drop::picture_order_jumped);
+  if (over_limit) counts.drops.count(Drop::over_layer_limit);
+}
+}  // namespace
+
+void Receiver::inspect(Instant now, MediaPacket& packet, Encoding& encoding, const PayloadType& type, BridgeCounts& counts) {
   packet.key_frame = true;  // where nothing is known of the codec, any packet may be a start
   if (packet.is_video ? video_muted : audio_muted) packet.held_back = Drop::force_muted;
   else if (packet.view.payload().empty()) packet.held_back = Drop::padding_only;
@@ -150,6 +177,7 @@ void Receiver::inspect(Instant now, MediaPacket& packet, Encoding& encoding, con
   }
   packet.video_orientation = video_orientation(packet.view);
   if (packet.held_back) return;
+  count_lies(packet, encoding, counts);
   // Decoders begin anew here. A narrow uplink has better uses than repeats of what was before.
   if (packet.key_frame && packet.codec != Codec::opaque && packet.sequence > encoding.key_from) {
     encoding.key_from = packet.sequence;

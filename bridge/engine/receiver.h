@@ -62,7 +62,7 @@ class Receiver {
   Found find(Ssrc ssrc) const;
   BytesView video_orientation(const RtpView& packet) const;
   std::optional<Drop> unwrap(Datagram& datagram, RtpView& view, const Encoding& encoding);
-  void inspect(Instant now, MediaPacket& packet, Encoding& encoding, const PayloadType& type);
+  void inspect(Instant now, MediaPacket& packet, Encoding& encoding, const PayloadType& type, BridgeCounts& counts);
   std::optional<Drop> read_vp9(MediaPacket& packet, Encoding& encoding);
   std::optional<Drop> read_av1(MediaPacket& packet, Encoding& encoding);
   std::optional<Drop> read_h264(MediaPacket& packet, Encoding& encoding);

@@ -13,6 +13,7 @@
 #include "bridge/engine/projection.h"
 #include "core/rtp/nack.h"
 #include "core/rtp/packet_cache.h"
+#include "core/rtp/picture_order.h"
 #include "core/rtp/reception.h"
 
 namespace tacoma::bridge {
@@ -82,6 +83,7 @@ class Encoding {
   bool follows_new_key(int64_t sequence, Instant now) const { return sequence >= key_from && !key_at.is_never() && now - key_at < kNewKey; }
   /// A packet that is kept for repairs, by its incoming number; null: it is not.
   PacketCache::Entry* kept(uint16_t sequence) { return repair ? repair->cache.find(sequence) : nullptr; }
+  PictureOrder order;                   // of its pictures, as it says
   uint64_t received_at_last_report = 0;
   std::optional<SenderInfo> last_report;  // the sender's newest SR
   Instant last_key_frame_request = Instant::at(Duration::seconds(-3600));

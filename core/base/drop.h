@@ -43,11 +43,12 @@ namespace tacoma {
   X(receiver_not_ready, "receiver's path is not up yet")                    \
   X(waiting_for_key_frame, "receiver has not had a key frame of the source yet") \
   X(layer_not_wanted, "layer that the receiver has no use for now")         \
-  X(over_layer_limit, "layer with a higher id than is supported")           \
+  X(over_layer_limit, "layer with a higher id than is supported, or a stream that says it has one") \
   X(suspended, "source that the receiver is not given now")                 \
   X(no_ssrc, "source without an SSRC of the bridge: all are in use, or the receiver cannot be told") \
   X(over_mtu, "packet would exceed the MTU")                                \
   X(descriptor_malformed, "malformed codec payload descriptor")             \
+  X(picture_order_jumped, "picture id, TL0PICIDX or frame number that cannot follow the packet before; the packet goes on") \
   X(red_malformed, "redundant audio whose primary block cannot be read")    \
   X(frame_undecryptable, "media frame that the receiver has no key for (end-to-end encryption)") \
   X(feedback_unknown_packet, "feedback for a packet that was never sent")   \

@@ -33,6 +33,7 @@ bool read_layers(BitReader& r, DependencyStructure& s) {
     if (!r.ok() || s.templates == DependencyStructure::kMaxTemplates) return false;
     s.of[s.templates].spatial = spatial;
     s.of[s.templates++].temporal = temporal;
+    s.max_temporal = std::max(s.max_temporal, temporal);
     const uint32_t next = r.read(2);
     if (next == 3) break;
     if (next == 1) ++temporal;

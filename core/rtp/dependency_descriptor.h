@@ -47,7 +47,7 @@ struct DependencyStructure {
   };
   uint8_t template_id_offset = 0;
   uint8_t templates = 0, targets = 0, chains = 0;
-  uint8_t max_spatial = 0;
+  uint8_t max_spatial = 0, max_temporal = 0;
   std::array<Template, kMaxTemplates> of{};
   std::array<Layer, kMaxTargets> layer_of_target{};         // the highest ids among its frames
   std::array<uint16_t, kMaxSpatialIds> heights{};           // 0: not said

@@ -27,6 +27,7 @@ struct Fixture {
   Shares shares;
   Instant now = Instant::at(Duration::seconds(1));
   uint16_t sequences[kEncodings] = {65'500, 1, 30'000};
+  uint64_t taken = 0;
 
   Fixture() {
     jingle::MediaFormats formats;
@@ -66,6 +67,8 @@ struct Fixture {
     datagram.arrived = now;
     MediaPacket media;
     if (receiver.ingest(now, datagram, media, counts)) return;
+    ++taken;
+    TACOMA_ASSERT(counts.drops[Drop::picture_order_jumped] < taken);  // the first cannot have
     if (media.held_back) return projection.held_back(media, true);
     const auto placement = projection.place(media, now);
     if (placement.drop) return;

@@ -37,7 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
           arrival += Duration::microseconds(250 * static_cast<int8_t>(delta));
           statuses.push_back({static_cast<uint16_t>(first + i), delta % 7 != 0, arrival});
         }
-        side.on_feedback(now, statuses, scratch);
+        TACOMA_ASSERT(side.on_feedback(now, statuses, scratch) <= statuses.size());  // how many were never sent
         break;
       }
       case 6: {
@@ -48,13 +48,16 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
           const uint8_t bits = in.u8();
           arrivals.push_back({ssrc, static_cast<uint16_t>(first + i), bits % 7 != 0, static_cast<Ecn>(bits & 3), Duration::milliseconds(bits)});
         }
-        side.on_feedback(now, CcfbReport{Ssrc(1), in.u32()}, arrivals, scratch);
+        TACOMA_ASSERT(side.on_feedback(now, CcfbReport{Ssrc(1), in.u32()}, arrivals, scratch) <= arrivals.size());
         side.take_ecn_failure();
         break;
       }
-      case 2:
-        side.on_remb(now, DataRate::bps(static_cast<int64_t>(in.u32()) << (in.u8() % 30)));
+      case 2: {
+        const uint32_t mantissa = in.u32();
+        const DataRate limit = DataRate::bps(static_cast<int64_t>(mantissa) << (in.u8() % 30));
+        TACOMA_ASSERT(side.on_remb(now, limit) == (limit >= limits.lowest && limit <= limits.highest));  // else it is clamped, and counted
         break;
+      }
       case 3:
         now = now + Duration::microseconds(in.u24());
         break;

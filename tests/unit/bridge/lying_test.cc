@@ -1,6 +1,7 @@
 // Descriptors that lie: what they say of their own stream is their receivers' loss; the bridge's numbers, limits and memory hold.
 #include <catch2/catch.hpp>
 
+#include "harness.h"
 #include "layered_sender.h"
 #include "tests/support/instants.h"
 
@@ -85,4 +86,127 @@ TEST_CASE("a dependency structure that is cut off, and a template that is not th
   CHECK(give(w, make(41, 3, 300, {0x10, 9})) == Drop::waiting_for_key_frame);
   CHECK(give(w, make(41, 4, 400, {0x18, 9})) == std::nullopt);
   CHECK_FALSE(w.projection.awaits_key_frame());
+}
+
+namespace {
+/// Two people in a bridge's conference; what the first sends as its video, and what the second gets of it.
+struct Pair {
+  Harness h;
+  Client& a = h.join("m", "aaaaaaaa");
+  Client& b = h.join("m", "bbbbbbbb");
+  /// How many packets of it went out, and what was counted.
+  size_t give(uint8_t type, uint32_t timestamp, const Bytes& payload, const Bytes& dependency = {}) {
+    const size_t before = b.of(a.video).size();
+    SentPacket sent = make(type, a.video_sequence++, timestamp, payload, dependency);
+    set_rtp_ssrc(sent.bytes, a.video);
+    a.send_rtp(h.now, sent.bytes);
+    h.settle();
+    return b.of(a.video).size() - before;
+  }
+  uint64_t count(Drop drop) const { return h.counts().drops[drop]; }
+};
+constexpr Drop kJumped = Drop::picture_order_jumped;
+
+/// A structure of one decode target and these templates: two bits after each say what the next one is; 3 ends.
+Bytes structure(std::vector<uint8_t> next) {
+  std::vector<bool> bits;
+  const auto put = [&](int count, unsigned value) {
+    while (count-- > 0) bits.push_back(value >> count & 1);
+  };
+  put(8, 0xc0), put(16, 1);  // starts and ends a frame, template 0, frame number 1
+  put(5, 0x10), put(6, 0), put(5, 0);
+  for (const uint8_t idc : next) put(2, idc);
+  for (size_t i = 0; i < next.size(); ++i) put(2, 2);  // switch
+  for (size_t i = 0; i < next.size(); ++i) put(1, 0);  // no differences
+  put(1, 0), put(1, 0);                                // no chains (ns(2) of zero), no resolutions
+  Bytes bytes((bits.size() + 7) / 8);
+  for (size_t i = 0; i < bits.size(); ++i)
+    if (bits[i]) bytes[i / 8] = static_cast<uint8_t>(bytes[i / 8] | 0x80 >> i % 8);
+  return bytes;
+}
+}  // namespace
+
+TEST_CASE("a bridge counts picture ids and frame numbers that jump, and passes their packets on") {
+  Pair m;
+  SECTION("VP8") {
+    const auto packet = [](uint16_t id, uint8_t tl0, uint8_t temporal, bool key) {
+      return Bytes{0x90, 0xe0, static_cast<uint8_t>(0x80 | id >> 8), static_cast<uint8_t>(id), tl0, static_cast<uint8_t>(temporal << 6 | 0x20), static_cast<uint8_t>(!key), 9, 9};
+    };
+    CHECK(m.give(100, 0, packet(7, 1, 0, true)) == 1);
+    CHECK(m.give(100, 1, packet(8, 1, 1, false)) == 1);
+    CHECK(m.count(kJumped) == 0);
+    CHECK(m.give(100, 2, packet(700, 2, 0, false)) == 1);
+    CHECK(m.count(kJumped) == 1);
+    CHECK(m.give(100, 3, packet(701, 90, 0, false)) == 1);
+    CHECK(m.count(kJumped) == 2);
+    ++m.a.video_sequence;  // lost
+    CHECK(m.give(100, 4, packet(3, 3, 0, false)) == 1);
+    CHECK(m.give(100, 5, packet(30'000, 7, 0, true)) == 1);  // an encoder begins anew
+    CHECK(m.count(kJumped) == 2);
+  }
+  SECTION("VP9") {
+    const auto packet = [](uint16_t id, uint8_t tl0, bool key) {
+      return Bytes{static_cast<uint8_t>(key ? 0xac : 0xec), static_cast<uint8_t>(0x80 | id >> 8), static_cast<uint8_t>(id), 0, tl0, 9};
+    };
+    CHECK(m.give(101, 0, packet(0x7fff, 255, true)) == 1);
+    CHECK(m.give(101, 1, packet(0, 0, false)) == 1);
+    CHECK(m.count(kJumped) == 0);
+    CHECK(m.give(101, 2, packet(0x4000, 1, false)) == 1);
+    CHECK(m.count(kJumped) == 1);
+  }
+  SECTION("AV1") {
+    const auto packet = [](uint16_t number) { return Bytes{0xc0, static_cast<uint8_t>(number >> 8), static_cast<uint8_t>(number)}; };
+    CHECK(m.give(41, 0, {0x18, 9}, structure({3})) == 1);
+    CHECK(m.give(41, 1, {0x10, 9}, packet(2)) == 1);
+    CHECK(m.count(kJumped) == 0);
+    CHECK(m.give(41, 2, {0x10, 9}, packet(1)) == 1);
+    CHECK(m.give(41, 3, {0x10, 9}, packet(20'000)) == 1);
+    CHECK(m.count(kJumped) == 2);
+  }
+  check_audit(m.h);
+}
+
+TEST_CASE("a bridge counts layers above the limit, and streams that say they have them") {
+  Pair m;
+  SECTION("VP9") {
+    // A structure of eight spatial layers is taken as one of four.
+    CHECK(m.give(101, 0, {0xae, 0x80, 0x01, 0x00, 0x01, 0xe0, 9}) == 1);
+    CHECK(m.count(Drop::over_layer_limit) == 1);
+    CHECK(m.give(101, 0, {0xac, 0x80, 0x01, 0x09, 0x01, 9}) == 0);  // spatial id 4
+    CHECK(m.give(101, 1, {0xec, 0x80, 0x02, 0x80, 0x01, 9}) == 0);  // temporal id 4
+    CHECK(m.count(Drop::over_layer_limit) == 3);
+    CHECK(m.give(101, 2, {0xec, 0x80, 0x03, 0x00, 0x02, 9}) == 1);
+  }
+  SECTION("AV1") {
+    CHECK(m.give(41, 0, {0x18, 9}, structure({1, 1, 1, 1, 3})) == 1);  // temporal ids 0 to 4
+    CHECK(m.count(Drop::over_layer_limit) == 1);
+    CHECK(m.give(41, 1, {0x10, 9}, {0xc4, 0x00, 0x02}) == 0);
+    CHECK(m.count(Drop::over_layer_limit) == 2);
+    CHECK(m.give(41, 2, {0x10, 9}, {0xc3, 0x00, 0x03}) == 1);
+    // What the format itself does not allow is not read at all.
+    CHECK(m.give(41, 3, {0x18, 9}, structure({2, 2, 2, 2, 3})) == 0);           // five spatial layers
+    CHECK(m.give(41, 4, {0x18, 9}, structure({1, 1, 1, 1, 1, 1, 1, 1, 3})) == 0);  // nine temporal ones
+    CHECK(m.give(41, 5, {0x18, 9}, structure(Bytes(65, 0))) == 0);               // more templates than ids
+    CHECK(m.count(Drop::descriptor_malformed) == 3);
+  }
+  check_audit(m.h);
+}
+
+TEST_CASE("a bridge counts dependency structures that are cut off anywhere") {
+  Pair m;
+  const Bytes whole = structure({1, 0, 2, 1, 3});
+  CHECK(m.give(41, 0, {0x18, 9}, whole) == 1);
+  uint64_t malformed = 0;
+  for (size_t size = 1; size < whole.size(); ++size) {
+    if (size == 3) continue;  // without structure: a frame of the one before
+    INFO("cut to " << size);
+    CHECK(m.give(41, static_cast<uint32_t>(size), {0x18, 9}, Bytes(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(size))) == 0);
+    CHECK(m.count(Drop::descriptor_malformed) == ++malformed);
+  }
+  CHECK(m.give(41, 100, {0x10, 9}, {0xc6, 0x00, 0x05}) == 0);  // no such template
+  CHECK(m.give(100, 101, {0x90, 0x80}) == 0);                  // VP8 and VP9 that are cut off, too
+  CHECK(m.give(101, 102, {0xa0, 0x80}) == 0);
+  CHECK(m.count(Drop::descriptor_malformed) == malformed + 3);
+  CHECK(m.give(41, 103, {0x18, 9}, whole) == 1);
+  check_audit(m.h);
 }

@@ -1,5 +1,6 @@
 // Switching streams of real encoders, and decoding what comes out: each picture has to be the very one that a decoder shows which never
-// missed a layer. libvpx notices nothing when a reference is another picture than it should be; comparing does.
+// missed a layer, also where packets come late and out of order. libvpx notices nothing when a reference is another picture than it should
+// be; comparing does.
 #include <catch2/catch.hpp>
 
 #include <vpx/vp8cx.h>
@@ -8,6 +9,7 @@
 #include <vpx/vpx_encoder.h>
 
 #include <algorithm>
+#include <deque>
 #include <map>
 
 #include "layered_sender.h"
@@ -123,30 +125,41 @@ class Vp8Encoder {
   unsigned phase_ = 0;
 };
 
-/// Three spatial layers by three temporal ones in one VP9 stream; k-SVC: spatial layers meet in key pictures only.
+/// One VP9 stream of `spatial` layers (each of twice the size of the one below) by `temporal` ones; k-SVC: spatial layers meet in key
+/// pictures only.
+struct Vp9Shape {
+  uint8_t encoding = 0;
+  unsigned spatial = 1, temporal = 3;
+  bool ksvc = false;
+  uint32_t width = kWidth, height = kHeight;
+};
 class Vp9Encoder {
  public:
-  explicit Vp9Encoder(bool ksvc) {
-    vpx_codec_enc_cfg_t c = configure(vpx_codec_vp9_cx(), kWidth, kHeight, 1400);
-    c.ss_number_layers = 3;
-    c.ts_number_layers = 3;
-    c.temporal_layering_mode = VP9E_TEMPORAL_LAYERING_MODE_0212;
-    const unsigned decimator[] = {4, 2, 1}, total[] = {100, 300, 1000};
-    for (unsigned t = 0; t < 3; ++t) c.ts_rate_decimator[t] = decimator[t];
-    for (unsigned s = 0; s < 3; ++s)
-      for (unsigned t = 0; t < 3; ++t) c.layer_target_bitrate[3 * s + t] = total[s] * (t + 2) / 4;
+  explicit Vp9Encoder(const Vp9Shape& shape) : shape_(shape) {
+    static constexpr unsigned kRates[] = {100, 300, 1000};
+    static constexpr unsigned kDecimator[3][3] = {{1}, {2, 1}, {4, 2, 1}};
+    static constexpr int kModes[] = {VP9E_TEMPORAL_LAYERING_MODE_NOLAYERING, VP9E_TEMPORAL_LAYERING_MODE_0101, VP9E_TEMPORAL_LAYERING_MODE_0212};
+    unsigned total = 0;
+    for (unsigned s = 0; s < shape.spatial; ++s) total += kRates[shape.encoding + s];
+    vpx_codec_enc_cfg_t c = configure(vpx_codec_vp9_cx(), shape.width, shape.height, total);
+    c.ss_number_layers = shape.spatial;
+    c.ts_number_layers = shape.temporal;
+    c.temporal_layering_mode = kModes[shape.temporal - 1];
+    for (unsigned t = 0; t < shape.temporal; ++t) c.ts_rate_decimator[t] = kDecimator[shape.temporal - 1][t];
+    for (unsigned s = 0; s < shape.spatial; ++s)
+      for (unsigned t = 0; t < shape.temporal; ++t) c.layer_target_bitrate[shape.temporal * s + t] = kRates[shape.encoding + s] * (t + 2) / (shape.temporal + 1);
     REQUIRE(vpx_codec_enc_init(&codec_, vpx_codec_vp9_cx(), &c, 0) == VPX_CODEC_OK);
     vpx_codec_control(&codec_, VP8E_SET_CPUUSED, 8);
     vpx_codec_control(&codec_, VP9E_SET_SVC, 1);
     vpx_svc_extra_cfg_t extra{};
-    for (int s = 0; s < 3; ++s) {
+    for (unsigned s = 0; s < shape.spatial; ++s) {
       extra.max_quantizers[s] = 56;
       extra.min_quantizers[s] = 4;
       extra.scaling_factor_num[s] = 1 << s;
-      extra.scaling_factor_den[s] = 4;
+      extra.scaling_factor_den[s] = 1 << (shape.spatial - 1);
     }
     REQUIRE(vpx_codec_control(&codec_, VP9E_SET_SVC_PARAMETERS, &extra) == VPX_CODEC_OK);
-    REQUIRE(vpx_codec_control(&codec_, VP9E_SET_SVC_INTER_LAYER_PRED, ksvc ? 2 : 0) == VPX_CODEC_OK);
+    REQUIRE(vpx_codec_control(&codec_, VP9E_SET_SVC_INTER_LAYER_PRED, shape.ksvc ? 2 : 0) == VPX_CODEC_OK);
     vpx_codec_priv_output_cx_pkt_cb_pair_t callback{&Vp9Encoder::on_layer, this};
     REQUIRE(vpx_codec_control(&codec_, VP9E_REGISTER_CX_CALLBACK, &callback) == VPX_CODEC_OK);
   }
@@ -154,11 +167,11 @@ class Vp9Encoder {
   std::vector<Encoded> encode(int number, bool key) {
     layers_.clear();
     key_ = key;
-    draw_test_picture(1, static_cast<uint32_t>(number), kWidth, kHeight, picture_);
+    draw_test_picture(1, static_cast<uint32_t>(number), shape_.width, shape_.height, picture_);
     vpx_image_t image;
     wrap(picture_, image);
     REQUIRE(vpx_codec_encode(&codec_, &image, number, 1, key ? VPX_EFLAG_FORCE_KF : 0, VPX_DL_REALTIME) == VPX_CODEC_OK);
-    REQUIRE(layers_.size() == 3);
+    REQUIRE(layers_.size() == shape_.spatial);
     return std::move(layers_);
   }
 
@@ -168,6 +181,7 @@ class Vp9Encoder {
     vpx_svc_layer_id_t id{};
     vpx_codec_control(&codec_, VP9E_GET_SVC_LAYER_ID, &id);
     Encoded e;
+    e.encoding = shape_.encoding;
     e.spatial = static_cast<uint8_t>(id.spatial_layer_id);
     e.temporal = static_cast<uint8_t>(id.temporal_layer_id);
     e.key = key_;
@@ -176,53 +190,103 @@ class Vp9Encoder {
     layers_.push_back(std::move(e));
   }
   vpx_codec_ctx_t codec_{};
+  Vp9Shape shape_;
   Picture picture_;
   std::vector<Encoded> layers_;
   bool key_ = false;
 };
 
+/// What is sent and how it arrives.
+struct Trial {
+  Kind kind;
+  uint64_t seed;
+  bool trouble = false;          // packets come out of order, or late as if they had been lost and repaired
+  unsigned temporal_layers = 3;
+  bool flexible = false;         // VP9 simulcast: the references in each descriptor instead of TL0PICIDX
+};
+bool is_simulcast(Kind kind) { return encodings_of(kind) > 1; }
+
 /// Packets of a frame with its descriptor in front.
 class Packetiser {
  public:
-  Packetiser(Kind kind, Rng& rng) : kind_(kind), sequence_(65000 + rng.below(500)), picture_id_(static_cast<uint16_t>(0x7fff - rng.below(80))), first_timestamp_(rng.u32()) {}
-  void new_picture(bool base) {
+  Packetiser(const Trial& trial, Rng& rng) : trial_(trial), sequence_(65000 + rng.below(500)), picture_id_(static_cast<uint16_t>(0x7fff - rng.below(80))), first_timestamp_(rng.u32()) {}
+  void new_picture(uint8_t temporal) {
     picture_id_ = (picture_id_ + 1) & 0x7fff;
-    if (base) ++tl0_;
+    if (temporal == 0) ++tl0_;
+    refers_to_ = temporal == 2 ? newest_below_t2_ : newest_base_;
+    if (temporal < 2) newest_below_t2_ = picture_id_;
+    if (temporal == 0) newest_base_ = picture_id_;
   }
-  std::vector<Bytes> packets(const Encoded& e, int number, bool last_of_picture) {
+  std::vector<SentPacket> packets(const Encoded& e, int number, bool last_of_picture) {
     constexpr size_t kChunk = 900;
-    std::vector<Bytes> result;
+    std::vector<SentPacket> result;
     for (size_t at = 0; at < e.data.size(); at += kChunk) {
       const size_t size = std::min(kChunk, e.data.size() - at);
       const bool first = at == 0, last = at + size == e.data.size();
-      RtpHeader header{static_cast<uint8_t>(kind_ == Kind::vp8 ? 100 : 101), last && last_of_picture, static_cast<uint16_t>(sequence_++),
+      RtpHeader header{static_cast<uint8_t>(trial_.kind == Kind::vp8 ? 100 : 101), last && last_of_picture, static_cast<uint16_t>(sequence_),
                        first_timestamp_ + static_cast<uint32_t>(number) * 3000, Ssrc(e.encoding + 1u)};
-      Bytes packet(kRtpFixedHeader);
-      REQUIRE(write_rtp_header(packet, header, {}) == kRtpFixedHeader);
-      const auto add = [&](unsigned byte) { packet.push_back(static_cast<uint8_t>(byte)); };
-      if (kind_ == Kind::vp8) {
-        for (const unsigned byte : {0x80u | (first ? 0x10u : 0u), 0xe0u, 0x80u | picture_id_ >> 8u, picture_id_ & 0xffu, unsigned{tl0_}, e.temporal << 6u | (e.sync ? 0x20u : 0u)}) add(byte);
-      } else {
-        const bool ksvc = kind_ == Kind::vp9_ksvc;
-        const bool needed = e.spatial < 2 && (e.key || !ksvc);
-        add(0xa0u | (e.key ? 0 : 0x40u) | (first ? 8u : 0u) | (last ? 4u : 0u) | (needed ? 0u : 1u));
-        add(0x80u | picture_id_ >> 8u);
-        add(picture_id_ & 0xffu);
-        // libvpx's 0212 refers to the newest base picture or to the T1 after it only: up-switching is possible at every base picture.
-        add(static_cast<unsigned>(e.temporal << 5) | (e.temporal == 0 ? 0x10u : 0u) | static_cast<unsigned>(e.spatial << 1) | (e.spatial > 0 && (e.key || !ksvc) ? 1u : 0u));
-        add(tl0_);
-      }
-      packet.insert(packet.end(), e.data.begin() + static_cast<std::ptrdiff_t>(at), e.data.begin() + static_cast<std::ptrdiff_t>(at + size));
+      SentPacket packet;
+      packet.encoding = e.encoding;
+      packet.sequence = sequence_++;
+      packet.bytes.resize(kRtpFixedHeader);
+      REQUIRE(write_rtp_header(packet.bytes, header, {}) == kRtpFixedHeader);
+      const Bytes descriptor = trial_.kind == Kind::vp8 ? vp8(e, first) : trial_.kind == Kind::vp9_simulcast ? vp9_simulcast(e, first, last) : vp9_svc(e, first, last);
+      packet.bytes.insert(packet.bytes.end(), descriptor.begin(), descriptor.end());
+      packet.bytes.insert(packet.bytes.end(), e.data.begin() + static_cast<std::ptrdiff_t>(at), e.data.begin() + static_cast<std::ptrdiff_t>(at + size));
       result.push_back(std::move(packet));
     }
     return result;
   }
-  int64_t next() const { return sequence_; }
 
  private:
-  Kind kind_;
+  static uint8_t byte(unsigned value) { return static_cast<uint8_t>(value); }
+  Bytes vp8(const Encoded& e, bool first) const {
+    return {byte(0x80u | (first ? 0x10u : 0u)), 0xe0, byte(0x80u | picture_id_ >> 8u), byte(picture_id_), tl0_, byte(e.temporal << 6u | (e.sync ? 0x20u : 0u))};
+  }
+  Bytes vp9_svc(const Encoded& e, bool first, bool last) const {
+    const bool ksvc = trial_.kind == Kind::vp9_ksvc;
+    const bool needed = e.spatial < 2 && (e.key || !ksvc);
+    return {byte(0xa0u | (e.key ? 0 : 0x40u) | (first ? 8u : 0u) | (last ? 4u : 0u) | (needed ? 0u : 1u)), byte(0x80u | picture_id_ >> 8u), byte(picture_id_),
+            // libvpx's 0212 refers to the newest base picture or to the T1 after it only: up-switching is possible at every base picture.
+            byte(static_cast<unsigned>(e.temporal << 5) | (e.temporal == 0 ? 0x10u : 0u) | static_cast<unsigned>(e.spatial << 1) | (e.spatial > 0 && (e.key || !ksvc) ? 1u : 0u)), tl0_};
+  }
+  /// As browsers write it: the picture's size with key frames; layers where there are some.
+  Bytes vp9_simulcast(const Encoded& e, bool first, bool last) const {
+    if (trial_.temporal_layers > 1 && !trial_.flexible) {
+      Vp9Descriptor d;
+      d.inter_picture_predicted = !e.key;
+      d.starts_frame = first;
+      d.ends_frame = last;
+      d.not_needed_above = true;
+      d.picture_id = picture_id_;
+      d.has_layers = true;
+      d.temporal = e.temporal;
+      d.switching_up_point = e.temporal == 0;
+      d.tl0_pic_idx = tl0_;
+      if (e.key && first) {
+        d.structure.emplace();
+        d.structure->widths[0] = static_cast<uint16_t>(kWidth >> (2 - e.encoding));
+        d.structure->heights[0] = static_cast<uint16_t>(kHeight >> (2 - e.encoding));
+      }
+      Bytes out(vp9_size(d, static_cast<uint8_t>(trial_.temporal_layers)));
+      REQUIRE(write_vp9(out, d, static_cast<uint8_t>(trial_.temporal_layers)) == out.size());
+      return out;
+    }
+    const bool layers = trial_.temporal_layers > 1, sizes = e.key && first;
+    Bytes out{byte(0x81u | (e.key ? 0 : 0x40u) | (layers ? 0x20u : 0u) | (trial_.flexible ? 0x10u : 0u) | (first ? 8u : 0u) | (last ? 4u : 0u) | (sizes ? 2u : 0u)),
+              byte(0x80u | picture_id_ >> 8u), byte(picture_id_)};
+    if (layers) out.push_back(byte(static_cast<unsigned>(e.temporal << 5) | (e.temporal == 0 ? 0x10u : 0u)));
+    if (trial_.flexible && !e.key) out.push_back(byte(((picture_id_ - refers_to_) & 0x7fu) << 1));
+    if (sizes) {
+      const unsigned width = kWidth >> (2 - e.encoding), height = kHeight >> (2 - e.encoding);
+      for (const unsigned b : {0x10u, width >> 8, width, height >> 8, height}) out.push_back(byte(b));
+    }
+    return out;
+  }
+
+  Trial trial_;
   int64_t sequence_;
-  uint16_t picture_id_;
+  uint16_t picture_id_, refers_to_ = 0, newest_base_ = 0, newest_below_t2_ = 0;
   uint8_t tl0_ = 7;
   uint32_t first_timestamp_;
 };
@@ -230,121 +294,213 @@ class Packetiser {
 /// Encodes, projects with random switches, puts together again and decodes.
 class Chain {
  public:
-  Chain(Kind kind, uint64_t seed) : kind_(kind), rng_(seed), world_(kind == Kind::vp8 ? 3 : 1), decoder_(kind != Kind::vp8) {
-    for (uint8_t i = 0; i < 3; ++i) {
-      references_.push_back(std::make_unique<Decoder>(kind != Kind::vp8));
-      packetisers_.emplace_back(kind, rng_);
-      if (kind == Kind::vp8) vp8_.push_back(std::make_unique<Vp8Encoder>(i, kWidth >> (2 - i), kHeight >> (2 - i)));
+  explicit Chain(const Trial& trial) : trial_(trial), rng_(trial.seed), world_(encodings_of(trial.kind)), decoder_(trial.kind != Kind::vp8) {
+    for (uint8_t i = 0; i < 3; ++i) references_.push_back(std::make_unique<Decoder>(trial.kind != Kind::vp8));
+    for (uint8_t i = 0; i < encodings_of(trial.kind); ++i) {
+      packetisers_.emplace_back(trial, rng_);
+      const uint32_t width = kWidth >> (2 - i), height = kHeight >> (2 - i);
+      if (trial.kind == Kind::vp8) vp8_.push_back(std::make_unique<Vp8Encoder>(i, width, height));
+      else if (is_simulcast(trial.kind)) vp9_.push_back(std::make_unique<Vp9Encoder>(Vp9Shape{i, 1, trial.temporal_layers, false, width, height}));
+      else vp9_.push_back(std::make_unique<Vp9Encoder>(Vp9Shape{0, 3, trial.temporal_layers, trial.kind == Kind::vp9_ksvc, kWidth, kHeight}));
     }
-    if (kind != Kind::vp8) vp9_ = std::make_unique<Vp9Encoder>(kind == Kind::vp9_ksvc);
   }
 
   /// Which layers were shown, and how often.
   std::map<uint8_t, int> run() {
+    INFO(to_string(trial_.kind) << " seed " << trial_.seed << (trial_.trouble ? " in trouble, " : ", ") << trial_.temporal_layers << " temporal layers" << (trial_.flexible ? ", flexible" : ""));
     for (int number = 0; number < kPictures; ++number) {
       if (rng_.chance(0.15)) choose_target();
-      if (kind_ == Kind::vp8) vp8_picture(number);
-      else vp9_picture(number);
-      REQUIRE(picture_.empty());  // every picture ends with a marker
+      for (uint8_t e = 0; e < encodings_of(trial_.kind); ++e) send_picture(e, number);
+      deliver(time_);
+      if (number % 8 == 7) repair();
     }
-    INFO(to_string(kind_));
+    deliver(INT64_MAX);
+    repair();
     CHECK(world_.projection.violation() == "");
+    CHECK(world_.counts.drops[Drop::picture_order_jumped] == 0);
+    decode();
     CHECK(decoded_ > kPictures / 3);
     return seen_;
   }
+  const Source& source() const { return *world_.source; }
 
  private:
+  struct Carried {
+    SentPacket sent;
+    int number = 0;      // of its picture
+    uint8_t layer = 0;   // encoding or spatial layer
+  };
+  struct Out {
+    Bytes bytes;         // empty: padding
+    const Carried* from = nullptr;
+  };
+
   void choose_target() {
     if (rng_.chance(0.08)) return world_.projection.set_target(std::nullopt);
     const auto high = static_cast<uint8_t>(rng_.below(3)), temporal = static_cast<uint8_t>(rng_.below(3));
-    world_.projection.set_target(kind_ == Kind::vp8 ? LayerId{high, 0, temporal} : LayerId{0, high, temporal});
+    world_.projection.set_target(is_simulcast(trial_.kind) ? LayerId{high, 0, temporal} : LayerId{0, high, temporal});
   }
 
-  void vp8_picture(int number) {
-    for (uint8_t e = 0; e < 3; ++e) {
-      const Encoded frame = vp8_[e]->encode(number, number == 0 || key_due_[e] == number);
-      const auto shown = references_[e]->decode(frame.data);
-      REQUIRE(shown);
-      truth_[{number, e}] = *shown;
-      packetisers_[e].new_picture(frame.temporal == 0);
-      for (const Bytes& packet : packetisers_[e].packets(frame, number, true)) pass(packet, number);
-    }
-  }
-
-  void vp9_picture(int number) {
-    const std::vector<Encoded> layers = vp9_->encode(number, number == 0 || key_due_[0] == number);
-    packetisers_[0].new_picture(layers[0].temporal == 0);
+  void send_picture(uint8_t encoding, int number) {
+    const bool key = number == 0 || key_due_[encoding] == number;
+    std::vector<Encoded> layers;
+    if (trial_.kind == Kind::vp8) layers.push_back(vp8_[encoding]->encode(number, key));
+    else layers = vp9_[encoding]->encode(number, key);
+    packetisers_[encoding].new_picture(layers.front().temporal);
     Bytes all;
-    for (uint8_t s = 0; s < 3; ++s) {
-      all.insert(all.end(), layers[s].data.begin(), layers[s].data.end());
-      const auto shown = references_[s]->decode(all);
+    for (const Encoded& layer : layers) {
+      const auto index = static_cast<uint8_t>(encoding + layer.spatial);
+      all.insert(all.end(), layer.data.begin(), layer.data.end());
+      const auto shown = references_[index]->decode(all);
       REQUIRE(shown);
-      truth_[{number, s}] = *shown;
-      for (const Bytes& packet : packetisers_[0].packets(layers[s], number, s == 2)) pass(packet, number);
+      truth_[{number, index}] = *shown;
+      for (SentPacket& packet : packetisers_[encoding].packets(layer, number, &layer == &layers.back())) {
+        carried_.push_back({std::move(packet), number, index});
+        schedule(carried_.back());
+      }
     }
   }
 
-  void pass(const Bytes& bytes, int number) {
-    const Instant now = Instant::at(Duration::milliseconds(33 * number + 20));
-    SentPacket sent;
-    sent.bytes = bytes;
+  void schedule(Carried& packet) {
+    int64_t at = ++time_;
+    if (trial_.trouble && rng_.chance(0.07)) at += rng_.chance(0.3) ? 5 + rng_.below(40) : 1 + rng_.below(3);
+    arrivals_.emplace(std::pair(at, time_), &packet);
+    by_number_[{packet.sent.encoding, packet.sent.sequence}] = &packet;
+  }
+
+  void deliver(int64_t until) {
+    while (!arrivals_.empty() && arrivals_.begin()->first.first <= until) {
+      Carried& packet = *arrivals_.begin()->second;
+      arrivals_.erase(arrivals_.begin());
+      pass(packet);
+    }
+  }
+
+  void pass(Carried& carried) {
+    const Instant now = Instant::at(Duration::milliseconds(33 * carried.number + 20));
     MediaPacket packet;
-    REQUIRE(world_.ingest(now, sent, packet));
+    REQUIRE(world_.ingest(now, carried.sent, packet));
+    carried.sent.arrived = true;
     const auto placement = world_.projection.place(packet, now);
-    if (const auto awaited = world_.projection.awaits_key_frame(); awaited && key_due_[*awaited] < number) key_due_[*awaited] = number + 3;
-    if (placement.drop) return;
-    world_.projection.sent(bytes.size());
-    take(write_out(packet, placement.rewrite, now), number);
+    if (const auto awaited = world_.projection.awaits_key_frame(); awaited && key_due_[*awaited] < newest_number()) key_due_[*awaited] = newest_number() + 3;
+    if (placement.begins) ++begun_;
+    if (placement.drop && !placement.fills) return;
+    if (!placement.drop) world_.projection.sent(carried.sent.bytes.size());
+    take(placement.rewrite.sequence, placement.drop ? Out{} : Out{write_out(packet, placement.rewrite, now), &carried});
+  }
+  int newest_number() const { return carried_.back().number; }
+
+  void take(uint16_t sequence, Out out) {
+    const int64_t extended = unwrapper_.unwrap(sequence);
+    if (!trial_.trouble && !received_.empty()) REQUIRE(extended == received_.rbegin()->first + 1);
+    REQUIRE(received_.emplace(extended, std::move(out)).second);
   }
 
-  /// The receiver: numbers in turn, frames put together until the marker.
-  void take(const Bytes& bytes, int number) {
-    const auto view = RtpView::parse(bytes);
+  /// The receiver asks for what it misses, and gets it as the bridge repeats packets.
+  void repair() {
+    if (received_.empty()) return;
+    for (int64_t s = received_.begin()->first; s < received_.rbegin()->first; ++s) {
+      const auto origin = received_.count(s) ? std::nullopt : world_.projection.origin_of(static_cast<uint16_t>(s));
+      if (!origin) continue;
+      const auto found = by_number_.find({origin->run->encoding, origin->in});
+      if (found == by_number_.end() || !found->second->sent.arrived) continue;
+      const MediaPacket packet = world_.read_again(found->second->sent);
+      const Run& run = origin->run_of(packet.view.timestamp());
+      if (!run.cut.lets_through(packet)) received_[s] = {};
+      else received_[s] = {write_out(packet, Projection::rewrite(run, packet, static_cast<uint16_t>(s)), Instant()), found->second};
+    }
+  }
+
+  /// Pictures that are whole are decoded in their order, and are what they should be. All are, but where another encoding began before the
+  /// last packets had come.
+  void decode() {
+    int incomplete = 0;
+    auto at = received_.begin();
+    while (at != received_.end()) {
+      if (!at->second.from) {
+        ++at;
+        continue;
+      }
+      const Carried& first = *at->second.from;
+      Bytes picture;
+      uint8_t layer = first.layer;
+      int64_t expected = at->first;
+      bool whole = starts_frame(at->second), ended = false;
+      for (; at != received_.end() && (!at->second.from || (at->second.from->number == first.number && at->second.from->sent.encoding == first.sent.encoding)); ++at) {
+        whole = whole && at->first == expected++;
+        if (!at->second.from) continue;
+        const auto view = RtpView::parse(at->second.bytes);
+        REQUIRE(view);
+        const size_t skip = trial_.kind == Kind::vp8 ? parse_vp8(view->payload())->size() : parse_vp9(view->payload())->size;
+        picture.insert(picture.end(), view->payload().begin() + skip, view->payload().end());
+        layer = std::max(layer, at->second.from->layer);
+        ended = view->marker();
+      }
+      if (!whole || !ended) {
+        ++incomplete;
+        continue;
+      }
+      INFO("picture " << first.number << " layer " << int{layer});
+      const auto shown = decoder_.decode(picture);
+      REQUIRE(shown);
+      REQUIRE(*shown == truth_.at({first.number, layer}));
+      ++decoded_;
+      ++seen_[layer];
+    }
+    CHECK(incomplete <= (trial_.trouble ? begun_ : 0));
+  }
+  bool starts_frame(const Out& out) const {
+    const auto view = RtpView::parse(out.bytes);
     REQUIRE(view);
-    if (next_) REQUIRE(view->sequence() == *next_);
-    next_ = static_cast<uint16_t>(view->sequence() + 1);
-    const size_t skip = kind_ == Kind::vp8 ? parse_vp8(view->payload())->size() : parse_vp9(view->payload())->size;
-    picture_.insert(picture_.end(), view->payload().begin() + skip, view->payload().end());
-    layer_ = kind_ == Kind::vp8 ? *world_.projection.forwards() : parse_vp9(view->payload())->spatial;
-    number_ = number;
-    if (view->marker()) finish();
+    return trial_.kind == Kind::vp8 ? tacoma::starts_frame(*parse_vp8(view->payload())) : parse_vp9(view->payload())->starts_frame;
   }
 
-  void finish() {
-    INFO(to_string(kind_) << " picture " << number_ << " layer " << int{layer_});
-    const auto shown = decoder_.decode(picture_);
-    REQUIRE(shown);
-    REQUIRE(*shown == truth_.at({number_, layer_}));
-    ++decoded_;
-    ++seen_[layer_];
-    picture_.clear();
-  }
-
-  Kind kind_;
+  Trial trial_;
   Rng rng_;
   ReceivingWorld world_;
   Decoder decoder_;
   std::vector<std::unique_ptr<Decoder>> references_;
   std::vector<Packetiser> packetisers_;
   std::vector<std::unique_ptr<Vp8Encoder>> vp8_;
-  std::unique_ptr<Vp9Encoder> vp9_;
+  std::vector<std::unique_ptr<Vp9Encoder>> vp9_;
   std::map<std::pair<int, uint8_t>, uint64_t> truth_;  // (picture, layer): what one shows that gets everything
   int key_due_[3] = {0, 0, 0};
-  Bytes picture_;
-  uint8_t layer_ = 0;
-  int number_ = 0;
-  std::optional<uint16_t> next_;
-  int decoded_ = 0;
+  std::deque<Carried> carried_;
+  std::map<std::pair<uint8_t, int64_t>, Carried*> by_number_;       // encoding, sequence number
+  std::map<std::pair<int64_t, int64_t>, Carried*> arrivals_;        // when, in which order
+  int64_t time_ = 0;
+  SequenceUnwrapper unwrapper_;
+  std::map<int64_t, Out> received_;
+  int decoded_ = 0, begun_ = 0;
   std::map<uint8_t, int> seen_;
 };
-void switch_and_decode(Kind kind) {
+
+void switch_and_decode(const std::vector<Trial>& trials) {
   std::map<uint8_t, int> seen;
-  for (const uint64_t seed : {1, 2})
-    for (const auto& [layer, times] : Chain(kind, seed).run()) seen[layer] += times;
+  for (const Trial& trial : trials)
+    for (const auto& [layer, times] : Chain(trial).run()) seen[layer] += times;
   for (uint8_t layer = 0; layer < 3; ++layer) CHECK(seen[layer] > 10);
+}
+void switch_and_decode(Kind kind) {
+  switch_and_decode({{kind, 1}, {kind, 2}});
+  switch_and_decode({{kind, 3, true}, {kind, 4, true}});
 }
 }  // namespace
 
 TEST_CASE("VP8 of three encodings by three temporal layers decodes bit by bit through random switches") { switch_and_decode(Kind::vp8); }
 TEST_CASE("VP9 SVC of three spatial by three temporal layers decodes bit by bit through random switches") { switch_and_decode(Kind::vp9_svc); }
 TEST_CASE("VP9 k-SVC decodes bit by bit through random switches") { switch_and_decode(Kind::vp9_ksvc); }
+TEST_CASE("VP9 of three encodings by one to three temporal layers decodes bit by bit through random switches") {
+  constexpr Kind kind = Kind::vp9_simulcast;
+  for (const bool flexible : {false, true})
+    for (const bool trouble : {false, true}) {
+      std::vector<Trial> trials;
+      for (const unsigned temporal : {1u, 2u, 3u}) trials.push_back({kind, temporal + (trouble ? 10u : 0u), trouble, temporal, flexible});
+      switch_and_decode(trials);
+    }
+}
+TEST_CASE("the encodings of VP9 simulcast are as high as their key frames say") {
+  Chain chain({Kind::vp9_simulcast, 5});
+  chain.run();
+  for (size_t e = 0; e < 3; ++e) CHECK(chain.source().encodings[e]->heights[0] == kHeight >> (2 - e));
+}

@@ -42,6 +42,7 @@ struct MediaPacket {
   uint8_t primary_type = 0;            // its payload type, ...
   BytesView primary;                   // ... and it; empty until Receiver::read_primary
   bool key_frame = false;              // a receiver may start here: the first packet of a key frame
+  bool is_blind = false;               // of a codec that nothing is known of: `key_frame` is the first packet of any picture
   uint8_t top_spatial = 0;             // the highest spatial id that its encoding has, as far as is known
   std::optional<AudioLevel> level;
   BytesView audio_level, video_orientation;  // extension data that goes through

@@ -40,7 +40,8 @@ Projection::Placement Projection::place(const MediaPacket& packet, Instant now) 
     placement = place_late(packet, !target_ ? Drop::suspended : encoding != wanted ? Drop::layer_not_wanted
                                    : newest_[encoding] >= packet.sequence ? Drop::rtp_too_old : Drop::waiting_for_key_frame);
   }
-  update_awaited(wanted);
+  if (blind_since_ && packet.source->encodings[numbers_.current().encoding]->last_key_frame_request >= *blind_since_) blind_since_.reset();
+  update_awaited(packet, wanted);
   return placement;
 }
 
@@ -69,6 +70,7 @@ OutgoingStream Projection::give_back(std::string& violation) {
   numbers_ = Numbering(video_ ? Numbering::kMaxRuns : Numbering::kMaxRunsOfAudio);
   last_ = {};
   running_ = false;
+  blind_since_.reset();
   return stream;
 }
 
@@ -89,6 +91,8 @@ void Projection::begin(const MediaPacket& packet, Instant now) {
   deltas_ = deltas;
   picture_ = packet.view.timestamp() - 1;
   running_ = true;
+  blind_since_.reset();
+  if (packet.is_blind) blind_since_ = now;
 }
 
 /// From the time of the last encoding to this one's: by both senders' reports, or by arrival; in any case forward.
@@ -197,7 +201,7 @@ void Projection::failed(const MediaPacket& packet, const Placement& placement) {
 
 void Projection::held_back(const MediaPacket& packet, bool breaks_video) {
   hold_back(packet, breaks_video);
-  update_awaited(wanted_encoding(packet));
+  update_awaited(packet, wanted_encoding(packet));
 }
 
 void Projection::hold_back(const MediaPacket& packet, bool breaks_video) {
@@ -211,8 +215,10 @@ void Projection::hold_back(const MediaPacket& packet, bool breaks_video) {
   deltas_ = numbers_.current().deltas;
 }
 
-void Projection::update_awaited(uint8_t wanted) {
-  const bool waits = video_ && target_ && (!running_ || wanted != numbers_.current().encoding || filter_.needs_key_frame());
+void Projection::update_awaited(const MediaPacket& packet, uint8_t wanted) {
+  const bool goes_on = running_ && wanted == numbers_.current().encoding;
+  // What can begin anywhere needs its key frame then, not before.
+  const bool waits = video_ && target_ && (packet.is_blind ? goes_on && blind_since_ : !goes_on || filter_.needs_key_frame());
   if (waits) {
     awaited_ = wanted;
   } else {

@@ -98,7 +98,8 @@ class Projection {
   /// The bridge holds it back, from all or from this receiver. Video begins again at a key frame when it `breaks_video`.
   void held_back(const MediaPacket& packet, bool breaks_video);
 
-  /// The encoding whose next key frame this projection waits for.
+  /// The encoding whose next key frame this projection waits for. Of a codec that nothing is known of: that it has begun with, until one
+  /// has been asked for.
   std::optional<uint8_t> awaits_key_frame() const { return awaited_; }
   /// The same, as far as this receiver may make the bridge ask for it.
   std::optional<uint8_t> asks_key_frame(Instant now);
@@ -142,7 +143,7 @@ class Projection {
   Placement place_ahead(const MediaPacket& packet, Instant now);
   Placement place_late(const MediaPacket& packet, Drop otherwise);
   void note_out(const MediaPacket& packet, const Deltas& deltas, Instant now);
-  void update_awaited(uint8_t wanted);
+  void update_awaited(const MediaPacket& packet, uint8_t wanted);
 
   Endpoint* receiver_;
   std::optional<LayerId> target_ = LayerId{0, kMaxSpatialLayers - 1, kMaxTemporalLayers - 1};
@@ -151,6 +152,7 @@ class Projection {
   bool video_ = false;
   bool running_ = false;                // what comes of the current encoding goes out
   std::optional<uint8_t> awaited_;
+  std::optional<Instant> blind_since_;  // the encoding began, perhaps not with a key frame, and none has been asked for since
   uint32_t picture_ = 0;                // timestamp of the newest picture of the current encoding
   std::array<int64_t, kMaxEncodings> newest_{INT64_MIN, INT64_MIN, INT64_MIN};  // incoming numbers that were decided on
 

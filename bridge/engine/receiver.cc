@@ -167,7 +167,8 @@ void count_lies(const MediaPacket& packet, Encoding& encoding, BridgeCounts& cou
 }  // namespace
 
 void Receiver::inspect(Instant now, MediaPacket& packet, Encoding& encoding, const PayloadType& type, BridgeCounts& counts) {
-  packet.key_frame = true;  // where nothing is known of the codec, any packet may be a start
+  packet.key_frame = true;  // any packet of audio may be a start
+  packet.is_blind = packet.is_video && type.codec == Codec::opaque;
   if (packet.is_video ? video_muted : audio_muted) packet.held_back = Drop::force_muted;
   else if (packet.view.payload().empty()) packet.held_back = Drop::padding_only;
   else if (packet.is_video) packet.held_back = read_facts(packet, encoding, type.codec);
@@ -224,7 +225,7 @@ MediaPacket Receiver::read_again(Source& source, Encoding& encoding, const RtpVi
 std::optional<Drop> Receiver::read_facts(MediaPacket& packet, Encoding& encoding, Codec codec) {
   packet.codec = codec;
   switch (codec) {
-    case Codec::opaque: return std::nullopt;
+    case Codec::opaque: return read_opaque(packet, encoding);
     case Codec::vp9: return read_vp9(packet, encoding);
     case Codec::av1: return read_av1(packet, encoding);
     case Codec::h264: return read_h264(packet, encoding);
@@ -238,6 +239,17 @@ std::optional<Drop> Receiver::read_facts(MediaPacket& packet, Encoding& encoding
   packet.layer.temporal = descriptor->temporal_layer.value_or(0);
   if (packet.key_frame)
     if (const auto size = vp8_key_frame_size(payload, *descriptor)) encoding.heights[0] = size->height;
+  return std::nullopt;
+}
+
+/// Nothing tells a key frame. A receiver may start with any picture, of which this is the first packet for certain: what was sent right
+/// before it is here, and belongs to another one. (Of what was before the encoding's first packet nobody knows.)
+std::optional<Drop> Receiver::read_opaque(MediaPacket& packet, Encoding& encoding) {
+  packet.key_frame = false;
+  if (packet.behind != 0) return std::nullopt;
+  const uint32_t timestamp = packet.view.timestamp();
+  packet.key_frame = !encoding.newest_picture || (*encoding.newest_picture != timestamp && encoding.window.has(packet.sequence - 1));
+  encoding.newest_picture = timestamp;
   return std::nullopt;
 }
 

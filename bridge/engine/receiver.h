@@ -66,6 +66,7 @@ class Receiver {
   std::optional<Drop> read_vp9(MediaPacket& packet, Encoding& encoding);
   std::optional<Drop> read_av1(MediaPacket& packet, Encoding& encoding);
   std::optional<Drop> read_h264(MediaPacket& packet, Encoding& encoding);
+  std::optional<Drop> read_opaque(MediaPacket& packet, Encoding& encoding);
   std::optional<Drop> read_facts(MediaPacket& packet, Encoding& encoding, Codec codec);
   void inspect_audio(MediaPacket& packet);
   void nack(Instant now, Sender& sender, Ssrc feedback_ssrc, BridgeCounts& counts, Outbox& out);

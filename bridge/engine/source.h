@@ -69,6 +69,7 @@ class Encoding {
   uint8_t top_spatial = 0;              // the highest spatial id that it said it has, or that has come
   bool has_parameters = false;          // H.264: sequence parameter sets come in band
   std::optional<uint32_t> first_idr;    // H.264: timestamp
+  std::optional<uint32_t> newest_picture;  // codecs that nothing is known of: timestamp
   int64_t key_from = INT64_MIN;         // the newest key frame's first packet; of opaque codecs it is not known
   Instant key_at = Instant::never();
   /// AV1: what its dependency descriptors refer to, and what late ones from before may.

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <deque>
 #include <map>
+#include <set>
 
 #include "layered_sender.h"
 #include "loadgen/media/test_picture.h"
@@ -205,6 +206,9 @@ struct Trial {
   bool flexible = false;         // VP9 simulcast: the references in each descriptor instead of TL0PICIDX
 };
 bool is_simulcast(Kind kind) { return encodings_of(kind) > 1; }
+/// The opaque codec is VP8 under another name.
+bool is_vp8(Kind kind) { return kind == Kind::vp8 || kind == Kind::opaque; }
+uint8_t payload_type(Kind kind) { return kind == Kind::vp8 ? 100 : kind == Kind::opaque ? 45 : 101; }
 
 /// Packets of a frame with its descriptor in front.
 class Packetiser {
@@ -223,14 +227,14 @@ class Packetiser {
     for (size_t at = 0; at < e.data.size(); at += kChunk) {
       const size_t size = std::min(kChunk, e.data.size() - at);
       const bool first = at == 0, last = at + size == e.data.size();
-      RtpHeader header{static_cast<uint8_t>(trial_.kind == Kind::vp8 ? 100 : 101), last && last_of_picture, static_cast<uint16_t>(sequence_),
+      RtpHeader header{payload_type(trial_.kind), last && last_of_picture, static_cast<uint16_t>(sequence_),
                        first_timestamp_ + static_cast<uint32_t>(number) * 3000, Ssrc(e.encoding + 1u)};
       SentPacket packet;
       packet.encoding = e.encoding;
       packet.sequence = sequence_++;
       packet.bytes.resize(kRtpFixedHeader);
       REQUIRE(write_rtp_header(packet.bytes, header, {}) == kRtpFixedHeader);
-      const Bytes descriptor = trial_.kind == Kind::vp8 ? vp8(e, first) : trial_.kind == Kind::vp9_simulcast ? vp9_simulcast(e, first, last) : vp9_svc(e, first, last);
+      const Bytes descriptor = is_vp8(trial_.kind) ? vp8(e, first) : trial_.kind == Kind::vp9_simulcast ? vp9_simulcast(e, first, last) : vp9_svc(e, first, last);
       packet.bytes.insert(packet.bytes.end(), descriptor.begin(), descriptor.end());
       packet.bytes.insert(packet.bytes.end(), e.data.begin() + static_cast<std::ptrdiff_t>(at), e.data.begin() + static_cast<std::ptrdiff_t>(at + size));
       result.push_back(std::move(packet));
@@ -294,12 +298,12 @@ class Packetiser {
 /// Encodes, projects with random switches, puts together again and decodes.
 class Chain {
  public:
-  explicit Chain(const Trial& trial) : trial_(trial), rng_(trial.seed), world_(encodings_of(trial.kind)), decoder_(trial.kind != Kind::vp8) {
-    for (uint8_t i = 0; i < 3; ++i) references_.push_back(std::make_unique<Decoder>(trial.kind != Kind::vp8));
+  explicit Chain(const Trial& trial) : trial_(trial), rng_(trial.seed), world_(encodings_of(trial.kind)), decoder_(!is_vp8(trial.kind)) {
+    for (uint8_t i = 0; i < 3; ++i) references_.push_back(std::make_unique<Decoder>(!is_vp8(trial.kind)));
     for (uint8_t i = 0; i < encodings_of(trial.kind); ++i) {
       packetisers_.emplace_back(trial, rng_);
       const uint32_t width = kWidth >> (2 - i), height = kHeight >> (2 - i);
-      if (trial.kind == Kind::vp8) vp8_.push_back(std::make_unique<Vp8Encoder>(i, width, height));
+      if (is_vp8(trial.kind)) vp8_.push_back(std::make_unique<Vp8Encoder>(i, width, height));
       else if (is_simulcast(trial.kind)) vp9_.push_back(std::make_unique<Vp9Encoder>(Vp9Shape{i, 1, trial.temporal_layers, false, width, height}));
       else vp9_.push_back(std::make_unique<Vp9Encoder>(Vp9Shape{0, 3, trial.temporal_layers, trial.kind == Kind::vp9_ksvc, kWidth, kHeight}));
     }
@@ -333,6 +337,7 @@ class Chain {
   struct Out {
     Bytes bytes;         // empty: padding
     const Carried* from = nullptr;
+    bool begins_blindly = false;
   };
 
   void choose_target() {
@@ -344,7 +349,7 @@ class Chain {
   void send_picture(uint8_t encoding, int number) {
     const bool key = number == 0 || key_due_[encoding] == number;
     std::vector<Encoded> layers;
-    if (trial_.kind == Kind::vp8) layers.push_back(vp8_[encoding]->encode(number, key));
+    if (is_vp8(trial_.kind)) layers.push_back(vp8_[encoding]->encode(number, key));
     else layers = vp9_[encoding]->encode(number, key);
     packetisers_[encoding].new_picture(layers.front().temporal);
     Bytes all;
@@ -354,6 +359,7 @@ class Chain {
       const auto shown = references_[index]->decode(all);
       REQUIRE(shown);
       truth_[{number, index}] = *shown;
+      if (layer.key) keys_.insert({number, index});
       for (SentPacket& packet : packetisers_[encoding].packets(layer, number, &layer == &layers.back())) {
         carried_.push_back({std::move(packet), number, index});
         schedule(carried_.back());
@@ -382,11 +388,15 @@ class Chain {
     REQUIRE(world_.ingest(now, carried.sent, packet));
     carried.sent.arrived = true;
     const auto placement = world_.projection.place(packet, now);
-    if (const auto awaited = world_.projection.awaits_key_frame(); awaited && key_due_[*awaited] < newest_number()) key_due_[*awaited] = newest_number() + 3;
+    if (const auto awaited = world_.projection.awaits_key_frame()) {
+      // Whoever began blindly has no use for a key frame that is out already.
+      if (key_due_[*awaited] < newest_number() + (packet.is_blind ? 1 : 0)) key_due_[*awaited] = newest_number() + kAnswer;
+      world_.source->encodings[*awaited]->last_key_frame_request = now;
+    }
     if (placement.begins) ++begun_;
     if (placement.drop && !placement.fills) return;
     if (!placement.drop) world_.projection.sent(carried.sent.bytes.size());
-    take(placement.rewrite.sequence, placement.drop ? Out{} : Out{write_out(packet, placement.rewrite, now), &carried});
+    take(placement.rewrite.sequence, placement.drop ? Out{} : Out{write_out(packet, placement.rewrite, now), &carried, placement.begins && packet.is_blind});
   }
   int newest_number() const { return carried_.back().number; }
 
@@ -407,14 +417,15 @@ class Chain {
       const MediaPacket packet = world_.read_again(found->second->sent);
       const Run& run = origin->run_of(packet.view.timestamp());
       if (!run.cut.lets_through(packet)) received_[s] = {};
-      else received_[s] = {write_out(packet, Projection::rewrite(run, packet, static_cast<uint16_t>(s)), Instant()), found->second};
+      else received_[s] = {write_out(packet, Projection::rewrite(run, packet, static_cast<uint16_t>(s)), Instant()), found->second, false};
     }
   }
 
   /// Pictures that are whole are decoded in their order, and are what they should be. All are, but where another encoding began before the
-  /// last packets had come.
+  /// last packets had come. What the bridge cannot read it begins with any picture: then they are from the key frame on that it asks for.
   void decode() {
-    int incomplete = 0;
+    int incomplete = 0, blind = 0;
+    bool waits_for_key = false;
     auto at = received_.begin();
     while (at != received_.end()) {
       if (!at->second.from) {
@@ -428,16 +439,22 @@ class Chain {
       bool whole = starts_frame(at->second), ended = false;
       for (; at != received_.end() && (!at->second.from || (at->second.from->number == first.number && at->second.from->sent.encoding == first.sent.encoding)); ++at) {
         whole = whole && at->first == expected++;
+        waits_for_key = waits_for_key || at->second.begins_blindly;
         if (!at->second.from) continue;
         const auto view = RtpView::parse(at->second.bytes);
         REQUIRE(view);
-        const size_t skip = trial_.kind == Kind::vp8 ? parse_vp8(view->payload())->size() : parse_vp9(view->payload())->size;
+        const size_t skip = is_vp8(trial_.kind) ? parse_vp8(view->payload())->size() : parse_vp9(view->payload())->size;
         picture.insert(picture.end(), view->payload().begin() + skip, view->payload().end());
         layer = std::max(layer, at->second.from->layer);
         ended = view->marker();
       }
       if (!whole || !ended) {
         ++incomplete;
+        continue;
+      }
+      if (keys_.count({first.number, layer})) waits_for_key = false;
+      if (waits_for_key) {
+        ++blind;
         continue;
       }
       INFO("picture " << first.number << " layer " << int{layer});
@@ -448,11 +465,12 @@ class Chain {
       ++seen_[layer];
     }
     CHECK(incomplete <= (trial_.trouble ? begun_ : 0));
+    CHECK(blind <= (trial_.kind == Kind::opaque ? begun_ * kAnswer : 0));
   }
   bool starts_frame(const Out& out) const {
     const auto view = RtpView::parse(out.bytes);
     REQUIRE(view);
-    return trial_.kind == Kind::vp8 ? tacoma::starts_frame(*parse_vp8(view->payload())) : parse_vp9(view->payload())->starts_frame;
+    return is_vp8(trial_.kind) ? tacoma::starts_frame(*parse_vp8(view->payload())) : parse_vp9(view->payload())->starts_frame;
   }
 
   Trial trial_;
@@ -463,6 +481,8 @@ class Chain {
   std::vector<Packetiser> packetisers_;
   std::vector<std::unique_ptr<Vp8Encoder>> vp8_;
   std::vector<std::unique_ptr<Vp9Encoder>> vp9_;
+  static constexpr int kAnswer = 3;                    // pictures until a key frame that was asked for
+  std::set<std::pair<int, uint8_t>> keys_;             // (picture, layer)
   std::map<std::pair<int, uint8_t>, uint64_t> truth_;  // (picture, layer): what one shows that gets everything
   int key_due_[3] = {0, 0, 0};
   std::deque<Carried> carried_;
@@ -490,6 +510,7 @@ void switch_and_decode(Kind kind) {
 TEST_CASE("VP8 of three encodings by three temporal layers decodes bit by bit through random switches") { switch_and_decode(Kind::vp8); }
 TEST_CASE("VP9 SVC of three spatial by three temporal layers decodes bit by bit through random switches") { switch_and_decode(Kind::vp9_svc); }
 TEST_CASE("VP9 k-SVC decodes bit by bit through random switches") { switch_and_decode(Kind::vp9_ksvc); }
+TEST_CASE("a codec that the bridge does not know decodes bit by bit from the key frame on that each switch asks for") { switch_and_decode(Kind::opaque); }
 TEST_CASE("VP9 of three encodings by one to three temporal layers decodes bit by bit through random switches") {
   constexpr Kind kind = Kind::vp9_simulcast;
   for (const bool flexible : {false, true})

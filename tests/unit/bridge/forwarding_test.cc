@@ -82,6 +82,54 @@ TEST_CASE("a new receiver gets no video before a key frame, which the bridge ask
   check_audit(h);
 }
 
+TEST_CASE("of a codec that the bridge does not know a receiver gets whole pictures at once, and each start asks for a key frame") {
+  Harness h;
+  Client& a = h.join("m", "aaaaaaaa");
+  auto update = h.conference("m");
+  colibri2::Endpoint sender;
+  sender.id = a.id;
+  jingle::MediaFormats formats = jingle::offered_video();
+  for (jingle::PayloadType& type : formats.payload_types)
+    if (type.name == "VP8") type.name = "H265";
+  sender.media = {{jingle::Media::video, formats}};
+  update.endpoints = {sender};
+  REQUIRE(h.modify(update));
+  const auto asked = [&] { return a.count(RtcpType::payload_feedback, kFormatPli); };
+  const auto send = [&](uint32_t timestamp) {
+    a.timestamp = timestamp;
+    a.send_video(h.now, false);
+    h.settle();
+  };
+  Client& b = h.join("m", "bbbbbbbb");
+  for (uint32_t picture = 0; picture < 10; ++picture) {
+    send(picture * 3000);
+    h.run(Duration::milliseconds(100));
+  }
+  CHECK(b.of(a.video).size() == 10);
+  CHECK(asked() == 1);
+  // Who comes in the middle of a picture gets nothing of it; nor of one whose beginning cannot be told from the end of a lost one.
+  h.join("m", "cccccccc");
+  h.run(Duration::seconds(1));
+  const size_t before = asked();
+  Client& c = *h.clients.back();
+  send(9 * 3000);
+  CHECK(c.of(a.video).empty());
+  ++a.video_sequence;
+  send(10 * 3000);
+  CHECK(c.of(a.video).empty());
+  CHECK(asked() == before);
+  send(11 * 3000);
+  CHECK(c.of(a.video).size() == 1);
+  CHECK(asked() == before + 1);
+  for (uint32_t picture = 12; picture < 32; ++picture) {
+    send(picture * 3000);
+    h.run(Duration::milliseconds(100));
+  }
+  CHECK(c.of(a.video).size() == 21);
+  CHECK(asked() == before + 1);
+  check_audit(h);
+}
+
 TEST_CASE("silence is dropped after three packets and leaves no gap") {
   Harness h;
   Client& a = h.join("m", "aaaaaaaa");

@@ -11,7 +11,7 @@ namespace tacoma::test {
 using namespace bridge;
 
 namespace {
-constexpr uint8_t kVp8Type = 100, kVp9Type = 101, kAv1Type = 41, kH264Type = 102, kDependencyId = 11;
+constexpr uint8_t kVp8Type = 100, kVp9Type = 101, kAv1Type = 41, kH264Type = 102, kOpaqueType = 45, kDependencyId = 11;
 
 uint8_t payload_type(Kind kind) {
   switch (kind) {
@@ -19,6 +19,7 @@ uint8_t payload_type(Kind kind) {
     case Kind::vp9_svc: case Kind::vp9_ksvc: case Kind::vp9_simulcast: return kVp9Type;
     case Kind::av1_svc: case Kind::av1_ksvc: case Kind::av1_simulcast: return kAv1Type;
     case Kind::h264: return kH264Type;
+    case Kind::opaque: return kOpaqueType;
   }
   return 0;
 }
@@ -54,13 +55,13 @@ class BitWriter {
 }  // namespace
 
 const char* to_string(Kind kind) {
-  static constexpr const char* names[] = {"vp8", "vp9_svc", "vp9_ksvc", "vp9_simulcast", "av1_svc", "av1_ksvc", "av1_simulcast", "h264"};
+  static constexpr const char* names[] = {"vp8", "vp9_svc", "vp9_ksvc", "vp9_simulcast", "av1_svc", "av1_ksvc", "av1_simulcast", "h264", "opaque"};
   return names[static_cast<size_t>(kind)];
 }
 bool is_av1(Kind kind) { return payload_type(kind) == kAv1Type; }
 size_t encodings_of(Kind kind) {
   if (kind == Kind::av1_simulcast) return 2;
-  return kind == Kind::vp8 || kind == Kind::vp9_simulcast || kind == Kind::h264 ? 3 : 1;
+  return kind == Kind::vp8 || kind == Kind::vp9_simulcast || kind == Kind::h264 || kind == Kind::opaque ? 3 : 1;
 }
 
 LayeredSender::LayeredSender(Kind kind, Rng rng) : kind_(kind), rng_(rng), streams_(encodings_of(kind)) {
@@ -91,7 +92,7 @@ void LayeredSender::picture_of(size_t e, std::vector<SentPacket*>& out) {
     if (is_av1(kind_)) s.template_offset = static_cast<uint8_t>((s.template_offset + templates(kind_).size()) % 64);
   }
   static constexpr uint8_t kThree[] = {0, 2, 1, 2}, kTwo[] = {0, 1};
-  const uint8_t temporal = kind_ == Kind::h264 ? uint8_t{0} : is_av1(kind_) ? kTwo[s.phase % 2] : kThree[s.phase % 4];
+  const uint8_t temporal = kind_ == Kind::h264 || kind_ == Kind::opaque ? uint8_t{0} : is_av1(kind_) ? kTwo[s.phase % 2] : kThree[s.phase % 4];
   if (temporal == 0) s.in_sync_cycle = key || rng_.chance(0.4);
   const bool first_after_base = s.phase % 4 == 1;
   ++s.phase;
@@ -204,6 +205,7 @@ Bytes LayeredSender::payload(const Stream& s, const Shape& shape, const ModelFra
     if (first) return parameters(frame.encoding);
     return {0x7c, byte(5u | (index == 1 ? 0x80 : 0)), 9};
   }
+  if (kind_ == Kind::opaque) return {9, 9};
   return {byte(shape.key && shape.spatial == 0 && first ? 0x18 : 0x10), 9, 9};
 }
 
@@ -273,7 +275,7 @@ bridge::SourceDescription describe(size_t encodings) {
 
 ReceivingWorld::ReceivingWorld(size_t encodings) : source(nullptr), projection(nobody(), true, Ssrc(1), Ssrc(), 1) {
   jingle::MediaFormats formats;
-  for (const auto& [id, name] : {std::pair<uint8_t, const char*>{kVp8Type, "VP8"}, {kVp9Type, "VP9"}, {kAv1Type, "AV1"}, {kH264Type, "H264"}}) {
+  for (const auto& [id, name] : {std::pair<uint8_t, const char*>{kVp8Type, "VP8"}, {kVp9Type, "VP9"}, {kAv1Type, "AV1"}, {kH264Type, "H264"}, {kOpaqueType, "H265"}}) {
     jingle::PayloadType type;
     type.id = id;
     type.name = name;

@@ -14,9 +14,10 @@ namespace tacoma::test {
 
 using Bytes = std::vector<uint8_t>;
 
-enum class Kind { vp8, vp9_svc, vp9_ksvc, vp9_simulcast, av1_svc, av1_ksvc, av1_simulcast, h264 };
+/// opaque: three encodings of a codec that the bridge knows nothing of.
+enum class Kind { vp8, vp9_svc, vp9_ksvc, vp9_simulcast, av1_svc, av1_ksvc, av1_simulcast, h264, opaque };
 inline constexpr Kind kAllKinds[] = {Kind::vp8,     Kind::vp9_svc,  Kind::vp9_ksvc,      Kind::vp9_simulcast,
-                                     Kind::av1_svc, Kind::av1_ksvc, Kind::av1_simulcast, Kind::h264};
+                                     Kind::av1_svc, Kind::av1_ksvc, Kind::av1_simulcast, Kind::h264, Kind::opaque};
 const char* to_string(Kind kind);
 bool is_av1(Kind kind);
 size_t encodings_of(Kind kind);

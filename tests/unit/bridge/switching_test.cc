@@ -25,6 +25,9 @@ struct Out {
   const SentPacket* packet = nullptr;
 };
 
+constexpr Duration kAskAgain = Duration::milliseconds(200);  // a bridge's throttle
+constexpr size_t kMostBlind = 8 + 7;  // pictures: a sender's slowness, and kAskAgain
+
 /// A sender, a bridge's receiver and one projection, and a receiver that asks for what it misses.
 class Stage {
  public:
@@ -65,7 +68,10 @@ class Stage {
   void send_picture() {
     for (size_t e = 0; e < sender_.encodings(); ++e)
       if (key_due_[e] > 0 && --key_due_[e] == 0) sender_.ask_key_frame(e);
-    for (SentPacket* packet : sender_.next_picture()) schedule(packet);
+    for (SentPacket* packet : sender_.next_picture()) {
+      if (packet->frame->key && packet->index == 0) keys_[packet->encoding].push_back(packet->frame->id);
+      schedule(packet);
+    }
     deliver(time_);
   }
 
@@ -101,14 +107,21 @@ class Stage {
     }
     const bool is_newest = !last_frame_ || last_frame_->encoding != sent.encoding || last_frame_->id < sent.frame->id;
     if (goes && is_newest && sent.encoding == world_.projection.forwards()) last_frame_ = sent.frame;
-    if (const auto awaited = world_.projection.awaits_key_frame())
+    if (const auto awaited = world_.projection.awaits_key_frame()) {
+      if (trial_.kind == Kind::opaque) {
+        Instant& asked = world_.source->encodings[*awaited]->last_key_frame_request;
+        if (now - asked < kAskAgain) return;
+        asked = now;
+      }
       if (key_due_[*awaited] == 0) key_due_[*awaited] = 1 + static_cast<int>(rng_.below(8));
+    }
   }
 
   bool place(SentPacket& sent, const MediaPacket& packet, Instant now) {
     sent.arrived = true;
     ++placed_;
     const auto placement = world_.projection.place(packet, now);
+    if (placement.begins && packet.is_blind) begin_blindly(sent);
     if (placement.drop) {
       ++dropped_;
       if (placement.fills) receive(placement.rewrite.sequence, {});
@@ -118,6 +131,24 @@ class Stage {
       receive(placement.rewrite.sequence, {write_out(packet, placement.rewrite, now), sent.frame, &sent});
     }
     return !placement.drop;
+  }
+
+  /// Nothing tells a key frame of an opaque codec: any picture may be the first, from its first packet on.
+  void begin_blindly(const SentPacket& sent) {
+    REQUIRE(trial_.kind == Kind::opaque);
+    const bool is_first_of_all = world_.source->encodings[sent.encoding]->reception.received() == 1;
+    REQUIRE((sent.index == 0 || is_first_of_all));
+    if (sent.index != 0) cut_short_.insert(sent.frame);  // what came before it has no place, be it a key frame's
+    REQUIRE(world_.projection.awaits_key_frame() == sent.encoding);
+    blind_starts_[sent.encoding].push_back(sent.frame->id + (sent.index != 0 ? 1 : 0));
+  }
+  /// An opaque codec's picture that went out behind a start, before a key frame: nothing but the picture itself is promised.
+  bool is_blind(const ModelFrame& frame) const {
+    const std::vector<int>& starts = blind_starts_[frame.encoding];
+    const auto after = std::upper_bound(starts.begin(), starts.end(), frame.id);
+    if (after == starts.begin()) return false;
+    const auto key = std::upper_bound(keys_[frame.encoding].begin(), keys_[frame.encoding].end(), frame.id);
+    return key == keys_[frame.encoding].begin() || *std::prev(key) < *std::prev(after);
   }
 
   void receive(uint16_t sequence, Out out) {
@@ -194,13 +225,15 @@ class Stage {
     std::sort(order.begin(), order.end());
     std::set<const ModelFrame*> decoded;
     WireDecoder wire;  // AV1: by what the descriptors on the wire say
-    size_t frames = 0;
+    size_t frames = 0, blind = 0;
     for (const auto& [sequence, frame] : order) {
       const bool whole = parts[frame].size() == frame->packets.size();
       const bool references = std::all_of(frame->references.begin(), frame->references.end(), [&](const ModelFrame* f) { return decoded.count(f) != 0; });
       if (whole && references) {
         decoded.insert(frame);
         ++frames;
+      } else if (whole && trial_.kind == Kind::opaque && is_blind(*frame)) {
+        ++blind;
       } else if (trial_.clean || (sender_.could_be_decoded(*frame) && !(!whole && cut_short_.count(frame)))) {
         INFO("frame " << frame->id << " of encoding " << frame->encoding << " s" << frame->spatial << " t" << frame->temporal << (frame->key ? " key" : "")
                       << " at " << sequence << ", " << parts[frame].size() << " of " << frame->packets.size() << " packets");
@@ -210,6 +243,10 @@ class Stage {
       if (is_av1(trial_.kind) && trial_.clean) REQUIRE(wire.decode(received_.at(sequence).bytes));
     }
     REQUIRE(frames > 20);
+    // A start is followed by a key frame as soon as one can be had: asked for then or, after another in short order, kAskAgain later.
+    size_t starts = 0;
+    for (const auto& each : blind_starts_) starts += each.size();
+    REQUIRE(blind <= starts * kMostBlind);
   }
 
   Trial trial_;
@@ -223,6 +260,7 @@ class Stage {
   std::array<int, kMaxEncodings> key_due_{};
   const ModelFrame* last_frame_ = nullptr;
   std::set<const ModelFrame*> cut_short_;
+  std::array<std::vector<int>, kMaxEncodings> blind_starts_, keys_;  // ids of frames
   bool quiet_ = false;
   uint64_t placed_ = 0, sent_ = 0, dropped_ = 0, switches_ = 0;
 };

@@ -351,13 +351,13 @@ void MediaSender::report(Instant now, const ReportBlock& block) {
 
 void MediaSender::transport_feedback(Instant now, Span<const TransportStatus> statuses) {
   for (const TransportStatus& status : statuses) reported_lost_ += status.received ? 0 : 1;
-  if (side_.on_feedback(now, statuses, results_) > 0) drops_.count(Drop::feedback_unknown_packet);
+  if (const uint64_t unknown = side_.on_feedback(now, statuses, results_)) drops_.count(Drop::feedback_unknown_packet, unknown);
   set_budgets(now);
 }
 
 void MediaSender::transport_feedback(Instant now, const CcfbReport& report, Span<const CcfbStatus> statuses) {
   for (const CcfbStatus& status : statuses) reported_lost_ += status.received ? 0 : 1;
-  if (side_.on_feedback(now, report, statuses, results_) > 0) drops_.count(Drop::feedback_unknown_packet);
+  if (const uint64_t unknown = side_.on_feedback(now, report, statuses, results_)) drops_.count(Drop::feedback_unknown_packet, unknown);
   if (side_.take_ecn_failure()) drops_.count(Drop::ecn_bleached);
   set_budgets(now);
 }

@@ -165,6 +165,26 @@ TEST_CASE("A limit of the bridge is obeyed within 100 ms, be it zero or nine exa
   CHECK(told.sender().drops()[Drop::limit_clamped] == 4 + 1);  // an infinite one is none, too
 }
 
+TEST_CASE("Feedback about packets that a sender never sent is counted packet by packet, and changes nothing") {
+  Told told(simulcast(), Congestion::gcc);
+  told.run(3'000);
+  REQUIRE(told.sender().drops()[Drop::feedback_unknown_packet] == 0);
+  const Layers layers = told.wire.layers(told.now() - Duration::seconds(1), told.now());
+  // Numbers far ahead of those in use, said to arrive ever later, as before a queue that grows.
+  std::vector<TransportStatus> lies;
+  for (uint16_t i = 0; i < 300; ++i) lies.push_back({static_cast<uint16_t>(30'000 + i), i % 3 != 0, Duration::milliseconds(40 * i)});
+  const DataRate before = told.sender().rates().target;
+  DataRate after = before;
+  told.tell([&](MediaSender& s, Instant at) {
+    s.transport_feedback(at, lies);
+    after = s.rates().target;
+  });
+  CHECK(told.sender().drops()[Drop::feedback_unknown_packet] == 300);
+  CHECK(after == before);
+  told.run(1'000);
+  CHECK(told.wire.layers(told.now() - Duration::milliseconds(900), told.now()) == layers);
+}
+
 TEST_CASE("A sender sends no more than its own estimate for longer than 100 ms, when its link becomes narrow") {
   const VideoFormat format = GENERATE(simulcast(), k_svc());
   const Congestion congestion = GENERATE(Congestion::gcc, Congestion::nada);

@@ -383,6 +383,7 @@ class Chain {
   }
 
   void pass(Carried& carried) {
+    if (trial_.kind == Kind::opaque && rng_.chance(0.02)) choose_target();  // in the middle of a picture, too
     const Instant now = Instant::at(Duration::milliseconds(33 * carried.number + 20));
     MediaPacket packet;
     REQUIRE(world_.ingest(now, carried.sent, packet));

@@ -98,6 +98,8 @@ class Stage {
 
   void arrive(SentPacket& sent) {
     const Instant now = Instant::at(Duration::milliseconds(sent.frame->capture_ms + 20));
+    // What any packet may begin must not begin in the middle of a picture.
+    if (trial_.kind == Kind::opaque && rng_.chance(0.02)) choose_target();
     MediaPacket packet;
     const auto before = world_.projection.forwards();
     const bool goes = world_.ingest(now, sent, packet) && place(sent, packet, now);

@@ -27,6 +27,13 @@ struct Av1Facts {
   const DependencyStructure* structure = nullptr;
 };
 
+/// The numbers by which a picture is known, or distances of such.
+struct PictureIds {
+  uint16_t picture_id = 0;   // VP8, VP9; AV1: frame number
+  uint8_t tl0_pic_idx = 0;   // VP8, VP9
+  bool operator==(const PictureIds&) const = default;
+};
+
 /// Read once at ingress; immutable until it is forwarded or dropped.
 struct MediaPacket {
   PacketRef packet;
@@ -43,6 +50,7 @@ struct MediaPacket {
   BytesView primary;                   // ... and it; empty until Receiver::read_primary
   bool key_frame = false;              // a receiver may start here: the first packet of a key frame
   bool is_blind = false;               // of a codec that nothing is known of: `key_frame` is the first packet of any picture
+  PictureIds ahead;                    // what its ids have jumped by, and those of all that follow it
   uint8_t top_spatial = 0;             // the highest spatial id that its encoding has, as far as is known
   std::optional<AudioLevel> level;
   BytesView audio_level, video_orientation;  // extension data that goes through

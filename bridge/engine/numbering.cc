@@ -31,8 +31,9 @@ void Numbering::restart(uint8_t encoding, int64_t in, uint32_t timestamp, const 
   highest_ = in - 1;
 }
 
-void Numbering::change_cut(int64_t in, uint32_t timestamp, const LayerCut& cut) {
+void Numbering::change(int64_t in, uint32_t timestamp, const LayerCut& cut, const Deltas& deltas) {
   Run run = current();
+  run.deltas = deltas;
   run.from = in;
   run.from_timestamp = timestamp;
   run.cut = cut;

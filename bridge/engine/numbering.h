@@ -49,8 +49,8 @@ class Numbering {
 
   /// `in` of `encoding` continues the outgoing numbers, whatever came before it. The very first keeps its number.
   void restart(uint8_t encoding, int64_t in, uint32_t timestamp, const Deltas& deltas, const LayerCut& cut);
-  /// The cut changes with the frame of `in`, which is ahead.
-  void change_cut(int64_t in, uint32_t timestamp, const LayerCut& cut);
+  /// The cut or the rewrite changes with the frame of `in`, which is ahead.
+  void change(int64_t in, uint32_t timestamp, const LayerCut& cut, const Deltas& deltas);
   /// A packet of the current encoding that is ahead goes out: its number.
   uint16_t pass(int64_t in) {
     const int64_t step = in - highest_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "bridge/engine/picture_ids.h"
 #include "bridge/engine/source.h"
 
 namespace tacoma::bridge {
@@ -10,20 +11,6 @@ namespace {
 /// Every video payload format has 90 kHz, Opus 48 kHz. Audio changes its source only, when an SSRC is lent to another.
 constexpr int64_t kVideoClock = 90000, kAudioClock = 48000;
 
-struct Ids {
-  uint16_t picture_id = 0;
-  uint8_t tl0_pic_idx = 0;
-};
-Ids ids_of(const MediaPacket& packet) {
-  switch (packet.codec) {
-    case Codec::vp8: return {packet.vp8().picture_id.value_or(0), packet.vp8().tl0_pic_idx.value_or(0)};
-    case Codec::vp9: return {packet.vp9().picture_id.value_or(0), packet.vp9().tl0_pic_idx.value_or(0)};
-    case Codec::av1: return {packet.av1().descriptor.frame_number, 0};
-    case Codec::h264:
-    case Codec::opaque: return {};
-  }
-  return {};
-}
 }  // namespace
 
 Projection::Placement Projection::place(const MediaPacket& packet, Instant now) {
@@ -35,6 +22,7 @@ Projection::Placement Projection::place(const MediaPacket& packet, Instant now) 
     placement = place_ahead(packet, now);
     placement.begins = true;
   } else if (running_ && encoding == numbers_.current().encoding && numbers_.is_ahead(encoding, packet.sequence)) {
+    if (packet.ahead != PictureIds()) take_back_jump(packet);
     placement = place_ahead(packet, now);
   } else {
     placement = place_late(packet, !target_ ? Drop::suspended : encoding != wanted ? Drop::layer_not_wanted
@@ -78,7 +66,7 @@ void Projection::begin(const MediaPacket& packet, Instant now) {
   Deltas deltas = deltas_;
   if (last_.used) {
     const bool other = !started() || packet.layer.encoding != numbers_.current().encoding;
-    const Ids ids = ids_of(packet);
+    const PictureIds ids = ids_of(packet);
     deltas.picture_id = static_cast<uint16_t>(last_.picture_id + 1 - ids.picture_id);
     deltas.tl0_pic_idx = static_cast<uint8_t>(last_.tl0_pic_idx + 1 - ids.tl0_pic_idx);
     if (other) deltas.timestamp = timestamp_delta(packet, now);
@@ -125,7 +113,7 @@ Projection::Placement Projection::place_ahead(const MediaPacket& packet, Instant
     return placement;
   }
   newest_[packet.layer.encoding] = packet.sequence;
-  if (video_ && target_ && filter_.advance(packet, new_picture, numbers_.follows(packet.sequence), *target_)) numbers_.change_cut(packet.sequence, timestamp, filter_.cut());
+  if (video_ && target_ && filter_.advance(packet, new_picture, numbers_.follows(packet.sequence), *target_)) numbers_.change(packet.sequence, timestamp, filter_.cut(), numbers_.current().deltas);
   picture_ = timestamp;
   if (!filter_.cut().lets_through(packet)) {
     filter_.withheld(packet);
@@ -141,6 +129,15 @@ Projection::Placement Projection::place_ahead(const MediaPacket& packet, Instant
   placement.rewrite = rewrite(numbers_.current(), packet, sequence);
   note_out(packet, numbers_.current().deltas, now);
   return placement;
+}
+
+/// From here on the ids that go out go on as if the encoding's had not jumped.
+void Projection::take_back_jump(const MediaPacket& packet) {
+  Deltas deltas = numbers_.current().deltas;
+  deltas.picture_id = static_cast<uint16_t>(deltas.picture_id - packet.ahead.picture_id);
+  deltas.tl0_pic_idx = static_cast<uint8_t>(deltas.tl0_pic_idx - packet.ahead.tl0_pic_idx);
+  numbers_.change(packet.sequence, packet.view.timestamp(), filter_.cut(), deltas);
+  deltas_ = deltas;
 }
 
 Projection::Placement Projection::place_late(const MediaPacket& packet, Drop otherwise) {
@@ -182,7 +179,7 @@ void Projection::note_out(const MediaPacket& packet, const Deltas& deltas, Insta
   last_.used = true;
   last_.timestamp = packet.view.timestamp() + deltas.timestamp;
   last_.at = now;
-  const Ids ids = ids_of(packet);
+  const PictureIds ids = ids_of(packet);
   if (packet.codec == Codec::opaque || packet.codec == Codec::h264) return;
   last_.picture_id = static_cast<uint16_t>(ids.picture_id + deltas.picture_id);
   last_.tl0_pic_idx = static_cast<uint8_t>(ids.tl0_pic_idx + deltas.tl0_pic_idx);

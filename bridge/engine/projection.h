@@ -141,6 +141,7 @@ class Projection {
   void begin(const MediaPacket& packet, Instant now);
   uint32_t timestamp_delta(const MediaPacket& packet, Instant now) const;
   Placement place_ahead(const MediaPacket& packet, Instant now);
+  void take_back_jump(const MediaPacket& packet);
   Placement place_late(const MediaPacket& packet, Drop otherwise);
   void note_out(const MediaPacket& packet, const Deltas& deltas, Instant now);
   void update_awaited(const MediaPacket& packet, uint8_t wanted);

@@ -140,29 +140,10 @@ std::optional<Drop> Receiver::unwrap(Datagram& datagram, RtpView& view, const En
 }
 
 namespace {
-/// What a descriptor says that cannot be: the packet goes on all the same, as its numbers and layers are bounded wherever they are used.
-void count_lies(const MediaPacket& packet, Encoding& encoding, BridgeCounts& counts) {
-  const int64_t sequence = packet.sequence;
-  const uint32_t timestamp = packet.view.timestamp();
-  const bool is_newest = packet.behind == 0;
-  bool follows = true, over_limit = false;
-  switch (packet.codec) {
-    case Codec::vp8:
-      if (is_newest) follows = encoding.order.takes(sequence, timestamp, packet.key_frame, packet.vp8());
-      break;
-    case Codec::vp9:
-      if (is_newest) follows = encoding.order.takes(sequence, timestamp, packet.key_frame, packet.vp9());
-      over_limit = packet.vp9().structure && packet.vp9().structure->spatial_layers > kMaxSpatialLayers;
-      break;
-    case Codec::av1:
-      if (is_newest) follows = encoding.order.takes(sequence, packet.key_frame, packet.av1().descriptor);
-      over_limit = packet.av1().descriptor.has_structure && packet.av1().structure->max_temporal >= kMaxTemporalLayers;
-      break;
-    case Codec::h264:
-    case Codec::opaque: return;
-  }
-  if (!follows) counts.drops.count(Drop::picture_order_jumped);
-  if (over_limit) counts.drops.count(Drop::over_layer_limit);
+/// Its stream has more layers than are taken, by what it says of itself.
+bool says_too_many_layers(const MediaPacket& packet) {
+  if (packet.codec == Codec::vp9) return packet.vp9().structure && packet.vp9().structure->spatial_layers > kMaxSpatialLayers;
+  return packet.codec == Codec::av1 && packet.av1().descriptor.has_structure && packet.av1().structure->max_temporal >= kMaxTemporalLayers;
 }
 }  // namespace
 
@@ -178,7 +159,12 @@ void Receiver::inspect(Instant now, MediaPacket& packet, Encoding& encoding, con
   }
   packet.video_orientation = video_orientation(packet.view);
   if (packet.held_back) return;
-  count_lies(packet, encoding, counts);
+  if (says_too_many_layers(packet)) counts.drops.count(Drop::over_layer_limit);
+  if (packet.behind == 0) {
+    packet.ahead = encoding.picture_ids.on_newest(packet);
+    // A key frame may begin with any numbers.
+    if (packet.ahead != PictureIds() && !packet.key_frame) counts.drops.count(Drop::picture_id_jump);
+  }
   // Decoders begin anew here. A narrow uplink has better uses than repeats of what was before.
   if (packet.key_frame && packet.codec != Codec::opaque && packet.sequence > encoding.key_from) {
     encoding.key_from = packet.sequence;

@@ -10,10 +10,10 @@
 #include "bridge/engine/allotment.h"
 #include "bridge/engine/layers.h"
 #include "bridge/engine/media_packet.h"
+#include "bridge/engine/picture_ids.h"
 #include "bridge/engine/projection.h"
 #include "core/rtp/nack.h"
 #include "core/rtp/packet_cache.h"
-#include "core/rtp/picture_order.h"
 #include "core/rtp/reception.h"
 
 namespace tacoma::bridge {
@@ -67,6 +67,7 @@ class Encoding {
   std::unique_ptr<LayerMeter> meter;    // video
   std::array<uint16_t, kMaxSpatialLayers> heights{};  // as the stream last said; 0: it has not
   uint8_t top_spatial = 0;              // the highest spatial id that it said it has, or that has come
+  PictureIdTracker picture_ids;         // of codecs that have some
   bool has_parameters = false;          // H.264: sequence parameter sets come in band
   std::optional<uint32_t> first_idr;    // H.264: timestamp
   std::optional<uint32_t> newest_picture;  // codecs that nothing is known of: timestamp
@@ -84,7 +85,6 @@ class Encoding {
   bool follows_new_key(int64_t sequence, Instant now) const { return sequence >= key_from && !key_at.is_never() && now - key_at < kNewKey; }
   /// A packet that is kept for repairs, by its incoming number; null: it is not.
   PacketCache::Entry* kept(uint16_t sequence) { return repair ? repair->cache.find(sequence) : nullptr; }
-  PictureOrder order;                   // of its pictures, as it says
   uint64_t received_at_last_report = 0;
   std::optional<SenderInfo> last_report;  // the sender's newest SR
   Instant last_key_frame_request = Instant::at(Duration::seconds(-3600));

@@ -48,7 +48,7 @@ namespace tacoma {
   X(no_ssrc, "source without an SSRC of the bridge: all are in use, or the receiver cannot be told") \
   X(over_mtu, "packet would exceed the MTU")                                \
   X(descriptor_malformed, "malformed codec payload descriptor")             \
-  X(picture_order_jumped, "picture id, TL0PICIDX or frame number that cannot follow the packet before; the packet goes on") \
+  X(picture_id_jump, "picture id, TL0PICIDX or frame number that jumps; the packet goes on without the jump") \
   X(red_malformed, "redundant audio whose primary block cannot be read")    \
   X(frame_undecryptable, "media frame that the receiver has no key for (end-to-end encryption)") \
   X(feedback_unknown_packet, "feedback for a packet that was never sent")   \

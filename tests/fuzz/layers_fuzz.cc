@@ -68,7 +68,7 @@ struct Fixture {
     MediaPacket media;
     if (receiver.ingest(now, datagram, media, counts)) return;
     ++taken;
-    TACOMA_ASSERT(counts.drops[Drop::picture_order_jumped] < taken);  // the first cannot have
+    TACOMA_ASSERT(counts.drops[Drop::picture_id_jump] < taken);  // the first cannot have
     if (media.held_back) return projection.held_back(media, true);
     const auto placement = projection.place(media, now);
     if (placement.drop) return;

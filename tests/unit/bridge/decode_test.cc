@@ -321,7 +321,7 @@ class Chain {
     deliver(INT64_MAX);
     repair();
     CHECK(world_.projection.violation() == "");
-    CHECK(world_.counts.drops[Drop::picture_order_jumped] == 0);
+    CHECK(world_.counts.drops[Drop::picture_id_jump] == 0);
     decode();
     CHECK(decoded_ > kPictures / 3);
     return seen_;

@@ -149,9 +149,9 @@ TEST_CASE("what is late of a frame that changed the cut is judged by that cut, h
   Numbering numbers;
   numbers.restart(0, 5, 100, {}, cut_to(7));
   numbers.pass(5);
-  numbers.change_cut(7, 200, cut_to(3));  // 6, of the same frame, is missing
+  numbers.change(7, 200, cut_to(3), {});  // 6, of the same frame, is missing
   numbers.leave_out(7, 1);
-  numbers.change_cut(8, 300, cut_to(1));
+  numbers.change(8, 300, cut_to(1), numbers.current().deltas);
   numbers.leave_out(8, 1);
   uint16_t out = 0;
   const Run* run = numbers.find_late(0, 6, 200, out);

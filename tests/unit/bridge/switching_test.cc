@@ -50,7 +50,7 @@ class Stage {
     INFO(to_string(trial_.kind) << " seed " << trial_.seed << (trial_.clean ? " clean" : ""));
     REQUIRE(world_.projection.violation() == "");
     REQUIRE(placed_ == sent_ + dropped_);
-    REQUIRE(world_.counts.drops[Drop::picture_order_jumped] == 0);  // what was lost or came late has not jumped
+    REQUIRE(world_.counts.drops[Drop::picture_id_jump] == 0);  // what was lost or came late has not jumped
     REQUIRE(sent_ > 50);
     REQUIRE(received_.size() > 50);
     check_numbers();

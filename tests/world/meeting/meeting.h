@@ -151,7 +151,7 @@ struct Meeting {
     for (const std::string& problem : cast->conservation_problems()) UNSCOPED_INFO(problem);
     CHECK(cast->conservation_problems().empty());
     // People's picture ids run on, whatever the network does to them.
-    if (!plan.bridges.empty()) CHECK(bridge().counts.drops[Drop::picture_order_jumped] == 0);
+    if (!plan.bridges.empty()) CHECK(bridge().counts.drops[Drop::picture_id_jump] == 0);
   }
   ParticipantStats stats(uint32_t person) {
     ParticipantStats stats;

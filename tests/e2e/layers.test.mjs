@@ -12,6 +12,7 @@ import { Shaper } from './shaper.mjs';
 const { TACOMA: tacoma, WEB: web_root, OUT: out = 'e2e-out' } = process.env;
 fs.mkdirSync(out, { recursive: true });
 const kNarrow = 0.6;  // of what comes: too little for the highest layer
+const kStood = 1_000; // ms without a picture
 const kBusy = 0.05;  // less of the processors' time is free: the browsers wait for it
 
 const free_udp_port = () => new Promise((done) => {
@@ -113,23 +114,28 @@ const free_time = (() => {
 })();
 
 /** The path to the receiver becomes too narrow for what it gets, and wide again: its pictures follow within 3 s each way, and go on. In real time: a passage that
- *  misses on a machine without a moment to spare is made once more, and that one counts. */
+ *  misses its 3 s on a machine without a moment to spare is made once more, and so is one in which the picture stood (of what the queue drops in a third of a
+ *  second, a few packets more or less decide that); the second one counts. */
 async function through_a_bottleneck(t, sender, receiver, flows, height) {
+  let missed;
   free_time();
   try {
-    await passage(t, sender, receiver, flows, height);
-    t.diagnostic(`${Math.round(free_time() * 100)} % of the processors' time was free`);
+    const stood = await passage(t, sender, receiver, flows, height);
+    if (stood < kStood) return;
+    missed = `${stood} ms without a picture`;
   } catch (error) {
     const free = free_time();
-    const missed = `${error.message}, with ${Math.round(free * 100)} % of the processors' time free`;
+    missed = `${error.message}, with ${Math.round(free * 100)} % of the processors' time free`;
     if (free > kBusy) throw new Error(missed, { cause: error });
-    t.diagnostic(`MISSED, so once more: ${missed}`);
-    shaper.limit(flows, Infinity);
-    await gets(receiver, height, 40_000);
-    await passage(t, sender, receiver, flows, height);
   }
+  t.diagnostic(`MISSED, so once more: ${missed}`);
+  shaper.limit(flows, Infinity);
+  await gets(receiver, height, 40_000);
+  const stood = await passage(t, sender, receiver, flows, height);
+  assert.ok(stood < kStood, `${stood} ms without a picture`);
 }
 
+/** Returns the longest time, in ms, without a new picture. */
 async function passage(t, sender, receiver, flows, height) {
   await gets(receiver, height, 3_000);
   const rate = Math.round((await rate_in(receiver)) * kNarrow);
@@ -146,7 +152,7 @@ async function passage(t, sender, receiver, flows, height) {
   await advances(receiver);
   const longest = await watch.longest();
   t.diagnostic(`at most ${longest} ms between pictures`);
-  assert.ok(longest < 1_000, `${longest} ms without a picture`);
+  return longest;
 }
 
 const captured = (sender) => sender.page.evaluate(() => window.tacoma.store.state.own_camera.getSettings().height);

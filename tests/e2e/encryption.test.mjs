@@ -4,7 +4,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
-import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { open_browser, Person, until } from './browser.mjs';
@@ -83,8 +82,9 @@ expect: [ "joined in room/right >= 100%", "joined in room/none >= 100%" ]  # who
 
   const { code, said } = await running;
   console.log(said);
-  const overloaded = /lets this user run nothing in real time/.test(said) && os.loadavg()[0] > 2 * os.cpus().length;
-  assert.ok(code === 0 || (overloaded && code === 98 && /did not keep the schedule/.test(said)), `exit ${code}: ${said}`);
+  // Who sees whom does not hang on times: a machine that was late for some sends gives no verdict on those (98), and what is asked here has to hold all the same.
+  assert.ok(code === 0 || (code === 98 && /did not keep the schedule/.test(said)), `exit ${code}: ${said}`);
+  for (const who of ['right', 'none']) assert.match(said, new RegExp(`holds +joined in room/${who} >= 100%`));
 
   const db = path.join(result, 'run.sqlite');
   const guest = Object.fromEntries(rows_of(db, 'SELECT id, endpoint FROM guests').map((g) => [g.endpoint === ada.id ? 'ada' : 'bob', g.id]));

@@ -9,6 +9,15 @@ export function run(tacoma, args) {
   return new Promise((done) => child.on('exit', (code) => done({ code, said })));
 }
 
+/** What `meet` resolves with, a run's code and words. A run that could not keep its own schedule gives no verdict (98): it is made again, twice at most. */
+export async function until_verdict(meet) {
+  for (let again = 2; ; --again) {
+    const done = await meet();
+    if (done.code !== 98 || again === 0) return done;
+    console.log(`no verdict, so once more: ${done.said}`);
+  }
+}
+
 /** Rows of a result's database. Python has SQLite in its library, this Node has not. */
 export const rows_of = (file, question, ...values) =>
   JSON.parse(execFileSync('python3', ['-c', `import json, sqlite3, sys

@@ -1,6 +1,7 @@
 #include "bridge/engine/allocator.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace tacoma::bridge {
 
@@ -81,7 +82,7 @@ class Rounds {
   /// Takes `at` when it can be paid.
   bool raise(size_t i, int32_t at) {
     const double more = charge(i, at) - charge(i, shares_.chosen[i]);
-    if (!unlimited_ && more > left_) return false;
+    if (!can_pay(more)) return false;
     left_ -= more;
     shares_.chosen[i] = at;
     return true;
@@ -110,13 +111,20 @@ class Rounds {
   }
   void oversend(size_t i) {
     if (unlimited_ || run_size(i) == 0 || shares_.chosen[i] >= 0) return;
-    if (charge(i, 0) > left_ + static_cast<double>(kOversend.bps())) return;
+    if (!can_pay(charge(i, 0) - static_cast<double>(kOversend.bps()))) return;
     left_ -= charge(i, 0);
     shares_.chosen[i] = 0;
     shares_.oversends = left_ < 0;
   }
 
  private:
+  /// As long as the answers are the same, so is what is shared out: what the nearest refusal lacks is what all of it lacks.
+  bool can_pay(double more) {
+    if (unlimited_ || more <= left_) return true;
+    shares_.lacks = std::min(shares_.lacks, DataRate::bps(static_cast<int64_t>(std::ceil(more - left_))));
+    return false;
+  }
+
   Span<const Candidate> candidates_;
   Shares& shares_;
   bool unlimited_;

@@ -59,9 +59,10 @@ struct Grant {
 struct Shares {
   std::vector<Grant> grants;                 // of the candidates, in their order
   DataRate used, ideal;                      // sums
+  DataRate lacks;                            // with so much more of estimate more would be given, or more of it within; infinite: never
   bool oversends = false;                    // more than the estimate, by the screen on stage
   bool follower_oversends = false;           // more than the estimate, by a source whose sender adapts
-  void clear() { grants.clear(); used = ideal = DataRate::zero(); oversends = follower_oversends = false; }
+  void clear() { grants.clear(); used = ideal = DataRate::zero(); lacks = DataRate::infinite(); oversends = follower_oversends = false; }
 
   std::vector<uint16_t> allowed;             // scratch: for each candidate a run of layer indexes, ascending
   std::vector<uint32_t> first;               // scratch: where its run begins

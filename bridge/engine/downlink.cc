@@ -45,6 +45,8 @@ DataRate Downlink::for_followers(std::optional<int64_t> assumed_bps) const {
 bool Downlink::is_due(Instant now, std::optional<int64_t> assumed_bps) const {
   if (dirty || allocated_at_.is_never() || now - allocated_at_ >= kAgain) return true;
   if (!over_since_.is_never() && now - over_since_ >= kGrace) return true;
+  const DataRate available = for_video(assumed_bps);
+  if ((held_ && !holds(now, available)) || (available >= more_from_ && !more_from_.is_infinite())) return true;
   // Of what is left for video: repeats that have ceased leave more, though the estimate stands still.
   const DataRate estimated = watched(assumed_bps);
   if (estimated.is_infinite() || allocated_for_.is_infinite()) return estimated != allocated_for_;
@@ -83,10 +85,13 @@ void Downlink::note_steps(Instant now, bool raised, bool lowered, DataRate used)
   }
 }
 
-void Downlink::allocated(Instant now, std::optional<int64_t> assumed_bps) {
+void Downlink::allocated(Instant now, std::optional<int64_t> assumed_bps, DataRate lacks) {
   dirty = false;
   allocated_at_ = now;
   allocated_for_ = watched(assumed_bps);
+  const DataRate available = for_video(assumed_bps);
+  held_ = holds(now, available);
+  more_from_ = lacks.is_infinite() ? lacks : available + lacks;
 }
 
 }  // namespace tacoma::bridge

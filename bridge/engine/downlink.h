@@ -83,7 +83,8 @@ class Downlink {
 
   /// Whether allocation is due for one of the reasons that lie here.
   bool is_due(Instant now, std::optional<int64_t> assumed_bps) const;
-  void allocated(Instant now, std::optional<int64_t> assumed_bps);
+  /// `lacks`: with so much more for video somebody would have been given more.
+  void allocated(Instant now, std::optional<int64_t> assumed_bps, DataRate lacks);
   /// A source whose sender is to adapt to this receiver may go over the estimate for kGrace. If the sender has not adapted by then it
   /// does not, and the next grace is kNoGrace away.
   bool tolerates_oversend(Instant now) const;
@@ -107,9 +108,11 @@ class Downlink {
   RepairBudget repairs_;
   uint16_t plain_sequence_ = 1;
   Instant allocated_at_ = Instant::never();
-  DataRate allocated_for_;
+  DataRate allocated_for_;                   // what was left for video, or for senders that adapt
+  DataRate more_from_ = DataRate::infinite();  // with so much for video somebody is given more
   Instant raised_at_ = Instant::never(), hold_until_;
   DataRate raised_to_;
+  bool held_ = false;                        // steps up were held back the last time
   Duration hold_ = kHold;
   Instant over_since_ = Instant::never(), gave_up_at_ = Instant::never();
   Instant waited_at_ = Instant::never();

@@ -140,7 +140,7 @@ void Conference::allocate_for(Instant now, Endpoint& receiver) {
   note_possible(downlink.for_followers(assumed), downlink.side.is_informed() || assumed);
   downlink.note_oversend(now, shares_.follower_oversends);
   downlink.side.set_wanted(worth_finding(downlink), !downlink.followed);
-  downlink.allocated(now, assumed);
+  downlink.allocated(now, assumed, shares_.lacks);
   shares_moved_ = true;
 }
 
@@ -176,14 +176,16 @@ void Conference::note_possible(DataRate available, bool informed) {
 /// What probing shall look for: everything that would be shown, and for senders that hold back because of this receiver what
 /// they might send.
 DataRate Conference::worth_finding(const Downlink& downlink) const {
-  double wanted = static_cast<double>(downlink.other().bps());
+  double wanted = static_cast<double>(downlink.other().bps()) * kOverhead;
   for (size_t i = 0; i < wanted_.size(); ++i) {
     const Grant& grant = shares_.grants[i];
     DataRate ideal = grant.ideal;
-    if (grant.wanted_height != 0 && wanted_[i].projection->allotment.follows) ideal = std::max(ideal, worth(grant.wanted_height));
-    wanted += static_cast<double>(ideal.bps());
+    const bool follows = wanted_[i].projection->allotment.follows;
+    if (grant.wanted_height != 0 && follows) ideal = std::max(ideal, worth(grant.wanted_height));
+    // A probe that ends short of what a step up is charged finds room that nobody gets.
+    wanted += static_cast<double>(ideal.bps()) * (follows ? kOverhead : allocation::kHeadroom * kComeback);
   }
-  return DataRate::bps(static_cast<int64_t>(std::min(wanted * kOverhead, 1e12)));
+  return DataRate::bps(static_cast<int64_t>(std::min(wanted, 1e12)));
 }
 
 /// What has moved is told: to receivers which sources come, to senders what is wanted of them.

@@ -260,6 +260,33 @@ TEST_CASE("whatever comes: within the estimate, within last-n, within the constr
   }
 }
 
+TEST_CASE("what is lacking for more is exactly that", "[allocator]") {
+  const uint64_t seed = GENERATE(range<uint64_t>(1, 21));
+  INFO("seed " << seed);
+  Rng rng(seed);
+  Shares shares;
+  const auto given_with = [&](const Room& room, DataRate estimate) {
+    allocate(estimate, room.last_n, room.candidates, shares);
+    return shown(room.candidates, shares) + (shares.oversends ? " over" : "");
+  };
+  int lacking = 0;
+  for (int round = 0; round < 200; ++round) {
+    const Room room(rng);
+    const DataRate estimate = kbps(rng.below(8'000));
+    const std::string before = given_with(room, estimate);
+    const DataRate lacks = shares.lacks;
+    if (lacks.is_infinite()) {
+      REQUIRE(given_with(room, kbps(1'000'000)) == before);
+      continue;
+    }
+    ++lacking;
+    REQUIRE(lacks > DataRate::zero());
+    REQUIRE(given_with(room, DataRate::bps(estimate.bps() + lacks.bps() - 1)) == before);
+    REQUIRE(given_with(room, DataRate::bps(estimate.bps() + lacks.bps() + 1)) != before);
+  }
+  CHECK(lacking > 50);
+}
+
 TEST_CASE("a hundred sources with absurd wishes cost no memory once warm", "[allocator]") {
   std::vector<Candidate> candidates(100, camera(channel::kMaxHeight));
   Shares shares;

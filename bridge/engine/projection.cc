@@ -107,9 +107,10 @@ Projection::Placement Projection::place_ahead(const MediaPacket& packet, Instant
   Placement placement;
   const uint32_t timestamp = packet.view.timestamp();
   const bool new_picture = timestamp != picture_;
-  if ((new_picture && !target_) || packet.codec != filter_.cut().codec) {
+  const bool leaves = leaves_ && target_->encoding < packet.layer.encoding;
+  if ((new_picture && (!target_ || leaves)) || packet.codec != filter_.cut().codec) {
     running_ = false;
-    placement.drop = target_ ? Drop::waiting_for_key_frame : Drop::suspended;
+    placement.drop = leaves ? Drop::layer_not_wanted : target_ ? Drop::waiting_for_key_frame : Drop::suspended;
     return placement;
   }
   newest_[packet.layer.encoding] = packet.sequence;

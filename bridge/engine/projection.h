@@ -32,7 +32,7 @@ struct OutgoingStream {
 };
 
 /// Chooses among the packets of a source's encodings those that make up the target layer, and gives them continuous sequence numbers,
-/// timestamps, picture ids and frame numbers. Another encoding begins at one of its key frames; until that comes the old one goes on.
+/// timestamps, picture ids and frame numbers. Another encoding begins at one of its key frames; until that comes the old one goes on, if it may.
 /// Other layers of the same encoding begin and end where the codec allows it (LayerFilter). What upstream lost leaves a gap, so
 /// that a late packet still finds its place and gets the rewrite that was in force there.
 class Projection {
@@ -69,8 +69,10 @@ class Projection {
   Allotment allotment;
   /// The layer that the receiver shall get from now on, as soon as that is possible; nullopt: nothing (suspended). Ids above what the
   /// source has mean its highest. At first: all of the lowest encoding.
-  void set_target(std::optional<LayerId> target) { target_ = target; }
+  void set_target(std::optional<LayerId> target) { target_ = target; leaves_ = false; }
   const std::optional<LayerId>& target() const { return target_; }
+  /// An encoding above the target's ends with its picture, though the target's has not begun.
+  void leave_larger() { leaves_ = target_.has_value(); }
   /// The encoding that goes out now; nullopt: none.
   std::optional<uint8_t> forwards() const { return running_ ? std::optional(numbers_.current().encoding) : std::nullopt; }
   bool started() const { return numbers_.started(); }
@@ -152,6 +154,7 @@ class Projection {
   LayerFilter filter_;
   bool video_ = false;
   bool running_ = false;                // what comes of the current encoding goes out
+  bool leaves_ = false;                 // leave_larger()
   std::optional<uint8_t> awaited_;
   std::optional<Instant> blind_since_;  // the encoding began, perhaps not with a key frame, and none has been asked for since
   uint32_t picture_ = 0;                // timestamp of the newest picture of the current encoding

@@ -131,8 +131,11 @@ void Conference::allocate_for(Instant now, Endpoint& receiver) {
     const Grant& grant = shares_.grants[i];
     const auto& before = projection.target();
     raised = raised || (grant.target && (!before || *before < *grant.target));
-    lowered = lowered || (grant.limit == Limit::estimate && before && (!grant.target || *grant.target < *before));
+    const bool falls = grant.limit == Limit::estimate && before && (!grant.target || *grant.target < *before);
+    lowered = lowered || falls;
     if (projection.target() != grant.target) projection.set_target(grant.target);
+    // A key frame has to come through the queue that the larger encoding fills, and not all of that gets through anyway.
+    if (falls && downlink.queue_stands()) projection.leave_larger();
     projection.allotment.wanted_height = grant.wanted_height;
     projection.allotment.limit = grant.limit;
   }

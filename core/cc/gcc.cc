@@ -5,6 +5,7 @@
 #include "core/cc/aimd.h"
 #include "core/cc/delay_trend.h"
 #include "core/cc/delivered_rate.h"
+#include "core/cc/full_link.h"
 #include "core/cc/loss_rate.h"
 #include "core/cc/marks.h"
 #include "core/cc/probing.h"
@@ -67,6 +68,7 @@ class Gcc final : public RateController {
         else if (measured->full) before_cuts_ = delay_.rate();  // it was not for a moment
       }
     }
+    full_.on_feedback(report.packets, queue_.newest());
     if (begun_.is_never()) begun_ = report.at;
     if (!last_feedback_.is_never()) note_usual(report.at - last_feedback_);
     last_feedback_ = report.at;
@@ -76,7 +78,10 @@ class Gcc final : public RateController {
     const bool gives_way = gives_way_to_queue(report.at);
     over &= !gives_way || queue_.now() > tolerated(kGrowingQueue);
     over |= gives_way && queue_.now() > tolerated(kLongQueue);
-    const bool may_cut = may_cut_again(report.at, delivered);
+    // What goes by layers has no time to see whether it is for a moment only: far too much of it goes into that queue.
+    const std::optional<DataRate> left = fallen_to();
+    over |= left.has_value();
+    const bool may_cut = left || may_cut_again(report.at, delivered);
     // A queue that shrinks is left to; one that has gone is no reason to wait, though the trend still remembers it.
     const bool holds = gives_way ? queue_.now() > tolerated(kShortQueue) : trend_.state() == PathUse::under;
     const bool marked = !over && any_marked(report);  // else the cut for the queue is the answer
@@ -87,7 +92,7 @@ class Gcc final : public RateController {
     const PathUse use = over ? (may_cut ? PathUse::over : PathUse::under) : holds || marked ? PathUse::under : PathUse::normal;
     if (!over || may_cut) {
       const DataRate before = delay_.rate();
-      delay_.update(report.at, use, use == PathUse::over ? carried(report.at) : delivered, limited());
+      delay_.update(report.at, use, use == PathUse::over ? (left ? left : carried(report.at)) : delivered, limited());
       if (delay_.has_got_faster()) {
         faster_ = true;
         probes_.go_on(report.at);
@@ -192,6 +197,10 @@ class Gcc final : public RateController {
     if (now - standing_since_ > kBurst / 2 && static_cast<double>(newest->bps()) < kFarAbove * static_cast<double>(delay_.rate().bps())) return newest;
     return std::max(*newest, usual());
   }
+  std::optional<DataRate> fallen_to() const {
+    const std::optional<DataRate> left = in_steps_ ? full_.carries() : std::nullopt;
+    return left && *left < times(std::min(usual(), delay_.rate()), kFarAbove) ? left : std::nullopt;
+  }
   // Once while a queue stands: what is in flight was sent at the old rate. Those who share a queue then cut alike, whatever their round trips.
   bool may_cut_again(Instant now, std::optional<DataRate> delivered) const {
     if (last_cut_.is_never()) return true;
@@ -232,6 +241,7 @@ class Gcc final : public RateController {
   DelayTrend trend_;
   QueueDelay queue_;
   DeliveredRate delivered_;
+  FullLink full_;
   AimdRate delay_;
   LossRate loss_;
   SentRate sent_;

@@ -5,6 +5,7 @@
 #include <deque>
 
 #include "core/cc/delivered_rate.h"
+#include "core/cc/full_link.h"
 #include "core/cc/marks.h"
 #include "core/cc/probing.h"
 #include "core/cc/rate_controller.h"
@@ -30,6 +31,7 @@ constexpr double kDmark = 2;            // ms
 constexpr double kPmrRef = 0.01;
 constexpr double kLogWindow = 500;      // ms
 constexpr double kMultiloss = 7;        // observation window in loss intervals
+constexpr double kFarAbove = 0.5;       // by steps: so little of what has just arrived arrives now
 constexpr double kLeastStep = 0.5;      // of the rate, in one update; the most is that of ramping up
 constexpr Duration kGivesWay = Duration::seconds(3);  // ours: a queue that stands for less is perhaps our own
 
@@ -58,6 +60,7 @@ class Nada final : public RateController {
       if (delays_.size() > 15) delays_.pop_front();
     }
     if (delays_.empty()) return filled(update);
+    full_.on_feedback(report.packets, waited());
     const double elapsed = last_.is_never() ? 100.0 : std::clamp((report.at - last_).to_ms(), 10.0, 500.0);
     last_ = report.at;
     // The minimum of a short window filters what is jitter and not queue (RFC 8698 section 5.1.1).
@@ -86,6 +89,9 @@ class Nada final : public RateController {
       if (next < rate_ || !sent_.is_below(target())) rate_ = next;
     }
     previous_signal_ = signal;
+    // What goes by layers cannot come down as gently: far too much of it goes into that queue. Not of the RFC either.
+    const std::optional<DataRate> left = in_steps_ ? full_.carries() : std::nullopt;
+    if (left && static_cast<double>(left->bps()) < kFarAbove * static_cast<double>(delivered_.rate().value_or(*left).bps())) rate_ = std::min(rate_, static_cast<double>(left->bps()));
     if (probed && queue < kQbound) rate_ = std::max(rate_, static_cast<double>(probed->bps()));
     clamp();
     return filled(update);
@@ -93,7 +99,10 @@ class Nada final : public RateController {
 
   void on_round_trip(Duration round_trip) override { round_trip_ = std::clamp(round_trip, Duration::milliseconds(1), Duration::seconds(5)); }
   void on_receiver_limit(Instant, DataRate limit) override { receiver_limit_ = std::clamp(limit, limits_.lowest, limits_.highest); clamp(); }
-  void set_wanted(DataRate wanted, bool) override { wanted_ = std::min(wanted, limits_.highest); }
+  void set_wanted(DataRate wanted, bool in_steps) override {
+    wanted_ = std::min(wanted, limits_.highest);
+    in_steps_ = in_steps;
+  }
 
   RateUpdate on_tick(Instant now) override {
     RateUpdate update;
@@ -148,8 +157,10 @@ class Nada final : public RateController {
   ProbeMeter meter_;
   SentRate sent_;
   DataRate wanted_;
+  bool in_steps_ = false;
   DataRate receiver_limit_;
   DeliveredRate delivered_;
+  FullLink full_;
   Marks marks_;
   std::deque<double> delays_;
   std::deque<std::pair<Instant, double>> queues_;  // filtered, of the log window

@@ -104,7 +104,8 @@ std::optional<ProbeResult> ProbeMeter::on_packet(const PacketResult& packet) {
   // The last packet's bytes were not part of the time in which the others left, the first's not of that in which they came.
   const DataRate sent = DataSize::bytes(c.bytes - c.last_bytes) / send_span;
   const DataRate arrived = DataSize::bytes(c.bytes - c.first_bytes) / arrival_span;
-  if (static_cast<double>(arrived.bps()) > 2.0 * static_cast<double>(sent.bps())) return std::nullopt;  // compressed on the way
+  // Compressed on the way; by the times, too, since the rates count different packets: a large one of media behind small ones is no compression.
+  if (arrived.bps() > 2 * sent.bps() && arrival_span * 4 < send_span * 3) return std::nullopt;
   const DataRate found_rate = std::min(sent, arrived);
   // It arrived slower than it was sent: that is the link, and a little less leaves room to drain.
   const bool full = static_cast<double>(arrived.bps()) < 0.9 * static_cast<double>(sent.bps());

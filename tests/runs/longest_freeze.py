@@ -6,14 +6,20 @@ import sys
 
 tacoma, scenarios, top = sys.argv[1:]
 failed = False
-for way, link, seeds in (("downlink", "down", (11, 14, 17, 26)), ("uplink", "up", (10,))):
+to_400 = lambda link: ["duration=80s", f"sites.line.{link}.schedule.60s=400kbps", "conferences.call.fair.60s=400kbps"]
+path = lambda delay, queue: [f"sites.line.delay={delay}", f"sites.line.down.queue={queue}"]
+plain = ["conferences.call.people.s.video.temporal=1"]
+for number, (study, sets, seeds) in enumerate((
+        ("downlink", to_400("down"), (11, 14, 17, 26)), ("uplink", to_400("up"), (10,)), ("layers", [], (1, 9, 11, 18, 24, 25, 29)),
+        ("layers", path("50ms", "200ms") + plain, (5,)), ("layers", path("5ms", "200ms") + plain, (3,)), ("layers", path("50ms", "100ms"), (1, 4)),
+        ("layers", path("5ms", "300ms"), (1,)), ("layers", path("50ms", "300ms") + plain, (4,)))):
     for seed in seeds:
-        out = pathlib.Path(top) / f"{way}-{seed}"
+        out = pathlib.Path(top) / f"{number}-{study}-{seed}"
         out.mkdir(parents=True, exist_ok=True)
-        run = subprocess.run([tacoma, "run", f"{scenarios}/studies/drop-{way}.yaml", "--world", "light", "--quiet", "--no-report", "--out", out,
-                              "--seed", str(seed), "--set", "duration=80s", "--set", f"sites.line.{link}.schedule.60s=400kbps",
-                              "--set", "conferences.call.fair.60s=400kbps", "--set", "expect=[freezes.max > 0, longest_freeze.max < 1s]"],
-                             timeout=60, capture_output=True, text=True)
-        print(f"{way}, seed {seed}: exit {run.returncode}\n{run.stdout}{run.stderr}")
+        command = [tacoma, "run", f"{scenarios}/studies/drop-{study}.yaml", "--world", "light", "--quiet", "--no-report", "--out", out, "--seed", str(seed)]
+        for assignment in sets + ["expect=[freezes.max > 0, longest_freeze.max < 1s]"]:
+            command += ["--set", assignment]
+        run = subprocess.run(command, timeout=60, capture_output=True, text=True)
+        print(f"{study}, seed {seed}: exit {run.returncode}\n{run.stdout}{run.stderr}")
         failed |= run.returncode != 0
 sys.exit(failed)

@@ -344,6 +344,7 @@ class Chain {
     if (rng_.chance(0.08)) return world_.projection.set_target(std::nullopt);
     const auto high = static_cast<uint8_t>(rng_.below(3)), temporal = static_cast<uint8_t>(rng_.below(3));
     world_.projection.set_target(is_simulcast(trial_.kind) ? LayerId{high, 0, temporal} : LayerId{0, high, temporal});
+    if (rng_.chance(0.2)) world_.projection.leave_larger();
   }
 
   void send_picture(uint8_t encoding, int number) {

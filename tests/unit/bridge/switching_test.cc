@@ -63,6 +63,7 @@ class Stage {
     if (rng_.chance(0.1)) return world_.projection.set_target(std::nullopt);
     world_.projection.set_target(LayerId{static_cast<uint8_t>(rng_.below(static_cast<uint32_t>(sender_.encodings()))),
                                          static_cast<uint8_t>(rng_.below(3)), static_cast<uint8_t>(rng_.below(3))});
+    if (rng_.chance(0.2)) world_.projection.leave_larger();
   }
 
   void send_picture() {

@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "core/base/link_model.h"
+#include "core/cc/full_link.h"
 #include "core/cc/pacer.h"
+#include "core/cc/probing.h"
 #include "core/cc/repair_budget.h"
 #include "core/cc/send_side.h"
 #include "tests/support/instants.h"
@@ -133,6 +135,81 @@ TEST_CASE("who goes by steps finds within two seconds that a narrow link is wide
     leg.run_until(at_ms(now + 2'000));
     INFO("target " << leg.side.target().bps());
     CHECK(leg.side.target() >= DataRate::mbps(1));
+  }
+}
+
+TEST_CASE("who goes by steps learns within 400 ms that the link carries far less; who can hold back takes a moment to be sure") {
+  for (const bool in_steps : {true, false}) {
+    Leg leg(Congestion::gcc, DataRate::mbps(8), kLimits);
+    leg.side.set_wanted(DataRate::mbps(3), in_steps);
+    leg.media = DataRate::mbps(2);
+    leg.run_until(at_ms(20'000));
+    REQUIRE(leg.side.sustained() > DataRate::mbps(2));
+    leg.widen(DataRate::kbps(400));
+    leg.run_until(at_ms(20'400));
+    INFO("by steps " << in_steps << ", sustained " << leg.side.sustained().bps());
+    CHECK((leg.side.sustained() < DataRate::kbps(500)) == in_steps);
+  }
+}
+
+TEST_CASE("a probe that a large packet closes is measured; one that was held up and let go at once is not") {
+  for (const bool held_up : {false, true}) {
+    ProbeMeter meter;
+    meter.expect({7, DataRate::kbps(1'280), DataSize::bytes(2'400), 5});
+    std::optional<ProbeResult> found;
+    int64_t us = 0;
+    for (const int64_t bytes : {295, 104, 295, 104, 1'200, 600}) {
+      PacketResult p;
+      p.sent = Instant::at(Duration::microseconds(us));
+      p.arrival = Duration::microseconds(held_up ? 30'000 + us / 4 : us + 1'000);
+      p.size = DataSize::bytes(bytes);
+      p.received = true;
+      p.probe = 7;
+      if (const auto result = meter.on_packet(p)) found = result;
+      us += 1'100;
+    }
+    CHECK(found.has_value() == !held_up);
+    if (found) CHECK(found->rate.bps() == 798 * 8 * 1'000 / 4 * 10 / 11);  // all but the last in 4.4 ms
+  }
+}
+
+TEST_CASE("what a full link carries is told by what arrives, and a pause of the link is not one that is full") {
+  const auto feed = [](FullLink& link, int64_t from_ms, int64_t to_ms, int64_t spacing_ms, auto arrival_ms) {
+    for (int64_t sent = from_ms; sent < to_ms; sent += spacing_ms) {
+      PacketResult p;
+      p.sent = at_ms(sent);
+      p.size = DataSize::bytes(1'000);
+      p.received = true;
+      p.arrival = Duration::milliseconds(arrival_ms(sent));
+      link.on_feedback(Span<const PacketResult>(&p, 1), p.arrival - Duration::milliseconds(sent + 20));
+    }
+  };
+  const auto prompt = [](int64_t sent) { return sent + 20; };
+  FullLink link;
+  CHECK_FALSE(link.carries());
+  feed(link, 0, 1'000, 4, prompt);
+  CHECK_FALSE(link.carries());
+  SECTION("narrow: one packet in 20 ms, of one in 4 ms that is sent") {
+    feed(link, 1'000, 1'012, 4, [](int64_t sent) { return 1'020 + (sent - 1'000) * 5; });
+    CHECK_FALSE(link.carries());  // what came before has not waited
+    feed(link, 1'012, 1'080, 4, [](int64_t sent) { return 1'020 + (sent - 1'000) * 5; });
+    REQUIRE(link.carries());
+    CHECK(link.carries()->bps() == 400'000);
+    // It is wide again.
+    feed(link, 1'500, 1'504, 4, prompt);
+    CHECK_FALSE(link.carries());
+  }
+  SECTION("a pause of 150 ms, and all at once") {
+    feed(link, 1'000, 1'150, 4, [](int64_t) { return 1'170; });
+    CHECK_FALSE(link.carries());
+    feed(link, 1'150, 1'300, 4, prompt);
+    CHECK_FALSE(link.carries());
+  }
+  SECTION("a receiver whose clock jumps") {
+    feed(link, 1'000, 1'080, 4, [](int64_t sent) { return 9'000'000'000 + (sent - 1'000) * 5; });
+    feed(link, 1'080, 1'160, 4, [](int64_t sent) { return (sent - 1'080) * 5 - 9'000'000'000; });
+    feed(link, 1'160, 1'400, 4, prompt);
+    CHECK_FALSE(link.carries());
   }
 }
 

@@ -1,5 +1,7 @@
 #include "loadgen/people/frame_assembly.h"
 
+#include "core/rtp/sequence.h"
+
 namespace tacoma {
 namespace {
 template <typename Pending>
@@ -75,8 +77,8 @@ std::optional<AssembledFrame> FrameAssembly::next() {
     for (size_t i = 0; i < frames_.size(); ++i) {
       const Pending& f = frames_[i];
       const bool is_before = i == chosen || (f.last >= 0 && f.last < *next_seq_) || (f.first >= 0 && f.first < *next_seq_);
-      // A part of which neither end was seen cannot be placed; it is older if it came before the key frame did.
-      const bool is_unplaced_older = f.first < 0 && f.last < 0 && i < chosen && frame.key;
+      // A part of which neither end was seen has no place among the numbers, but a time. (Not by arrival: the key frame may have been repaired.)
+      const bool is_unplaced_older = f.first < 0 && f.last < 0 && frame.key && is_newer(frame.timestamp, f.timestamp);
       if (!is_before && !is_unplaced_older) frames_[kept++] = f;
     }
     frames_.resize(kept);

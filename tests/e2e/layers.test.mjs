@@ -132,7 +132,7 @@ async function passage(t, sender, receiver, flows, height) {
   const watch = await receiver.watch_frames(sender);
   shaper.limit(flows, rate);
   let from = Date.now();
-  await until('a lower layer', async () => (await video_in(receiver)).height < height, { within: 3_000, every: 100 });
+  await until(`a lower layer of a path of ${Math.round(rate / 1_000)} kbps`, async () => (await video_in(receiver)).height < height, { within: 3_000, every: 100 });
   t.diagnostic(`${(await video_in(receiver)).height} lines ${Date.now() - from} ms after the path fell to ${Math.round(rate / 1_000)} kbps`);
   await advances(receiver);
   shaper.limit(flows, Infinity);

@@ -143,6 +143,31 @@ TEST_CASE("A complete key frame ends the wait for what is before it") {
   CHECK(assembly.next()->first == 7);
 }
 
+TEST_CASE("A key frame that is repaired late leaves the parts that came before it, of its own picture and of newer ones") {
+  FrameAssembly assembly;
+  const auto of_layer = [](FramePart part, uint8_t layer, bool shown) {
+    part.layered = true;
+    part.layer = layer;
+    part.shown = shown;
+    return part;
+  };
+  assembly.insert(at_ms(0), of_layer(part(0, 0, true, true, true), 0, true));
+  CHECK(assembly.next());
+  assembly.insert(at_ms(40), of_layer(part(2, 3600, false, false), 0, false));    // older, and neither end of it has come
+  assembly.insert(at_ms(80), of_layer(part(12, 7200, false, false), 1, false));   // the key frame's picture, next layer
+  assembly.insert(at_ms(120), of_layer(part(15, 10'800, false, false), 1, false));  // the next picture
+  assembly.insert(at_ms(160), of_layer(part(10, 7200, true, true, true), 0, false));
+  CHECK(assembly.next()->first == 10);
+  CHECK(assembly.held() == 2);
+  assembly.insert(at_ms(170), of_layer(part(11, 7200, true, false), 1, false));
+  assembly.insert(at_ms(180), of_layer(part(13, 7200, false, true), 1, true));
+  CHECK(assembly.next()->first == 11);
+  assembly.insert(at_ms(190), of_layer(part(14, 10'800, true, false), 1, false));
+  assembly.insert(at_ms(200), of_layer(part(16, 10'800, false, true), 1, true));
+  CHECK(assembly.next()->first == 14);
+  CHECK(assembly.held() == 0);
+}
+
 TEST_CASE("Padding uses a sequence number and nothing else") {
   FrameAssembly assembly;
   assembly.insert(at_ms(0), part(0, 0, true, true, true));

@@ -37,6 +37,8 @@ class LayerFilter {
   void withheld(const MediaPacket& packet);
   /// The target's spatial layer can be had at a key frame only.
   bool needs_key_frame() const { return needs_key_frame_; }
+  /// More goes through than the target has, until a key frame.
+  bool is_stuck_above(const LayerId& target) const { return needs_key_frame_ && target.spatial < cut_.spatial; }
 
  private:
   void advance_vp8(const MediaPacket& packet, const LayerId& target);

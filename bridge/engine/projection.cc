@@ -113,8 +113,14 @@ Projection::Placement Projection::place_ahead(const MediaPacket& packet, Instant
     placement.drop = leaves ? Drop::layer_not_wanted : target_ ? Drop::waiting_for_key_frame : Drop::suspended;
     return placement;
   }
+  const bool changes_cut = video_ && target_ && filter_.advance(packet, new_picture, numbers_.follows(packet.sequence), *target_);
+  if (new_picture && leaves_ && filter_.is_stuck_above(*target_)) {
+    running_ = false;
+    placement.drop = Drop::layer_not_wanted;
+    return placement;
+  }
   newest_[packet.layer.encoding] = packet.sequence;
-  if (video_ && target_ && filter_.advance(packet, new_picture, numbers_.follows(packet.sequence), *target_)) numbers_.change(packet.sequence, timestamp, filter_.cut(), numbers_.current().deltas);
+  if (changes_cut) numbers_.change(packet.sequence, timestamp, filter_.cut(), numbers_.current().deltas);
   picture_ = timestamp;
   if (!filter_.cut().lets_through(packet)) {
     filter_.withheld(packet);

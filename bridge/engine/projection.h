@@ -71,7 +71,7 @@ class Projection {
   /// source has mean its highest. At first: all of the lowest encoding.
   void set_target(std::optional<LayerId> target) { target_ = target; leaves_ = false; }
   const std::optional<LayerId>& target() const { return target_; }
-  /// An encoding above the target's ends with its picture, though the target's has not begun.
+  /// What is above the target ends with its picture, though a key frame has to come before the target begins.
   void leave_larger() { leaves_ = target_.has_value(); }
   /// The encoding that goes out now; nullopt: none.
   std::optional<uint8_t> forwards() const { return running_ ? std::optional(numbers_.current().encoding) : std::nullopt; }

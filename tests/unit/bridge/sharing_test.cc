@@ -232,6 +232,31 @@ TEST_CASE("sharing: what a long queue drops is still there when it is asked for"
   CHECK(room.h.counts().drops[Drop::nack_limited] == 1);
 }
 
+TEST_CASE("sharing: what a long queue drops, and of its repeat, too, is there for another") {
+  Room room;
+  Client& a = room.join("aaaaaaaa");
+  Client& b = room.join("bbbbbbbb");
+  room.feedback = true;
+  room.run(2'000);
+  room.queue = Duration::milliseconds(200);
+  room.run(600);
+  const auto got = b.of(a.video);
+  const uint16_t sequence = got[got.size() - 7].rtp().sequence();  // 240 ms old
+  const auto ask = [&] {
+    b.send_rtcp([&](RtcpWriter& w) { w.nack(Ssrc(1), a.video, Span<const uint16_t>(&sequence, 1)); });
+    room.h.settle();
+  };
+  ask();
+  CHECK(room.h.counts().retransmitted == 1);
+  room.run(280);
+  ask();
+  INFO("not cached " << room.h.counts().drops[Drop::nack_not_cached] << ", limited " << room.h.counts().drops[Drop::nack_limited]);
+  CHECK(room.h.counts().retransmitted == 2);
+  room.run(280);
+  ask();
+  CHECK(room.h.counts().drops[Drop::nack_not_cached] == 1);  // not for ever
+}
+
 TEST_CASE("sharing: estimates are told every ten seconds; absurd limits are clamped", "[sharing]") {
   Room room;
   room.join("aaaaaaaa");

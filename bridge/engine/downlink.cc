@@ -46,7 +46,8 @@ bool Downlink::is_due(Instant now, std::optional<int64_t> assumed_bps) const {
   if (dirty || allocated_at_.is_never() || now - allocated_at_ >= kAgain) return true;
   if (!over_since_.is_never() && now - over_since_ >= kGrace) return true;
   const DataRate available = for_video(assumed_bps);
-  if ((held_ && !holds(now, available)) || (available >= more_from_ && !more_from_.is_infinite())) return true;
+  // Not while steps up are held back: sources that are not shown may come back then, but not at every chance.
+  if (!holds(now, available) && (held_ || (available >= more_from_ && !more_from_.is_infinite()))) return true;
   // Of what is left for video: repeats that have ceased leave more, though the estimate stands still.
   const DataRate estimated = watched(assumed_bps);
   if (estimated.is_infinite() || allocated_for_.is_infinite()) return estimated != allocated_for_;

@@ -41,6 +41,9 @@ TEST_CASE("steps up that were held back are tried when the time has come") {
   CHECK(downlink.holds(at_ms(1'000), DataRate::kbps(1'000)));
   downlink.allocated(at_ms(1'000), {}, DataRate::infinite());
   CHECK_FALSE(downlink.is_due(at_ms(2'999), {}));
+  downlink.allocated(at_ms(1'000), {}, DataRate::kbps(50));
+  downlink.side.on_remb(at_ms(1'500), DataRate::kbps(1'100));
+  CHECK_FALSE(downlink.is_due(at_ms(2'999), {}));  // nor for what somebody lacks
   CHECK(downlink.is_due(at_ms(3'000), {}));
   downlink.allocated(at_ms(3'000), {}, DataRate::infinite());
   CHECK_FALSE(downlink.is_due(at_ms(3'100), {}));

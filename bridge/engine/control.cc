@@ -86,12 +86,14 @@ void Conference::after_feedback(Instant now, Endpoint& from, Outbox& out) {
 
 /// A queue has grown in front of this receiver: what it drops is asked for when what stands in it has come.
 void Conference::keep_longer(const Endpoint& receiver) {
-  const Duration age = Encoding::kept_for(receiver.turnaround());
-  for (Endpoint* owner : endpoints)
-    for (const auto& source : owner->receiver.sources)
-      if (source->description.video && source->subscriber(receiver))
-        for (const auto& encoding : source->encodings)
-          if (encoding->repair) encoding->repair->cache.set_age(std::max(age, encoding->repair->cache.age()));
+  for (Endpoint* owner : endpoints) {
+    for (const auto& source : owner->receiver.sources) {
+      if (!source->description.video || !source->subscriber(receiver)) continue;
+      const Duration age = Encoding::kept_for(receiver.turnaround(source->has_sizes()));
+      for (const auto& encoding : source->encodings)
+        if (encoding->repair) encoding->repair->cache.set_age(std::max(age, encoding->repair->cache.age()));
+    }
+  }
 }
 
 void Conference::on_remb(Instant now, Endpoint& from, const Remb& remb, Outbox& out) {

@@ -58,8 +58,9 @@ class Endpoint {
   bool rewrites_ssrcs() const { return pools != nullptr; }
   SsrcPool& ssrcs(bool video) { return video ? pools->video : pools->audio; }
   bool told_inactive = false;      // the others know that nothing comes from it
-  /// From a packet's sending until it can be known that it was lost, and its repeat, too (a full queue drops that as well).
-  Duration turnaround() const { return (sender.round_trip() + downlink.waited()) * 2; }
+  /// From a packet's sending until the second NACK about it can have come, or the first where a queue stands. Of a source of several sizes the second then,
+  /// too: another size begins with a key frame, of which a full queue may drop the repeats as well.
+  Duration turnaround(bool of_sizes) const { return sender.round_trip() * 2 + downlink.waited() * (of_sizes ? 2 : 1); }
   /// What it wants to receive, as far as it has said.
   const ReceiverWants& constraints() const { return channel.wants; }
 

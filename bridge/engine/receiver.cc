@@ -359,7 +359,7 @@ void Receiver::receiver_report(Instant now, Sender& sender, Ssrc feedback_ssrc, 
   size_t count = 0;
   for (const auto& source : sources) {
     Duration longest = Duration::zero();
-    for (const Projection& p : source->subscribers) longest = std::max(longest, p.receiver().turnaround());
+    for (const Projection& p : source->subscribers) longest = std::max(longest, p.receiver().turnaround(source->has_sizes()));
     for (const auto& encoding : source->encodings) {
       // Those that have sent since the last report (RFC 3550 section 6.4).
       if (encoding->reception.received() == encoding->received_at_last_report) {

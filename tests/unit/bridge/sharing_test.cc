@@ -232,10 +232,11 @@ TEST_CASE("sharing: what a long queue drops is still there when it is asked for"
   CHECK(room.h.counts().drops[Drop::nack_limited] == 1);
 }
 
-TEST_CASE("sharing: what a long queue drops, and of its repeat, too, is there for another") {
+TEST_CASE("sharing: what a long queue drops of a source of several sizes, and of its repeat, too, is there for another") {
   Room room;
   Client& a = room.join("aaaaaaaa");
   Client& b = room.join("bbbbbbbb");
+  room.h.give_simulcast("m", a, Ssrc(5001), Ssrc(5002), false);
   room.feedback = true;
   room.run(2'000);
   room.queue = Duration::milliseconds(200);

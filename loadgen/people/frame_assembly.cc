@@ -91,13 +91,15 @@ void FrameAssembly::drop_all() {
   next_seq_.reset();
 }
 
-void FrameAssembly::drop_before(Instant since) {
+bool FrameAssembly::drop_before(Instant since) {
   size_t key = frames_.size();
   while (key > 0 && !(frames_[key - 1].key && frames_[key - 1].completed > since)) --key;
   // With what belongs to its picture.
   while (key > 1 && frames_[key - 2].timestamp == frames_[key - 1].timestamp) --key;
-  frames_.erase(frames_.begin(), key == 0 ? frames_.end() : frames_.begin() + static_cast<std::ptrdiff_t>(key - 1));
+  if (key > 0) frames_.erase(frames_.begin(), frames_.begin() + static_cast<std::ptrdiff_t>(key - 1));
+  else std::erase_if(frames_, [since](const Pending& f) { return f.completed <= since; });
   next_seq_.reset();
+  return key > 0;
 }
 
 }  // namespace tacoma

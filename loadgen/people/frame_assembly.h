@@ -51,8 +51,9 @@ class FrameAssembly {
   bool needs_key_frame() const { return !next_seq_; }
   /// What is held waits for something that it may never get.
   void drop_all();
-  /// The same, but for a key frame that began after `since`, and what follows it: it waits for nothing older.
-  void drop_before(Instant since);
+  /// The same, but for a key frame that began after `since`, and what follows it: it waits for nothing older. False: there is none. Then what has
+  /// come since then is held, in case one comes late that it follows.
+  bool drop_before(Instant since);
   /// The sequence number that decoding waits for; packets below it are of no use.
   std::optional<int64_t> next_seq() const { return next_seq_; }
   size_t held() const { return frames_.size(); }

@@ -173,8 +173,8 @@ Instant VideoReceiver::next_due() const { return std::min(missing_.next_due(), k
 bool VideoReceiver::due(Instant now, Duration round_trip, std::vector<uint16_t>& ask) {
   missing_.due(now, std::max(kShortestRetry, round_trip + round_trip / 4), kMostAsked, ask);
   if (missing_.take_gave_up()) {
-    assembly_.drop_before(now - kPolicy.keep);
-    key_wanted_ = std::min(key_wanted_, assembly_.held() > 0 ? now + kKeyFrameGrace : now);
+    const bool key_comes = assembly_.drop_before(now - kPolicy.keep);
+    key_wanted_ = std::min(key_wanted_, key_comes ? now + kKeyFrameGrace : now);
   }
   if (key_frame_due() > now) return false;
   key_allowed_ = now + kKeyFrameSpacing;

@@ -190,13 +190,28 @@ TEST_CASE("Giving up what is old leaves the key frame that is coming") {
   CHECK(assembly.next());
   assembly.insert(at_ms(40), part(2, 3600, true, true));           // 1 is lost
   assembly.insert(at_ms(900), part(10, 90'000, true, false, true)); // the first half of a key frame
-  assembly.drop_before(at_ms(100));
+  CHECK(assembly.drop_before(at_ms(100)));
   CHECK(assembly.needs_key_frame());
   CHECK(assembly.held() == 1);
   assembly.insert(at_ms(910), part(11, 90'000, false, true));
   CHECK(assembly.next()->first == 10);
   assembly.insert(at_ms(940), part(13, 93'600, true, true, true));
-  assembly.drop_before(at_ms(940));                                 // it waits for as long itself
+  CHECK_FALSE(assembly.drop_before(at_ms(940)));                    // it waits for as long itself
+  CHECK(assembly.held() == 0);
+}
+
+TEST_CASE("What follows a key frame that is repaired after older packets were given up is still there") {
+  FrameAssembly assembly;
+  assembly.insert(at_ms(0), part(0, 0, true, true, true));
+  CHECK(assembly.next());
+  assembly.insert(at_ms(40), part(2, 3600, true, true));            // 1 is lost
+  assembly.insert(at_ms(900), part(11, 94'000, true, true));        // 10, a key frame, is being repaired
+  CHECK_FALSE(assembly.drop_before(at_ms(100)));
+  CHECK(assembly.needs_key_frame());
+  CHECK_FALSE(assembly.next());
+  assembly.insert(at_ms(1'200), part(10, 90'000, true, true, true));
+  CHECK(assembly.next()->first == 10);
+  CHECK(assembly.next()->first == 11);
   CHECK(assembly.held() == 0);
 }
 

@@ -165,6 +165,11 @@ void Conference::answer_nack(Instant now, Source& source, Projection& projection
     counts.drops.count(Drop::nack_not_cached);
     return;
   }
+  // Another encoding has begun since, at a key frame.
+  if (projection.forwards() && *projection.forwards() != origin->run->encoding) {
+    counts.drops.count(Drop::nack_outdated);
+    return;
+  }
   Endpoint& receiver = projection.receiver();
   const bool of_new_key = source.encodings[origin->run->encoding]->follows_new_key(origin->in, now);
   if (!projection.may_repeat(sequence, now, receiver.sender.round_trip() / 2 + receiver.downlink.waited()) ||

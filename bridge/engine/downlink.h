@@ -42,7 +42,7 @@ class Downlink {
   static constexpr Duration kMeter = Duration::milliseconds(500);
   static constexpr Duration kWaitKept = Duration::seconds(2), kWaitGrown = Duration::milliseconds(10);
   static constexpr Duration kNoWait = Duration::milliseconds(30);  // that much is jitter, which kNackDelay allows for
-  static constexpr Duration kQueueStands = Duration::milliseconds(60);  // what waits for so long waits in a queue
+  static constexpr Duration kQueueStands = Duration::milliseconds(60);  // packets that wait for so long wait in a queue of our own making
 
   explicit Downlink(const CongestionConfig& config) : side(config.controller, config.estimate), controlled_(config.controller != Congestion::none) {}
 
@@ -60,7 +60,7 @@ class Downlink {
   /// queue drops is asked for at once and keeps it full. Without a queue losses are the network's own, and all of them are mended. So is what a
   /// new key frame needs: without it nothing else is of use, and another key frame, which is asked for, is larger than what is missing of this one.
   bool may_repeat(Instant now, DataSize size, bool of_new_key) {
-    return of_new_key || repairs_.take(now, size, queue_stands() ? side.target() : DataRate::infinite());
+    return of_new_key || repairs_.take(now, size, side.waited() >= kQueueStands ? side.target() : DataRate::infinite());
   }
 
   /// Somebody estimates.
@@ -73,8 +73,6 @@ class Downlink {
   /// The same for senders that adapt to it, who can also hold back for a moment, while a queue drains. Layers stay: one that was taken back
   /// costs a key frame.
   DataRate for_followers(std::optional<int64_t> assumed_bps) const;
-  /// On the path to the receiver, and of our own making.
-  bool queue_stands() const { return side.waited() >= kQueueStands; }
   /// Audio and repeats, lately.
   DataRate other() const { return DataRate::bps(static_cast<int64_t>(other_bps_)); }
 
@@ -114,7 +112,7 @@ class Downlink {
   DataRate more_from_ = DataRate::infinite();  // with so much for video somebody is given more
   Instant raised_at_ = Instant::never(), hold_until_;
   DataRate raised_to_;
-  bool held_ = false;                        // steps up were held back the last time
+  bool held_ = false;                        // steps up are held back since the last sharing
   Duration hold_ = kHold;
   Instant over_since_ = Instant::never(), gave_up_at_ = Instant::never();
   Instant waited_at_ = Instant::never();

@@ -7,7 +7,7 @@
 namespace tacoma::bridge {
 
 namespace {
-constexpr double kComeback = 1.05;  // rates of layers waver
+constexpr double kStepUp = allocation::kHeadroom * 1.05;    // what one is charged, as rates of layers waver
 constexpr Duration kLowerAfter = Duration::seconds(1);      // a want that falls is told when it has stayed so long
 constexpr Duration kLimitAgain = Duration::seconds(1);      // limits are repeated
 constexpr Duration kStatsEvery = Duration::seconds(10);     // ConnectionStats
@@ -135,7 +135,7 @@ void Conference::allocate_for(Instant now, Endpoint& receiver) {
     lowered = lowered || falls;
     if (projection.target() != grant.target) projection.set_target(grant.target);
     // A key frame has to come through the queue that the larger encoding fills, and not all of that gets through anyway.
-    if (falls && downlink.queue_stands()) projection.leave_larger();
+    if (falls && downlink.side.queue_stands()) projection.leave_larger();
     projection.allotment.wanted_height = grant.wanted_height;
     projection.allotment.limit = grant.limit;
   }
@@ -167,7 +167,7 @@ void Conference::note_possible(DataRate available, bool informed) {
     } else {
       const double left = std::max(static_cast<double>(available.bps()) - before - after, 0.0);
       // Of one that is shown not at all for now, what it may cost to be shown again.
-      possible = DataRate::bps(static_cast<int64_t>(grant.target ? left : left / (allocation::kHeadroom * kComeback)));
+      possible = DataRate::bps(static_cast<int64_t>(grant.target ? left : left / kStepUp));
       // Of one that comes in sizes one is chosen here, while the lowest fits: a limit on their sum would cost the best one.
       const Source& source = *wanted_[i].source;
       if (source.has_sizes() && possible >= source.wanted.least) possible = DataRate::infinite();
@@ -186,7 +186,7 @@ DataRate Conference::worth_finding(const Downlink& downlink) const {
     const bool follows = wanted_[i].projection->allotment.follows;
     if (grant.wanted_height != 0 && follows) ideal = std::max(ideal, worth(grant.wanted_height));
     // A probe that ends short of what a step up is charged finds room that nobody gets.
-    wanted += static_cast<double>(ideal.bps()) * (follows ? kOverhead : allocation::kHeadroom * kComeback);
+    wanted += static_cast<double>(ideal.bps()) * (!follows && grant.rate < ideal ? kStepUp : kOverhead);
   }
   return DataRate::bps(static_cast<int64_t>(std::min(wanted, 1e12)));
 }

@@ -1,4 +1,4 @@
-// What a link carries while a queue stands in front of it.
+// Whether a queue stands on a path, and what goes through it when that is far less than is sent.
 #pragma once
 
 #include <algorithm>
@@ -11,64 +11,74 @@
 namespace tacoma {
 
 /// A controller takes its time to tell a link that has become narrow from a burst of somebody else's. What arrives in the meantime says how much
-/// goes through now, whatever the cause. By times of arrival: what was sent last will be heard of when the queue has let it go.
+/// goes through, whatever the cause. By times of arrival: of what was sent last one hears when the queue has let it go. Against what was sent in the
+/// same packets: who sends little, or hears of all that a link held back at once, has not lost it.
 class FullLink {
  public:
-  static constexpr Duration kBucket = Duration::milliseconds(20);
-  static constexpr Duration kWindow = Duration::milliseconds(160);
-  static constexpr Duration kLeast = Duration::milliseconds(40);   // everything lately has waited so long ...
-  static constexpr Duration kStands = Duration::milliseconds(60);  // and the newest packet so long
+  static constexpr Duration kSlice = Duration::milliseconds(20);
+  static constexpr size_t kSlices = 6;                               // the last of which is still growing
+  static constexpr Duration kShortest = Duration::milliseconds(60);  // below this span there is no rate
+  static constexpr Duration kLeastWait = Duration::milliseconds(40);  // of everything lately ...
+  static constexpr Duration kWait = Duration::milliseconds(60);       // ... and of the newest packet: a queue
+  static constexpr double kFar = 0.5;
+  static constexpr Duration kJump = Duration::seconds(1);            // of arrivals: another clock, or a long pause
 
   /// `waited`: how long the newest packet that arrived has waited on the path.
   void on_feedback(Span<const PacketResult> packets, Duration waited) {
-    const PacketResult* newest = nullptr;
-    for (const PacketResult& p : packets)
-      if (p.received) newest = &p;
-    if (!newest) return;
-    waited_ = waited;
-    const Duration base = newest->arrival - newest->sent.since_start() - waited;
-    for (const PacketResult& p : packets)
-      if (p.received) note(p.arrival / kBucket, p.size, p.arrival - p.sent.since_start() - base);
-  }
-  /// Nothing: no queue stands.
-  std::optional<DataRate> carries() const {
-    if (waited_ < kStands) return std::nullopt;
-    int64_t bytes = 0;
-    Duration least = Duration::infinite();
-    for (const Bucket& b : buckets_) {
-      bytes += b.bytes;
-      if (b.bytes > 0) least = std::min(least, b.least);
+    for (const PacketResult& p : packets) {
+      if (!p.received) {
+        if (count_ > 0) newest().lost += static_cast<uint32_t>(p.size.bytes());
+        continue;
+      }
+      note(p);
+      waited_ = waited;
+      base_ = p.arrival - p.sent.since_start() - waited;
     }
-    if (least < kLeast) return std::nullopt;
-    return DataSize::bytes(bytes) / kWindow;
+  }
+  /// All that has come lately has waited.
+  bool stands() const {
+    if (count_ == 0 || waited_ < kWait) return false;
+    for (size_t i = 0; i < count_; ++i)
+      if (slices_[i].arrival - slices_[i].sent.since_start() - base_ < kLeastWait) return false;
+    return true;
+  }
+  /// What goes through a queue that stands, if it is far less than what was sent into it and than `rate`.
+  std::optional<DataRate> fallen_from(DataRate rate) const {
+    if (!stands()) return std::nullopt;
+    const Slice &first = slices_[0], &last = slices_[count_ - 1];
+    const Duration span = last.arrival - first.arrival;
+    if (span < kShortest) return std::nullopt;
+    int64_t bytes = 0, lost = 0;  // from the first slice's beginning to the last one's
+    for (size_t i = 0; i + 1 < count_; ++i) {
+      bytes += slices_[i].bytes;
+      lost += slices_[i].lost;
+    }
+    const auto arrived = static_cast<double>((DataSize::bytes(bytes) / span).bps());
+    const double sent = static_cast<double>(bytes + lost) * 8 / std::max((last.sent - first.sent).to_seconds(), 0.001);
+    if (arrived >= kFar * sent || arrived >= kFar * static_cast<double>(rate.bps())) return std::nullopt;
+    return DataRate::bps(static_cast<int64_t>(arrived));
   }
 
  private:
-  struct Bucket {
-    int64_t bytes = 0;
-    Duration least;
+  struct Slice {
+    Instant sent;      // its first packet
+    Duration arrival;
+    uint32_t bytes = 0, lost = 0;
   };
-  void note(int64_t at, DataSize size, Duration wait) {
-    constexpr int64_t kJump = 100;  // buckets: another clock
-    const auto count = static_cast<int64_t>(buckets_.size());
-    if (at - last_ > kJump || last_ - at > kJump) {
-      buckets_ = {};
-      last_ = at;
+  Slice& newest() { return slices_[count_ - 1]; }
+  void note(const PacketResult& p) {
+    if (count_ > 0 && (p.arrival > newest().arrival + kJump || p.arrival + kJump < newest().arrival)) count_ = 0;
+    if (count_ == 0 || p.arrival >= newest().arrival + kSlice) {
+      if (count_ == kSlices) std::move(slices_.begin() + 1, slices_.end(), slices_.begin());
+      else ++count_;
+      newest() = {p.sent, p.arrival, 0, 0};
     }
-    for (; last_ < at; ++last_) slot(last_ + 1) = {};
-    if (at + count <= last_) return;
-    Bucket& b = slot(at);
-    b.least = b.bytes == 0 ? wait : std::min(b.least, wait);
-    b.bytes += size.bytes();
-  }
-  Bucket& slot(int64_t at) {
-    const auto count = static_cast<int64_t>(buckets_.size());
-    return buckets_[static_cast<size_t>((at % count + count) % count)];
+    newest().bytes += static_cast<uint32_t>(p.size.bytes());
   }
 
-  std::array<Bucket, kWindow / kBucket> buckets_{};
-  int64_t last_ = 0;
-  Duration waited_;
+  std::array<Slice, kSlices> slices_{};
+  size_t count_ = 0;
+  Duration waited_, base_;
 };
 
 }  // namespace tacoma

@@ -79,7 +79,7 @@ class Gcc final : public RateController {
     over &= !gives_way || queue_.now() > tolerated(kGrowingQueue);
     over |= gives_way && queue_.now() > tolerated(kLongQueue);
     // What goes by layers has no time to see whether it is for a moment only: far too much of it goes into that queue.
-    const std::optional<DataRate> left = fallen_to();
+    const std::optional<DataRate> left = in_steps_ ? full_.fallen_from(delay_.rate()) : std::nullopt;
     over |= left.has_value();
     const bool may_cut = left || may_cut_again(report.at, delivered);
     // A queue that shrinks is left to; one that has gone is no reason to wait, though the trend still remembers it.
@@ -145,6 +145,7 @@ class Gcc final : public RateController {
   }
   DataRate sustained() const override { return bounded(delay_.rate()); }
   Duration waited() const override { return queue_.newest(); }
+  bool queue_stands() const override { return full_.stands(); }
   const char* name() const override { return "gcc"; }
 
  private:
@@ -196,10 +197,6 @@ class Gcc final : public RateController {
     if (now - standing_since_ > kBurst) return newest;
     if (now - standing_since_ > kBurst / 2 && static_cast<double>(newest->bps()) < kFarAbove * static_cast<double>(delay_.rate().bps())) return newest;
     return std::max(*newest, usual());
-  }
-  std::optional<DataRate> fallen_to() const {
-    const std::optional<DataRate> left = in_steps_ ? full_.carries() : std::nullopt;
-    return left && *left < times(std::min(usual(), delay_.rate()), kFarAbove) ? left : std::nullopt;
   }
   // Once while a queue stands: what is in flight was sent at the old rate. Those who share a queue then cut alike, whatever their round trips.
   bool may_cut_again(Instant now, std::optional<DataRate> delivered) const {

@@ -31,7 +31,6 @@ constexpr double kDmark = 2;            // ms
 constexpr double kPmrRef = 0.01;
 constexpr double kLogWindow = 500;      // ms
 constexpr double kMultiloss = 7;        // observation window in loss intervals
-constexpr double kFarAbove = 0.5;       // by steps: so little of what has just arrived arrives now
 constexpr double kLeastStep = 0.5;      // of the rate, in one update; the most is that of ramping up
 constexpr Duration kGivesWay = Duration::seconds(3);  // ours: a queue that stands for less is perhaps our own
 
@@ -90,9 +89,9 @@ class Nada final : public RateController {
     }
     previous_signal_ = signal;
     // What goes by layers cannot come down as gently: far too much of it goes into that queue. Not of the RFC either.
-    const std::optional<DataRate> left = in_steps_ ? full_.carries() : std::nullopt;
-    if (left && static_cast<double>(left->bps()) < kFarAbove * static_cast<double>(delivered_.rate().value_or(*left).bps())) rate_ = std::min(rate_, static_cast<double>(left->bps()));
-    if (probed && queue < kQbound) rate_ = std::max(rate_, static_cast<double>(probed->bps()));
+    const std::optional<DataRate> left = in_steps_ ? full_.fallen_from(target()) : std::nullopt;
+    if (left) rate_ = static_cast<double>(left->bps());
+    else if (probed && queue < kQbound) rate_ = std::max(rate_, static_cast<double>(probed->bps()));
     clamp();
     return filled(update);
   }
@@ -119,6 +118,7 @@ class Nada final : public RateController {
   }
   DataRate target() const override { return std::min(DataRate::bps(static_cast<int64_t>(rate_)), receiver_limit_); }
   Duration waited() const override { return Duration::from_seconds(delays_.empty() ? 0 : delays_.back() / 1e3); }
+  bool queue_stands() const override { return full_.stands(); }
   const char* name() const override { return "nada"; }
 
  private:

@@ -71,6 +71,8 @@ class RateController {
   virtual DataRate sustained() const { return target(); }
   /// How long the newest packet that was told of waited on the path.
   virtual Duration waited() const = 0;
+  /// Everything that came lately has waited there, not that packet alone.
+  virtual bool queue_stands() const = 0;
   virtual const char* name() const = 0;
 };
 

@@ -81,6 +81,7 @@ class SendSide {
   Duration feedback_round_trip() const { return history_.feedback_round_trip(); }
   /// How long the newest packet that feedback told of waited on the path; zero without a controller.
   Duration waited() const { return controller_ ? controller_->waited() : Duration::zero(); }
+  bool queue_stands() const { return controller_ && controller_->queue_stands(); }
   /// Share of packets reported lost, smoothed over some 200 packets.
   double loss() const { return loss_; }
 

@@ -15,7 +15,7 @@ for number, (study, sets, seeds) in enumerate((
         ("downlink", to_400("down"), (11, 14, 17, 26)), ("uplink", to_400("up"), (10,)), ("layers", [], (1, 9, 11, 18, 24, 25, 29)),
         ("layers", path("50ms", "200ms") + plain, (5,)), ("layers", path("5ms", "200ms") + plain, (3,)), ("layers", path("50ms", "100ms"), (1, 4)),
         ("layers", path("5ms", "300ms"), (1,)), ("layers", path("50ms", "300ms") + plain, (4,)),
-        ("layers", svc("600kbps", "200ms"), (4,)), ("layers", svc("700kbps", "300ms"), (4,)), ("layers", svc("400kbps", "300ms"), (14,)))):
+        ("layers", svc("600kbps", "200ms"), (4,)), ("layers", svc("400kbps", "200ms"), (15,)), ("layers", svc("400kbps", "300ms"), (14,)))):
     for seed in seeds:
         out = pathlib.Path(top) / f"{number}-{study}-{seed}"
         out.mkdir(parents=True, exist_ok=True)

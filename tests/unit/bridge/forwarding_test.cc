@@ -292,6 +292,35 @@ TEST_CASE("of a simulcast group the lowest layer is forwarded") {
   check_audit(h);
 }
 
+TEST_CASE("of an encoding that another has followed nothing is repeated") {
+  Harness h;
+  Client& a = h.join("m", "aaaaaaaa");
+  Client& b = h.join("m", "bbbbbbbb");
+  h.give_simulcast("m", a, Ssrc(5001), Ssrc(5002), true);
+  const auto newest_size = [&] { return b.of(a.video).empty() ? size_t{0} : b.of(a.video).back().rtp().payload().size(); };
+  uint16_t low = 0;
+  for (int i = 0; i < 100 && newest_size() < 800; ++i) {
+    a.send_video(h.now, true, 100);
+    h.settle();
+    if (newest_size() < 800) low = b.of(a.video).back().rtp().sequence();
+    Bytes high = a.make_video(true, 900);
+    set_rtp_ssrc(high, Ssrc(5001));
+    a.send_rtp(h.now, high);
+    h.run(Duration::milliseconds(20));
+  }
+  REQUIRE(newest_size() >= 800);
+  const auto ask = [&](uint16_t sequence) {
+    b.send_rtcp([&](RtcpWriter& w) { w.nack(Ssrc(1), a.video, Span<const uint16_t>(&sequence, 1)); });
+    h.settle();
+  };
+  ask(low);
+  CHECK(h.counts().drops[Drop::nack_outdated] == 1);
+  CHECK(h.counts().retransmitted == 0);
+  ask(b.of(a.video).back().rtp().sequence());
+  CHECK(h.counts().retransmitted == 1);
+  check_audit(h);
+}
+
 TEST_CASE("nothing is allocated for packets once warm") {
   Harness h;
   std::vector<Client*> people;

@@ -282,6 +282,55 @@ TEST_CASE("whatever is switched, what goes out is one continuous stream that dec
   }
 }
 
+TEST_CASE("what is larger than the target goes on until that begins, or ends with its picture") {
+  for (const bool leaves : {false, true}) {
+    LayeredSender sender(Kind::vp8, Rng(5));
+    ReceivingWorld world(sender.encodings());
+    std::array<int, 3> out{};
+    const auto pass = [&](const SentPacket& sent) {
+      const Instant now = Instant::at(Duration::milliseconds(sent.frame->capture_ms + 20));
+      MediaPacket packet;
+      REQUIRE(world.ingest(now, sent, packet));
+      const auto placement = world.projection.place(packet, now);
+      if (placement.drop) return;
+      ++out[sent.encoding];
+      world.projection.sent(100);
+    };
+    const auto picture = [&] {
+      out = {};
+      for (const SentPacket* sent : sender.next_picture()) pass(*sent);
+    };
+    world.projection.set_target(LayerId{2, 0, 2});
+    picture();
+    REQUIRE(world.projection.forwards() == 2);
+    // In the middle of a picture of several packets.
+    std::vector<SentPacket*> high;
+    while (high.size() < 2) {
+      high.clear();
+      for (SentPacket* sent : sender.next_picture()) {
+        if (sent->encoding == 2) high.push_back(sent);
+        else pass(*sent);
+      }
+      if (high.size() < 2) for (const SentPacket* sent : high) pass(*sent);
+    }
+    out = {};
+    pass(*high[0]);
+    world.projection.set_target(LayerId{0, 0, 2});
+    if (leaves) world.projection.leave_larger();
+    for (size_t i = 1; i < high.size(); ++i) pass(*high[i]);
+    CHECK(out[2] == static_cast<int>(high.size()));
+    picture();
+    CHECK((out[2] > 0) == !leaves);
+    CHECK(out[0] == 0);
+    CHECK(world.projection.awaits_key_frame() == 0);
+    sender.ask_key_frame(0);
+    picture();
+    CHECK(out[0] > 0);
+    CHECK(world.projection.forwards() == 0);
+    CHECK(world.projection.violation() == "");
+  }
+}
+
 TEST_CASE("under loss and repair and reordering all decodes that could have been decoded at all") {
   for (const Kind kind : kAllKinds) {
     for (uint64_t seed = 1; seed <= 150; ++seed) {

@@ -139,15 +139,15 @@ TEST_CASE("who goes by steps finds within two seconds that a narrow link is wide
 }
 
 TEST_CASE("who goes by steps learns within 400 ms that the link carries far less; who can hold back takes a moment to be sure") {
-  for (const bool in_steps : {true, false}) {
-    Leg leg(Congestion::gcc, DataRate::mbps(8), kLimits);
+  for (const auto& [congestion, in_steps] : {std::pair(Congestion::gcc, true), std::pair(Congestion::nada, true), std::pair(Congestion::gcc, false)}) {
+    Leg leg(congestion, DataRate::mbps(8), kLimits);
     leg.side.set_wanted(DataRate::mbps(3), in_steps);
     leg.media = DataRate::mbps(2);
     leg.run_until(at_ms(20'000));
     REQUIRE(leg.side.sustained() > DataRate::mbps(2));
     leg.widen(DataRate::kbps(400));
     leg.run_until(at_ms(20'400));
-    INFO("by steps " << in_steps << ", sustained " << leg.side.sustained().bps());
+    INFO(to_string(congestion) << " by steps " << in_steps << ", sustained " << leg.side.sustained().bps());
     CHECK((leg.side.sustained() < DataRate::kbps(500)) == in_steps);
   }
 }
@@ -173,43 +173,58 @@ TEST_CASE("a probe that a large packet closes is measured; one that was held up 
   }
 }
 
-TEST_CASE("what a full link carries is told by what arrives, and a pause of the link is not one that is full") {
-  const auto feed = [](FullLink& link, int64_t from_ms, int64_t to_ms, int64_t spacing_ms, auto arrival_ms) {
-    for (int64_t sent = from_ms; sent < to_ms; sent += spacing_ms) {
+TEST_CASE("a link that has fallen is told by what arrives of what is sent: not by little that is sent, nor by a pause of the link") {
+  struct Path {
+    FullLink link;
+    int fallen = 0;      // reports after which it has
+    Duration clock;      // of the receiver
+    std::optional<DataRate> to;
+    void report(int64_t sent_ms, int64_t arrival_ms, int64_t bytes = 1'000, bool received = true) {
       PacketResult p;
-      p.sent = at_ms(sent);
-      p.size = DataSize::bytes(1'000);
-      p.received = true;
-      p.arrival = Duration::milliseconds(arrival_ms(sent));
-      link.on_feedback(Span<const PacketResult>(&p, 1), p.arrival - Duration::milliseconds(sent + 20));
+      p.sent = at_ms(sent_ms);
+      p.size = DataSize::bytes(bytes);
+      p.received = received;
+      p.arrival = Duration::milliseconds(arrival_ms) + clock;
+      link.on_feedback(Span<const PacketResult>(&p, 1), Duration::milliseconds(arrival_ms - sent_ms - 20));
+      to = link.fallen_from(DataRate::mbps(2));
+      fallen += to.has_value();
     }
-  };
-  const auto prompt = [](int64_t sent) { return sent + 20; };
-  FullLink link;
-  CHECK_FALSE(link.carries());
-  feed(link, 0, 1'000, 4, prompt);
-  CHECK_FALSE(link.carries());
-  SECTION("narrow: one packet in 20 ms, of one in 4 ms that is sent") {
-    feed(link, 1'000, 1'012, 4, [](int64_t sent) { return 1'020 + (sent - 1'000) * 5; });
-    CHECK_FALSE(link.carries());  // what came before has not waited
-    feed(link, 1'012, 1'080, 4, [](int64_t sent) { return 1'020 + (sent - 1'000) * 5; });
-    REQUIRE(link.carries());
-    CHECK(link.carries()->bps() == 400'000);
-    // It is wide again.
-    feed(link, 1'500, 1'504, 4, prompt);
-    CHECK_FALSE(link.carries());
+  } path;
+  int64_t t = 0;
+  for (; t < 1'000; t += 4) path.report(t, t + 20);
+  CHECK(path.fallen == 0);
+  SECTION("narrow: a packet in 20 ms of one in 4 ms") {
+    for (; t < 1'120; t += 4) path.report(t, 1'020 + (t - 1'000) * 5);
+    REQUIRE(path.to);
+    CHECK(path.to->bps() == 400'000);
+    CHECK(path.fallen > 10);
+    CHECK_FALSE(path.link.fallen_from(DataRate::kbps(700)));  // from so little it is not far
+    path.clock = Duration::seconds(1'000);
+    path.fallen = 0;
+    for (int i = 0; i < 3; ++i, t += 4) path.report(t, 1'020 + (t - 1'000) * 5);
+    CHECK(path.fallen == 0);  // another clock: anew
+    path.clock = Duration::seconds(-1'000);
+    for (int i = 0; i < 3; ++i, t += 4) path.report(t, 1'020 + (t - 1'000) * 5);
+    CHECK(path.fallen == 0);
   }
-  SECTION("a pause of 150 ms, and all at once") {
-    feed(link, 1'000, 1'150, 4, [](int64_t) { return 1'170; });
-    CHECK_FALSE(link.carries());
-    feed(link, 1'150, 1'300, 4, prompt);
-    CHECK_FALSE(link.carries());
+  SECTION("narrow, and the queue is full: four of five are lost") {
+    for (; t < 1'400; t += 4) path.report(t, t + 220, 1'000, t % 20 == 0);
+    REQUIRE(path.to);
+    CHECK(path.to->bps() == 400'000);
   }
-  SECTION("a receiver whose clock jumps") {
-    feed(link, 1'000, 1'080, 4, [](int64_t sent) { return 9'000'000'000 + (sent - 1'000) * 5; });
-    feed(link, 1'080, 1'160, 4, [](int64_t sent) { return (sent - 1'080) * 5 - 9'000'000'000; });
-    feed(link, 1'160, 1'400, 4, prompt);
-    CHECK_FALSE(link.carries());
+  SECTION("a queue of others', and little is sent") {
+    for (; t < 2'000; t += 20) path.report(t, t + 220, 100);
+    CHECK(path.link.stands());
+    CHECK(path.fallen == 0);
+  }
+  SECTION("a pause of 600 ms, and what has waited comes in 150 ms") {
+    for (; t < 1'600; t += 4) path.report(t, 1'620 + (t - 1'000) / 4);
+    CHECK(path.fallen == 0);
+  }
+  SECTION("one packet that is late among many that are not") {
+    for (; t < 1'400; t += 4) path.report(t, t + (t % 100 == 0 ? 110 : 20));
+    CHECK_FALSE(path.link.stands());
+    CHECK(path.fallen == 0);
   }
 }
 
